@@ -1,0 +1,58 @@
+/*
+ * Text to lines.  A line ends with LF, CR LF or CR NUL; any other CR is part
+ * of it.  Knows no sockets.
+ */
+#ifndef BANTERD_LINEBUF_H
+#define BANTERD_LINEBUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An unfinished line.  All zero is the state of a new connection, and takes no
+ * memory beside itself. */
+struct linebuf {
+	char *buf;        /* NULL: nothing is kept */
+	uint16_t size;    /* of buf, in bytes */
+	uint16_t len;     /* bytes of the line so far */
+	uint16_t counted; /* the same with those erased since */
+	bool cr;          /* a CR came; LF or NUL may follow */
+	bool discarding;  /* too long: thrown away up to its end */
+};
+
+enum linebuf_what {
+	LINEBUF_NOTHING,
+	LINEBUF_LINE,     /* a whole line */
+	LINEBUF_TOO_LONG, /* found out now, told once a line */
+	LINEBUF_NO_MEMORY /* likewise */
+};
+
+struct linebuf_event {
+	enum linebuf_what what;
+	bool ended;       /* a line ended, whatever became of it */
+	const char *line; /* LINEBUF_LINE: valid until the next call */
+	size_t len;       /* of it, in bytes, without its end */
+};
+
+/*
+ * Takes text up to the end of the first line in the n bytes (at least 1) at
+ * p, and says in *ev what came of it.  max is the longest line in bytes, at
+ * most UINT16_MAX.  Returns how many bytes were used, which can be 0 if *ev
+ * tells something.  A line that comes whole in one piece is not copied.
+ */
+size_t linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
+    struct linebuf_event *ev);
+
+/* The input has ended: what is left is a line, too. */
+void linebuf_end(struct linebuf *lb, struct linebuf_event *ev);
+
+/* Erases the last character of the unfinished line (telnet's EC). */
+void linebuf_erase_character(struct linebuf *lb);
+
+/* Drops the unfinished line (EL, IP), and gives back its memory. */
+void linebuf_clear(struct linebuf *lb);
+
+/* Gives back the memory of a line that has been dealt with. */
+void linebuf_release(struct linebuf *lb);
+
+#endif

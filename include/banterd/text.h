@@ -1,0 +1,61 @@
+/*
+ * Text: cleaning what people type, and checking names.  Knows nothing else:
+ * no sockets, no rooms, no allocation.
+ */
+#ifndef BANTERD_TEXT_H
+#define BANTERD_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NICK_MAX 24 /* characters in a nick */
+#define ROOM_MAX 33 /* characters in a room name, '#' included */
+
+/* Bytes that text_clean() may write for a raw line of n bytes: each bad byte
+ * grows into the three of U+FFFD, and there is a NUL at the end. */
+#define TEXT_CLEANED_SIZE(n) (3 * (n) + 1)
+
+/*
+ * Cleans one raw line of len bytes into out, which has room for
+ * TEXT_CLEANED_SIZE(len) bytes, and ends it with a NUL.  What comes out is
+ * valid UTF-8 (RFC 3629) without control characters other than TAB, bidi
+ * controls or line separators; each byte that was not UTF-8, and each such
+ * character, became U+FFFD.  BS and DEL erase the character before them.
+ * Returns the length in bytes, without the NUL.
+ */
+size_t text_clean(const char *raw, size_t len, char *out);
+
+/*
+ * The length in bytes of buf without its last character: a whole UTF-8
+ * sequence if one ends there, else one byte.  0 stays 0.
+ */
+size_t text_erase_last(const char *buf, size_t len);
+
+/*
+ * Carries out, in place, the BS and DEL in a raw line that is still being
+ * typed.  Returns the new length.
+ */
+size_t text_apply_erasures(char *raw, size_t len);
+
+/* Whether name is a nick that somebody may take. */
+bool text_is_nick(const char *name);
+
+/* Whether name is a room's name, with its '#'. */
+bool text_is_room(const char *name);
+
+/* Whether text says nick: without case, and not as a part of another name. */
+bool text_mentions(const char *text, const char *nick);
+
+/*
+ * Whether guess is the secret, in a time that tells nothing about the secret
+ * but perhaps its length.
+ */
+bool text_same_secret(const char *secret, const char *guess);
+
+/*
+ * The longest length not above limit at which the UTF-8 text of len bytes can
+ * be cut without cutting a character.
+ */
+size_t text_cut(const char *text, size_t len, size_t limit);
+
+#endif

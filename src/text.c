@@ -1,0 +1,212 @@
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "banterd/text.h"
+
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+static size_t
+min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+is_continuation(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+/*
+ * The length of the UTF-8 sequence that begins at s, or 0 if none does.  The
+ * ranges are those of the table in RFC 3629, section 4: no overlong forms, no
+ * surrogates, nothing above U+10FFFF.
+ */
+static size_t
+utf8_sequence(const unsigned char *s, size_t len)
+{
+	unsigned char low = 0x80, high = 0xbf;
+	size_t i, n;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		n = 2;
+	else if (s[0] >= 0xe0 && s[0] <= 0xef)
+		n = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	switch (s[0]) {
+	case 0xe0:
+		low = 0xa0;
+		break;
+	case 0xed:
+		high = 0x9f;
+		break;
+	case 0xf0:
+		low = 0x90;
+		break;
+	case 0xf4:
+		high = 0x8f;
+		break;
+	}
+	if (len < n || s[1] < low || s[1] > high)
+		return 0;
+	for (i = 2; i < n; i++) {
+		if (!is_continuation(s[i]))
+			return 0;
+	}
+	return n;
+}
+
+/*
+ * Whether the valid sequence at s is a character that could change a
+ * terminal: C0 (but TAB), DEL, C1, line and paragraph separator, bidi.
+ */
+static bool
+is_forbidden(const unsigned char *s, size_t n)
+{
+	if (n == 1)
+		return (s[0] < 0x20 && s[0] != '\t') || s[0] == 0x7f;
+	if (n == 2)
+		return s[0] == 0xc2 && s[1] < 0xa0;
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x80)
+		return s[2] >= 0xa8 && s[2] <= 0xae; /* U+2028-202E */
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x81)
+		return s[2] >= 0xa6 && s[2] <= 0xa9; /* U+2066-2069 */
+	return false;
+}
+
+static bool
+is_erase(char c)
+{
+	return c == '\b' || c == 0x7f;
+}
+
+size_t
+text_clean(const char *raw, size_t len, char *out)
+{
+	size_t i = 0, n, o = 0;
+
+	while (i < len) {
+		if (is_erase(raw[i])) {
+			o = text_erase_last(out, o);
+			i++;
+			continue;
+		}
+		n = utf8_sequence((const unsigned char *)raw + i, len - i);
+		if (n == 0 || is_forbidden((const unsigned char *)raw + i, n)) {
+			memcpy(out + o, REPLACEMENT, 3);
+			o += 3;
+			i += n == 0 ? 1 : n;
+			continue;
+		}
+		memcpy(out + o, raw + i, n);
+		o += n;
+		i += n;
+	}
+	out[o] = '\0';
+	return o;
+}
+
+size_t
+text_erase_last(const char *buf, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)buf;
+	size_t n;
+
+	if (len == 0)
+		return 0;
+	for (n = 1; n < min_size(len, 4) && is_continuation(s[len - n]); n++)
+		;
+	if (utf8_sequence(s + len - n, n) != n)
+		n = 1;
+	return len - n;
+}
+
+size_t
+text_apply_erasures(char *raw, size_t len)
+{
+	size_t i, o = 0;
+
+	for (i = 0; i < len; i++) {
+		if (is_erase(raw[i]))
+			o = text_erase_last(raw, o);
+		else
+			raw[o++] = raw[i];
+	}
+	return o;
+}
+
+static bool
+is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+static bool
+is_name(const char *s, size_t max)
+{
+	size_t n;
+
+	for (n = 0; s[n] != '\0'; n++) {
+		if (n == max || !is_name_char(s[n]))
+			return false;
+	}
+	return n > 0;
+}
+
+bool
+text_is_nick(const char *name)
+{
+	/* Names the server itself goes by in its lines. */
+	if (strcasecmp(name, "you") == 0 || strcasecmp(name, "server") == 0)
+		return false;
+	return isalpha((unsigned char)name[0]) && is_name(name, NICK_MAX);
+}
+
+bool
+text_is_room(const char *name)
+{
+	return name[0] == '#' && is_name(name + 1, ROOM_MAX - 1);
+}
+
+bool
+text_mentions(const char *text, const char *nick)
+{
+	size_t n = strlen(nick);
+	const char *p;
+
+	for (p = text; (p = strcasestr(p, nick)) != NULL; p++) {
+		if ((p == text || !is_name_char(p[-1])) &&
+		    (!is_name_char(p[n]) ||
+			(p[n] == '.' && !is_name_char(p[n + 1]))))
+			return true;
+	}
+	return false;
+}
+
+bool
+text_same_secret(const char *secret, const char *guess)
+{
+	size_t i, n = strlen(secret), m = strlen(guess);
+	unsigned char differ = n != m;
+
+	for (i = 0; i < n; i++)
+		differ |= (unsigned char)(secret[i] ^ guess[i < m ? i : m]);
+	return differ == 0;
+}
+
+size_t
+text_cut(const char *text, size_t len, size_t limit)
+{
+	if (len <= limit)
+		return len;
+	while (limit > 0 && is_continuation((unsigned char)text[limit]))
+		limit--;
+	return limit;
+}
