@@ -1,0 +1,62 @@
+/*
+ * Logging.  One line a message, to stderr, syslog or a file.  Every message
+ * passes through strnvis(3) whole, so nothing a client sends can forge a line
+ * or reach the admin's terminal raw.  Its settings are the one hidden global
+ * of the program.
+ */
+#ifndef BANTERD_LOG_H
+#define BANTERD_LOG_H
+
+#include <stdint.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
+
+/* The names of the levels, in their order, with a NULL at the end. */
+extern const char *const log_level_names[];
+
+/*
+ * Sends the log to target from now on: "stderr", "syslog", or a file's path
+ * (appended to, made with mode 0640).  Returns 0; or -1 with errno set, and
+ * the log goes where it went before.
+ */
+int log_open(const char *target);
+
+/* Opens the log file again, under its name.  Returns as log_open() does. */
+int log_reopen(void);
+
+/* Messages above level (less grave) are left out from now on. */
+void log_set_level(enum log_level level);
+
+/* How many lines could not be written since the start (a full disk, a pipe
+ * that nobody reads).  The log never makes the chat wait. */
+uint64_t log_lost(void);
+
+/* At most this many lines a second from one log_burst; the rest are counted
+ * and told in one line when the second is over. */
+#define LOG_BURST_LINES 20
+
+struct log_burst {
+	uint64_t since; /* ms: when this second began */
+	unsigned lines; /* written in it */
+	unsigned held;  /* held back in it */
+};
+
+#define LOG_PRINTF(f, a) __attribute__((__format__(__printf__, f, a)))
+
+void log_error(const char *fmt, ...) LOG_PRINTF(1, 2);
+void log_warning(const char *fmt, ...) LOG_PRINTF(1, 2);
+void log_notice(const char *fmt, ...) LOG_PRINTF(1, 2);
+void log_info(const char *fmt, ...) LOG_PRINTF(1, 2);
+void log_debug(const char *fmt, ...) LOG_PRINTF(1, 2);
+
+/* As log_info(), but no more than LOG_BURST_LINES a second; now is in ms. */
+void log_info_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
+    LOG_PRINTF(3, 4);
+
+#endif
