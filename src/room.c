@@ -1,0 +1,639 @@
+/* Rooms: who is where, what it is about, and what was said. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "banterd/room.h"
+
+static int
+room_cmp(struct room *a, struct room *b)
+{
+	return strcasecmp(a->name, b->name);
+}
+
+RB_PROTOTYPE(room_tree, room, by_name, room_cmp)
+RB_GENERATE(room_tree, room, by_name, room_cmp)
+
+static uint64_t
+min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- the registry ---- */
+
+void
+registry_init(
+    struct registry *reg, bool (*deliver)(struct user *, struct line *))
+{
+	memset(reg, 0, sizeof(*reg));
+	RB_INIT(&reg->users);
+	RB_INIT(&reg->rooms);
+	TAILQ_INIT(&reg->pending);
+	reg->due = UINT64_MAX;
+	reg->deliver = deliver;
+}
+
+static void
+forget_oldest(struct room *room)
+{
+	struct room_past *past = STAILQ_FIRST(&room->past);
+
+	STAILQ_REMOVE_HEAD(&room->past, next);
+	room->npast--;
+	free(past);
+}
+
+static void
+room_free(struct registry *reg, struct room *room)
+{
+	if (room->is_pending)
+		TAILQ_REMOVE(&reg->pending, room, pending);
+	while (!STAILQ_EMPTY(&room->past))
+		forget_oldest(room);
+	RB_REMOVE(room_tree, &reg->rooms, room);
+	reg->nrooms--;
+	free(room->members);
+	free(room->topic);
+	free(room->key);
+	free(room);
+}
+
+void
+registry_free(struct registry *reg)
+{
+	struct room *room;
+
+	while ((room = RB_ROOT(&reg->rooms)) != NULL)
+		room_free(reg, room);
+	free(reg->slots);
+	memset(reg, 0, sizeof(*reg));
+}
+
+static struct room *
+room_make(struct registry *reg, const char *name)
+{
+	struct room *room;
+
+	if ((room = calloc(1, sizeof(*room))) == NULL)
+		return NULL;
+	strlcpy(room->name, name, sizeof(room->name));
+	STAILQ_INIT(&room->past);
+	RB_INSERT(room_tree, &reg->rooms, room);
+	reg->nrooms++;
+	return room;
+}
+
+struct room *
+room_find(struct registry *reg, const char *name)
+{
+	struct room key;
+
+	if (strlcpy(key.name, name, sizeof(key.name)) >= sizeof(key.name))
+		return NULL;
+	return RB_FIND(room_tree, &reg->rooms, &key);
+}
+
+static bool
+replace_text(char **field, const char *text)
+{
+	char *copy = NULL;
+
+	if (text != NULL && (copy = strdup(text)) == NULL)
+		return false;
+	free(*field);
+	*field = copy;
+	return true;
+}
+
+static struct room *
+make_permanent(struct registry *reg, const char *name)
+{
+	struct room *room = room_find(reg, name);
+
+	if (room == NULL && (room = room_make(reg, name)) == NULL)
+		return NULL;
+	room->permanent = true;
+	room->op = NULL;
+	return room;
+}
+
+/* A room that the configuration no longer has lives while people are in it. */
+static void
+make_ordinary(struct registry *reg, struct room *room)
+{
+	if (room->nmembers == 0)
+		room_free(reg, room);
+	else
+		room_set_op(reg, room, room->members[0]);
+}
+
+bool
+registry_configure(struct registry *reg, const struct config *conf)
+{
+	const struct config_room *listed;
+	struct room *room, *next;
+	bool ok = true;
+
+	reg->limits.max_rooms = conf->max_rooms;
+	reg->limits.max_joined = conf->max_joined;
+	reg->limits.history = conf->history;
+	/* Mark: what is still permanent afterwards was listed. */
+	RB_FOREACH (room, room_tree, &reg->rooms) {
+		room->was_permanent = room->permanent;
+		room->permanent = false;
+	}
+	if (conf->default_room != NULL)
+		ok = make_permanent(reg, conf->default_room) != NULL;
+	TAILQ_FOREACH (listed, &conf->rooms, next) {
+		room = make_permanent(reg, listed->name);
+		if (room == NULL || !replace_text(&room->key, listed->key) ||
+		    (listed->topic != NULL &&
+			!replace_text(&room->topic, listed->topic)))
+			ok = false;
+	}
+	RB_FOREACH_SAFE (room, room_tree, &reg->rooms, next) {
+		while (room->npast > conf->history)
+			forget_oldest(room);
+		if (room->was_permanent && !room->permanent)
+			make_ordinary(reg, room);
+	}
+	return ok;
+}
+
+unsigned
+registry_rooms(struct registry *reg, struct room **rooms)
+{
+	struct room *room;
+	unsigned n = 0;
+
+	RB_FOREACH (room, room_tree, &reg->rooms)
+		rooms[n++] = room;
+	return n;
+}
+
+/* ---- sending to a room ---- */
+
+static void
+send_to_members(struct registry *reg, struct room *room, struct line *line,
+    const struct user *except)
+{
+	uint32_t i;
+
+	for (i = 0; i < room->nmembers; i++) {
+		if (room->members[i] != except)
+			reg->deliver(room->members[i], line);
+	}
+}
+
+void
+room_event(struct registry *reg, struct room *room, const struct user *except,
+    const char *fmt, ...)
+{
+	char text[LINE_SIZE_MAX];
+	struct line line = { .text = text, .kind = LINE_ROOM };
+	size_t len;
+	va_list ap;
+
+	len = (size_t)snprintf(text, sizeof(text), "[%s] -- ", room->name);
+	va_start(ap, fmt);
+	vsnprintf(text + len, sizeof(text) - len - 2, fmt, ap);
+	va_end(ap);
+	len += strlen(text + len);
+	memcpy(text + len, "\r\n", 2);
+	line.len = (uint32_t)len + 2;
+	send_to_members(reg, room, &line, except);
+}
+
+/* "-- alice joined" and its like, which /set quiet hides. */
+static void
+tell_coming(struct registry *reg, struct room *room, const struct user *who,
+    const char *text)
+{
+	char buf[LINE_SIZE_MAX];
+	struct line line = { .text = buf, .kind = LINE_ROOM };
+	struct user *member;
+	uint32_t i;
+
+	line.len = (uint32_t)snprintf(
+	    buf, sizeof(buf), "[%s] -- %s\r\n", room->name, text);
+	for (i = 0; i < room->nmembers; i++) {
+		member = room->members[i];
+		if (member == who || member->set_quiet ||
+		    (who != NULL && user_ignores(member, who)))
+			continue;
+		reg->deliver(member, &line);
+	}
+}
+
+/* ---- joins and leaves, and their sums ---- */
+
+static void
+tally_flush(struct registry *reg, struct room *room, struct room_tally *tally,
+    const char *verb)
+{
+	char text[64];
+
+	if (tally->held > 0) {
+		snprintf(text, sizeof(text), "%u %s %s", tally->held,
+		    tally->held == 1 ? "person" : "people", verb);
+		tally->held = 0;
+		tell_coming(reg, room, NULL, text);
+	}
+	tally->told = 0;
+}
+
+/*
+ * Whether one more join (leave) is told by itself; else it waits for the sum
+ * of this second.
+ */
+static bool
+tally_take(struct registry *reg, struct room *room, struct room_tally *tally,
+    const char *verb)
+{
+	if (tally->told == 0 || reg->now - tally->since >= ROOM_TALLY_MS) {
+		tally_flush(reg, room, tally, verb);
+		tally->since = reg->now;
+	}
+	if (tally->told < ROOM_TALLY_LINES) {
+		tally->told++;
+		return true;
+	}
+	tally->held++;
+	reg->due = min_u64(reg->due, tally->since + ROOM_TALLY_MS);
+	if (!room->is_pending) {
+		TAILQ_INSERT_TAIL(&reg->pending, room, pending);
+		room->is_pending = true;
+	}
+	return false;
+}
+
+/* Sends what is due of one room; returns when the rest is. */
+static uint64_t
+tally_tick(struct registry *reg, struct room *room, struct room_tally *tally,
+    const char *verb)
+{
+	if (tally->held == 0)
+		return UINT64_MAX;
+	if (reg->now - tally->since < ROOM_TALLY_MS)
+		return tally->since + ROOM_TALLY_MS;
+	tally_flush(reg, room, tally, verb);
+	return UINT64_MAX;
+}
+
+void
+registry_tick(struct registry *reg)
+{
+	struct room *room, *tmp;
+	uint64_t due;
+
+	reg->due = UINT64_MAX;
+	TAILQ_FOREACH_SAFE (room, &reg->pending, pending, tmp) {
+		due = tally_tick(reg, room, &room->leaves, "left");
+		due = min_u64(
+		    due, tally_tick(reg, room, &room->joins, "joined"));
+		if (due == UINT64_MAX) {
+			TAILQ_REMOVE(&reg->pending, room, pending);
+			room->is_pending = false;
+		}
+		reg->due = min_u64(reg->due, due);
+	}
+}
+
+static void
+tell_joined(struct registry *reg, struct room *room, const struct user *u)
+{
+	char text[NICK_MAX + 16];
+
+	if (!tally_take(reg, room, &room->joins, "joined"))
+		return;
+	snprintf(text, sizeof(text), "%s joined", u->name);
+	tell_coming(reg, room, u, text);
+}
+
+static void
+tell_left(struct registry *reg, struct room *room, const struct user *u,
+    const char *reason)
+{
+	char text[LINE_SIZE_MAX - ROOM_MAX - 16];
+
+	if (reg->closing || !tally_take(reg, room, &room->leaves, "left"))
+		return;
+	if (reason == NULL)
+		snprintf(text, sizeof(text), "%s left", u->name);
+	else
+		snprintf(text, sizeof(text), "%s left (%s)", u->name, reason);
+	tell_coming(reg, room, u, text);
+}
+
+/* ---- membership ---- */
+
+bool
+room_has(const struct room *room, const struct user *u)
+{
+	uint32_t i;
+
+	for (i = 0; i < u->nrooms; i++) {
+		if (u->rooms[i] == room)
+			return true;
+	}
+	return false;
+}
+
+/* Room for one more on both sides, so that what follows cannot fail. */
+static bool
+make_place(struct room *room, struct user *u)
+{
+	struct user **members;
+	struct room **rooms;
+	uint32_t n;
+
+	if (room->nmembers == room->members_size) {
+		n = room->nmembers < 4 ? 4 : room->nmembers * 3 / 2;
+		members = reallocarray(room->members, n, sizeof(struct user *));
+		if (members == NULL)
+			return false;
+		room->members = members;
+		room->members_size = n;
+	}
+	if (u->nrooms == u->rooms_size) {
+		n = u->nrooms == 0 ? 2 : u->nrooms * 2u;
+		rooms = reallocarray(u->rooms, n, sizeof(struct room *));
+		if (rooms == NULL)
+			return false;
+		u->rooms = rooms;
+		u->rooms_size = (uint16_t)n;
+	}
+	return true;
+}
+
+/* Finds the room to join, or makes it; *error says why there is none. */
+static struct room *
+room_to_join(struct registry *reg, const char *name, const char *key,
+    enum room_error *error)
+{
+	struct room *room = room_find(reg, name);
+
+	*error = ROOM_OK;
+	if (room != NULL) {
+		if (room->key != NULL &&
+		    (key == NULL || strcmp(room->key, key) != 0))
+			*error = ROOM_WRONG_KEY;
+	} else if (reg->nrooms >= reg->limits.max_rooms)
+		*error = ROOM_TOO_MANY_ROOMS;
+	else if ((room = room_make(reg, name)) == NULL)
+		*error = ROOM_NO_MEMORY;
+	else if (!replace_text(&room->key, key)) {
+		room_free(reg, room);
+		*error = ROOM_NO_MEMORY;
+	}
+	return *error == ROOM_OK ? room : NULL;
+}
+
+enum room_error
+room_join(
+    struct registry *reg, struct user *u, const char *name, const char *key)
+{
+	struct room *room = room_find(reg, name);
+	enum room_error error;
+
+	if (room != NULL && room_has(room, u)) {
+		u->current = room;
+		return ROOM_OK;
+	}
+	if (u->nrooms >= reg->limits.max_joined)
+		return ROOM_TOO_MANY_JOINED;
+	if ((room = room_to_join(reg, name, key, &error)) == NULL)
+		return error;
+	if (!make_place(room, u)) {
+		if (room->nmembers == 0 && !room->permanent)
+			room_free(reg, room);
+		return ROOM_NO_MEMORY;
+	}
+	if (room->nmembers == 0 && !room->permanent)
+		room->op = u;
+	room->members[room->nmembers++] = u;
+	u->rooms[u->nrooms++] = room;
+	u->current = room;
+	tell_joined(reg, room, u);
+	return ROOM_OK;
+}
+
+static void
+remove_member(struct room *room, const struct user *u)
+{
+	uint32_t i;
+
+	for (i = 0; room->members[i] != u; i++)
+		;
+	room->nmembers--;
+	memmove(room->members + i, room->members + i + 1,
+	    (room->nmembers - i) * sizeof(struct user *));
+}
+
+static void
+remove_room(struct user *u, const struct room *room)
+{
+	uint16_t i;
+
+	for (i = 0; u->rooms[i] != room; i++)
+		;
+	u->nrooms--;
+	memmove(u->rooms + i, u->rooms + i + 1,
+	    (size_t)(u->nrooms - i) * sizeof(struct room *));
+	if (u->current != room)
+		return;
+	if (u->nrooms == 0)
+		u->current = NULL;
+	else
+		u->current = u->rooms[i > 0 ? i - 1 : 0];
+}
+
+/* Takes u out without a word; false if the room is gone with that. */
+static bool
+part(struct registry *reg, struct user *u, struct room *room)
+{
+	remove_member(room, u);
+	remove_room(u, room);
+	if (room->nmembers == 0 && !room->permanent) {
+		room_free(reg, room);
+		return false;
+	}
+	return true;
+}
+
+/* When the one who ran the room is gone, it is whoever is there longest. */
+static void
+pass_on(struct registry *reg, struct room *room, const struct user *gone)
+{
+	if (room->op == gone && gone != NULL && !reg->closing)
+		room_set_op(
+		    reg, room, room->nmembers == 0 ? NULL : room->members[0]);
+}
+
+void
+room_leave(
+    struct registry *reg, struct user *u, struct room *room, const char *reason)
+{
+	if (!part(reg, u, room))
+		return;
+	tell_left(reg, room, u, reason);
+	pass_on(reg, room, u);
+}
+
+void
+room_kick(struct registry *reg, struct user *by, struct room *room,
+    struct user *who, const char *reason)
+{
+	char why[LINE_SIZE_MAX / 2];
+
+	why[0] = '\0';
+	if (reason != NULL)
+		snprintf(why, sizeof(why), " (%s)", reason);
+	user_tell(
+	    reg, who, "! %s kicked you from %s%s", by->name, room->name, why);
+	if (!part(reg, who, room))
+		return;
+	room_event(reg, room, by, "%s kicked %s%s", by->name, who->name, why);
+	pass_on(reg, room, who);
+}
+
+void
+room_set_op(struct registry *reg, struct room *room, struct user *u)
+{
+	room->op = u;
+	if (u != NULL)
+		user_tell(reg, u,
+		    "* You run %s now: /kick and /op are "
+		    "yours.",
+		    room->name);
+}
+
+/* ---- what is said ---- */
+
+/* Should memory be out, the line is said all the same but not kept. */
+static void
+remember(struct registry *reg, struct room *room, const struct user *u,
+    const struct line *line)
+{
+	struct room_past *past;
+
+	if (reg->limits.history == 0)
+		return;
+	if (room->npast >= reg->limits.history)
+		forget_oldest(room);
+	if ((past = malloc(sizeof(*past) + line->len)) == NULL)
+		return;
+	past->when = reg->wall;
+	past->speaker = u->id;
+	past->len = line->len;
+	memcpy(past->text, line->text, line->len);
+	STAILQ_INSERT_TAIL(&room->past, past, next);
+	room->npast++;
+}
+
+void
+room_say(struct registry *reg, struct user *u, struct room *room,
+    const char *text, bool action)
+{
+	char buf[LINE_SIZE_MAX];
+	struct line line = { .text = buf, .kind = LINE_ROOM };
+	struct user *member;
+	uint32_t i;
+
+	line.len = (uint32_t)snprintf(buf, sizeof(buf),
+	    action ? "[%s] * %s %s\r\n" : "[%s] %s: %s\r\n", room->name,
+	    u->name, text);
+	remember(reg, room, u, &line);
+	for (i = 0; i < room->nmembers; i++) {
+		member = room->members[i];
+		if (member == u || user_ignores(member, u))
+			continue;
+		line.bell = member->set_bell &&
+		    text_mentions(text, member->name);
+		reg->deliver(member, &line);
+	}
+}
+
+bool
+room_set_topic(
+    struct registry *reg, struct user *u, struct room *room, const char *topic)
+{
+	if (!replace_text(&room->topic, topic))
+		return false;
+	room_event(reg, room, u, "%s set the topic: %s", u->name, topic);
+	return true;
+}
+
+static bool
+hears(const struct user *u, const struct room_past *past)
+{
+	struct user speaker = { .id = past->speaker };
+
+	return !user_ignores(u, &speaker);
+}
+
+static void
+replay_line(struct registry *reg, struct user *u, const struct room_past *past)
+{
+	char buf[LINE_SIZE_MAX];
+	struct line line = { .text = buf, .kind = LINE_ROOM, .stamped = true };
+	struct tm tm;
+
+	if (localtime_r(&past->when, &tm) == NULL)
+		memset(&tm, 0, sizeof(tm));
+	snprintf(buf, sizeof(buf), "%02d:%02d ", tm.tm_hour, tm.tm_min);
+	memcpy(buf + STAMP_LEN, past->text, past->len);
+	line.len = STAMP_LEN + past->len;
+	reg->deliver(u, &line);
+}
+
+unsigned
+room_count_past(const struct room *room, const struct user *u)
+{
+	const struct room_past *past;
+	unsigned n = 0;
+
+	STAILQ_FOREACH (past, &room->past, next)
+		n += hears(u, past);
+	return n;
+}
+
+void
+room_replay(
+    struct registry *reg, const struct room *room, struct user *u, unsigned n)
+{
+	const struct room_past *past;
+	unsigned left = room_count_past(room, u);
+
+	STAILQ_FOREACH (past, &room->past, next) {
+		if (hears(u, past) && left-- <= n)
+			replay_line(reg, u, past);
+	}
+}
+
+void
+room_names(
+    const struct room *room, const struct user *viewer, char *buf, size_t size)
+{
+	const struct user *u;
+	size_t len = 0;
+	uint32_t i;
+
+	buf[0] = '\0';
+	for (i = 0; i < room->nmembers && i < ROOM_NAMES; i++) {
+		u = room->members[i];
+		len += (size_t)snprintf(buf + len, size - len, "%s%s%s%s",
+		    i > 0 ? ", " : "", u == room->op ? "@" : "",
+		    u == viewer ? "you" : u->name,
+		    u->away != NULL ? " (away)" : "");
+	}
+	if (i < room->nmembers)
+		snprintf(
+		    buf + len, size - len, " and %u more", room->nmembers - i);
+}
