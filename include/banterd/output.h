@@ -1,0 +1,105 @@
+/*
+ * Output: what each client is owed in this turn of the loop, and how it
+ * leaves.
+ *
+ * A line is laid down once in the turn's arena.  A client owed that line gets
+ * no copy but a span of the arena; lines laid one after another make one span
+ * that grows.  When the turn ends, each client's spans go out in one system
+ * call, straight to the socket.  Only what the kernel refuses is copied, into
+ * the bufferevent's output, and only then is a write event armed.
+ */
+#ifndef BANTERD_OUTPUT_H
+#define BANTERD_OUTPUT_H
+
+#include <bsd/sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "banterd/room.h"
+
+struct bufferevent;
+
+/* Bytes of lines laid down in one turn; then, or when the spans run out, all
+ * is sent before the turn's end. */
+#define OUTPUT_ARENA_SIZE (64 << 10)
+#define OUTPUT_SPANS      4096
+
+/* A piece of the arena that a client is owed. */
+struct output_span {
+	uint32_t at, len; /* bytes */
+	uint32_t next;    /* in output.spans; 0: the last */
+};
+
+/* The send queue of one client. */
+struct output_queue {
+	TAILQ_ENTRY(output_queue)
+	dirty; /* in output.dirty while it has
+		* spans, then in output.broken
+		* if sending failed */
+	struct bufferevent *bev;
+	struct output_span first; /* len 0: nothing this turn */
+	uint32_t last;            /* in output.spans; 0: first */
+	uint32_t pending;         /* bytes in all spans */
+	uint32_t skipped;         /* lines, since it was full */
+	int error;                /* errno of a failed send, or 0 */
+	bool is_broken;           /* in output.broken */
+	bool backlogged;          /* the bufferevent holds some */
+	bool full;                /* lines are being skipped */
+	bool stamp;               /* put a time before each line */
+};
+TAILQ_HEAD(output_queues, output_queue);
+
+struct output {
+	struct output_queues dirty;
+	struct output_queues broken; /* sending failed, not told yet */
+	uint64_t turn;               /* from 1 on */
+	uint32_t used;               /* bytes of the arena */
+	uint32_t nspans;             /* used; number 0 never is */
+	uint32_t limit;              /* send-queue, in bytes */
+	struct line stamp;           /* "10:32 " of this minute */
+	time_t stamp_minute;
+	char stamp_text[STAMP_LEN + 1];
+	struct line bell;      /* BEL CR LF */
+	uint64_t lines, bytes; /* delivered; sent */
+	uint64_t skipped;      /* lines */
+	struct output_span spans[OUTPUT_SPANS];
+	char arena[OUTPUT_ARENA_SIZE];
+};
+
+/* Returns an output that the caller owes free(), or NULL. */
+struct output *output_new(uint32_t limit);
+
+/*
+ * Adds a line to what q is owed; wall is the time for a stamp.  Returns false
+ * if it was not queued: the queue is full and the line may be skipped (it was
+ * counted, or, LINE_PRIVATE, it was not), or the connection is broken.
+ */
+bool output_add(
+    struct output *out, struct output_queue *q, struct line *line, time_t wall);
+
+/* Sends what every client is owed. */
+void output_flush(struct output *out);
+
+/* Sends what one client is owed. */
+void output_send(struct output *out, struct output_queue *q);
+
+/* Returns a queue whose connection turned out broken (its error says how), each
+ * one once; or NULL. */
+struct output_queue *output_next_broken(struct output *out);
+
+/* Bytes owed to a client that have not reached the kernel. */
+uint32_t output_unsent(const struct output_queue *q);
+
+/*
+ * Is to be called when the bufferevent has sent something.  Ends skipping
+ * once the queue is at most half full.  Returns how many lines were skipped,
+ * for the caller to tell the client; 0 if there is nothing to tell.
+ */
+uint32_t output_drained(struct output *out, struct output_queue *q);
+
+/* Drops what q is still owed.  After this nothing in out points to q. */
+void output_forget(struct output *out, struct output_queue *q);
+
+#endif

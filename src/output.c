@@ -1,0 +1,329 @@
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include "banterd/output.h"
+
+#define IOV_SIZE 64 /* spans for one system call */
+
+static const char bell_text[] = "\a\r\n";
+
+_Static_assert(
+    OUTPUT_ARENA_SIZE >= LINE_SIZE_MAX + STAMP_LEN + sizeof(bell_text),
+    "the longest line fits into an empty arena");
+
+struct output *
+output_new(uint32_t limit)
+{
+	struct output *out;
+
+	if ((out = calloc(1, sizeof(*out))) == NULL)
+		return NULL;
+	TAILQ_INIT(&out->dirty);
+	TAILQ_INIT(&out->broken);
+	out->turn = 1;
+	out->nspans = 1;
+	out->limit = limit;
+	out->stamp.text = out->stamp_text;
+	out->stamp.len = STAMP_LEN;
+	out->stamp_minute = -1;
+	out->bell.text = bell_text;
+	out->bell.len = sizeof(bell_text) - 1;
+	return out;
+}
+
+/* ---- laying lines down ---- */
+
+static bool
+is_laid(const struct output *out, const struct line *line)
+{
+	return line->laid_turn == out->turn;
+}
+
+static void
+lay(struct output *out, struct line *line)
+{
+	if (is_laid(out, line))
+		return;
+	memcpy(out->arena + out->used, line->text, line->len);
+	line->laid_at = out->used;
+	line->laid_turn = out->turn;
+	out->used += line->len;
+}
+
+/*
+ * Makes sure that line, and a stamp and a bell with it, fit into the arena,
+ * and that there are spans enough.
+ */
+static void
+make_room(struct output *out, const struct line *line)
+{
+	uint32_t need = STAMP_LEN + sizeof(bell_text);
+
+	if (!is_laid(out, line))
+		need += line->len;
+	if (out->used + need > OUTPUT_ARENA_SIZE ||
+	    out->nspans + 3 > OUTPUT_SPANS)
+		output_flush(out);
+}
+
+static void
+set_stamp(struct output *out, time_t wall)
+{
+	struct tm tm;
+
+	if (wall / 60 == out->stamp_minute)
+		return;
+	out->stamp_minute = wall / 60;
+	if (localtime_r(&wall, &tm) == NULL)
+		memset(&tm, 0, sizeof(tm));
+	strftime(out->stamp_text, sizeof(out->stamp_text), "%H:%M ", &tm);
+	out->stamp.laid_turn = 0;
+}
+
+/* Owes q len bytes of the arena; next to what it is owed last, they are one
+ * span with that. */
+static void
+owe(struct output *out, struct output_queue *q, uint32_t at, uint32_t len)
+{
+	struct output_span *last, *span;
+
+	q->pending += len;
+	if (q->first.len == 0) {
+		q->first.at = at;
+		q->first.len = len;
+		q->first.next = 0;
+		q->last = 0;
+		TAILQ_INSERT_TAIL(&out->dirty, q, dirty);
+		return;
+	}
+	last = q->last == 0 ? &q->first : &out->spans[q->last];
+	if (last->at + last->len == at) {
+		last->len += len;
+		return;
+	}
+	q->last = last->next = out->nspans++;
+	span = &out->spans[q->last];
+	span->at = at;
+	span->len = len;
+	span->next = 0;
+}
+
+/* ---- sending ---- */
+
+static size_t
+gather(struct output *out, const struct output_span **span,
+    struct iovec iov[IOV_SIZE], size_t *total)
+{
+	size_t n;
+
+	*total = 0;
+	for (n = 0; n < IOV_SIZE && *span != NULL; n++) {
+		iov[n].iov_base = out->arena + (*span)->at;
+		iov[n].iov_len = (*span)->len;
+		*total += (*span)->len;
+		*span = (*span)->next == 0 ? NULL : &out->spans[(*span)->next];
+	}
+	return n;
+}
+
+/* Hands what is left after the first sent bytes to the bufferevent. */
+static void
+keep(struct output_queue *q, const struct iovec *iov, size_t n, size_t sent)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (sent >= iov[i].iov_len) {
+			sent -= iov[i].iov_len;
+			continue;
+		}
+		q->backlogged = true;
+		if (bufferevent_write(q->bev, (char *)iov[i].iov_base + sent,
+			iov[i].iov_len - sent) == -1) {
+			q->error = ENOMEM;
+			return;
+		}
+		sent = 0;
+	}
+}
+
+/* Returns how much the kernel took; sets q->error if the connection broke. */
+static size_t
+send_now(struct output_queue *q, struct iovec *iov, size_t n)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
+	int fd = bufferevent_getfd(q->bev);
+	ssize_t sent;
+
+	do {
+		if (n == 1)
+			sent = send(fd, iov[0].iov_base, iov[0].iov_len,
+			    MSG_NOSIGNAL | MSG_DONTWAIT);
+		else
+			sent = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (sent == -1 && errno == EINTR);
+	if (sent == -1) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK &&
+		    errno != ENOBUFS && errno != ENOMEM)
+			q->error = errno;
+		return 0;
+	}
+	return (size_t)sent;
+}
+
+static void
+flush_queue(struct output *out, struct output_queue *q)
+{
+	const struct output_span *span = &q->first;
+	struct iovec iov[IOV_SIZE];
+	size_t n, sent, total;
+
+	TAILQ_REMOVE(&out->dirty, q, dirty);
+	while (span != NULL && q->error == 0) {
+		n = gather(out, &span, iov, &total);
+		sent = q->backlogged ? 0 : send_now(q, iov, n);
+		out->bytes += total;
+		if (sent < total && q->error == 0)
+			keep(q, iov, n, sent);
+	}
+	q->first.len = 0;
+	q->pending = 0;
+	if (q->error != 0) {
+		TAILQ_INSERT_TAIL(&out->broken, q, dirty);
+		q->is_broken = true;
+	}
+}
+
+void
+output_flush(struct output *out)
+{
+	struct output_queue *q;
+
+	while ((q = TAILQ_FIRST(&out->dirty)) != NULL)
+		flush_queue(out, q);
+	out->turn++;
+	out->used = 0;
+	out->nspans = 1;
+}
+
+void
+output_send(struct output *out, struct output_queue *q)
+{
+	if (q->pending > 0)
+		flush_queue(out, q);
+}
+
+uint32_t
+output_unsent(const struct output_queue *q)
+{
+	uint32_t n = q->pending;
+
+	if (q->backlogged)
+		n += (uint32_t)evbuffer_get_length(
+		    bufferevent_get_output(q->bev));
+	return n;
+}
+
+/* ---- slow readers ---- */
+
+/*
+ * Whether len more bytes are too many.  What is owed in this turn may only be
+ * waiting for its end, so it is offered to the kernel first.
+ */
+static bool
+is_too_full(struct output *out, struct output_queue *q, uint32_t len)
+{
+	if (output_unsent(q) + len <= out->limit)
+		return false;
+	output_send(out, q);
+	return output_unsent(q) + len > out->limit;
+}
+
+/* Whether a line finds no room in q; counts the room lines that are skipped. */
+static bool
+is_refused(struct output *out, struct output_queue *q, const struct line *line)
+{
+	if (q->error != 0)
+		return true;
+	if (line->kind != LINE_ROOM && line->kind != LINE_PRIVATE)
+		return false;
+	if (!q->full && !is_too_full(out, q, line->len + STAMP_LEN + 1))
+		return false;
+	if (line->kind == LINE_ROOM) {
+		q->full = true;
+		q->skipped++;
+		out->skipped++;
+	}
+	return true;
+}
+
+bool
+output_add(
+    struct output *out, struct output_queue *q, struct line *line, time_t wall)
+{
+	make_room(out, line);
+	/* Both may have sent something, and found the connection broken. */
+	if (is_refused(out, q, line) || q->error != 0)
+		return false;
+	if (q->stamp && !line->stamped && line->kind != LINE_RAW) {
+		set_stamp(out, wall);
+		lay(out, &out->stamp);
+		owe(out, q, out->stamp.laid_at, STAMP_LEN);
+	}
+	lay(out, line);
+	if (line->bell) {
+		/* The bell comes last: a line's first characters tell its
+		 * kind. */
+		lay(out, &out->bell);
+		owe(out, q, line->laid_at, line->len - 2);
+		owe(out, q, out->bell.laid_at, out->bell.len);
+	} else
+		owe(out, q, line->laid_at, line->len);
+	out->lines++;
+	return true;
+}
+
+uint32_t
+output_drained(struct output *out, struct output_queue *q)
+{
+	uint32_t skipped = q->skipped;
+
+	q->backlogged = evbuffer_get_length(bufferevent_get_output(q->bev)) > 0;
+	if (!q->full || output_unsent(q) > out->limit / 2)
+		return 0;
+	q->full = false;
+	q->skipped = 0;
+	return skipped;
+}
+
+struct output_queue *
+output_next_broken(struct output *out)
+{
+	struct output_queue *q;
+
+	if ((q = TAILQ_FIRST(&out->broken)) != NULL) {
+		TAILQ_REMOVE(&out->broken, q, dirty);
+		q->is_broken = false;
+	}
+	return q;
+}
+
+void
+output_forget(struct output *out, struct output_queue *q)
+{
+	if (q->first.len > 0)
+		TAILQ_REMOVE(&out->dirty, q, dirty);
+	if (q->is_broken)
+		TAILQ_REMOVE(&out->broken, q, dirty);
+	q->first.len = 0;
+	q->pending = 0;
+	q->is_broken = false;
+}
