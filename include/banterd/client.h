@@ -1,0 +1,121 @@
+/*
+ * One connection: bytes to lines on the way in, slow and fast clients, and
+ * the end of it all.
+ */
+#ifndef BANTERD_CLIENT_H
+#define BANTERD_CLIENT_H
+
+#include <bsd/sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "banterd/acl.h"
+#include "banterd/linebuf.h"
+#include "banterd/output.h"
+#include "banterd/room.h"
+#include "banterd/telnet.h"
+
+struct server;
+
+enum client_state {
+	CLIENT_LOGIN, /* has to give the password */
+	CLIENT_CHAT,
+	CLIENT_CLOSING,   /* its last output is on its way */
+	CLIENT_LINGERING, /* we said FIN and wait for theirs */
+	CLIENT_GONE       /* freed at the end of this turn */
+};
+
+struct client {
+	struct user user; /* not in the registry if id 0 */
+	struct output_queue out;
+	struct server *server;
+	TAILQ_ENTRY(client) next;    /* in server.clients or .gone */
+	TAILQ_ENTRY(client) waiting; /* in server.waiting if is_waiting */
+	struct acl_host *host;       /* NULL: UNIX socket, or refused */
+	struct address address;
+	struct linebuf line; /* the unfinished one */
+	struct telnet telnet;
+	uint8_t state; /* enum client_state */
+	uint8_t wrong_passwords;
+	bool has_address;
+	bool is_waiting;
+	bool reading;         /* the read event is armed */
+	bool eof;             /* nothing more will come */
+	bool lost;            /* it ended in an error */
+	bool counted;         /* in server.nclients */
+	uint32_t tokens;      /* thousandths of a line */
+	uint32_t full_unsent; /* bytes, when stalls_at was set */
+	uint64_t refilled;    /* ms: when tokens was right */
+	uint64_t resumes_at;  /* ms: reads again; 0: not waiting */
+	uint64_t stalls_at;   /* ms: it has stalled; 0: it has not */
+	uint64_t ends_at;     /* ms: login or closing is over; 0 */
+};
+TAILQ_HEAD(clients, client);
+
+/*
+ * Takes over a connected socket.  address is NULL for a UNIX socket.  Returns
+ * a client that has said and been told nothing yet, in server.clients; or
+ * NULL when memory is out (fd is still the caller's).
+ */
+struct client *client_new(
+    struct server *srv, int fd, const struct address *address);
+
+/* Greets a newcomer, and lets it in or asks for the password. */
+void client_welcome(struct client *c);
+
+/* Ends a client with an error line. */
+void client_refuse(struct client *c, const char *line);
+
+/* Keeps to a new configuration, which may no longer allow it in. */
+#define CLIENT_NOT_ALLOWED "! Your address is not allowed here."
+void client_reconfigure(struct client *c);
+
+/* Gives a client that may come in a name and the default room. */
+void client_enter(struct client *c);
+
+/* Ends a client: it leaves its rooms with that reason (may be NULL), still
+ * gets what it is owed, and is closed. */
+void client_close(struct client *c, const char *reason);
+
+/* The same at once: what it is owed is dropped. */
+void client_drop(struct client *c, const char *reason);
+
+/* Sending to it failed.  What it had sent before is still carried out. */
+void client_broken(struct client *c);
+
+/* Answers with one line; see user_tell(). */
+void client_tell(struct client *c, const char *fmt, ...) LOG_PRINTF(2, 3);
+
+/* Reads nothing more from c before ms have passed. */
+void client_pause(struct client *c, uint64_t ms);
+
+/* How much of its send queue is left for replies, in bytes. */
+uint32_t client_room_left(const struct client *c);
+
+/* Sends c the line; the registry's deliver function. */
+bool client_deliver(struct user *u, struct line *line);
+
+/* Carries out what has been read, as far as its rate allows. */
+void client_input(struct client *c);
+
+/* Says what is wrong about a password; the third time ends the client. */
+void client_wrong_password(struct client *c);
+
+/* Does what is due at now (ms).  Returns when the next thing is, UINT64_MAX
+ * for never. */
+uint64_t client_tick(struct client *c, uint64_t now);
+
+/* Frees a client that is CLIENT_GONE. */
+void client_free(struct client *c);
+
+/* The client whose user or queue that is. */
+struct client *client_of_user(struct user *u);
+struct client *client_of_queue(struct output_queue *q);
+
+/* Who it is, for the log: its name if it has one, and its address. */
+#define CLIENT_TEXT_SIZE (NICK_MAX + ADDRESS_TEXT_SIZE + 8)
+const char *client_text(const struct client *c, char *buf);
+
+#endif

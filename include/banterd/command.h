@@ -1,0 +1,16 @@
+/*
+ * The commands: a table of what each is called, takes and does.  Help and the
+ * checks of arguments come from the table too.
+ */
+#ifndef BANTERD_COMMAND_H
+#define BANTERD_COMMAND_H
+
+struct client;
+
+/*
+ * Carries out one cleaned line that is not empty, changing it on the way:
+ * chat for the current room, or a command.
+ */
+void command_line(struct client *c, char *text);
+
+#endif

@@ -1,0 +1,167 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "banterd/config.h"
+#include "banterd/log.h"
+#include "banterd/privileges.h"
+#include "banterd/server.h"
+
+enum exit_status {
+	EXIT_ASKED = 0, /* asked to stop */
+	EXIT_WRONG = 1, /* configuration, or starting up */
+	EXIT_USAGE = 2
+};
+
+/* What the command line says. */
+struct options {
+	const char *conf_path;
+	bool conf_given;               /* -f */
+	bool test;                     /* -t */
+	bool verbose;                  /* -v */
+	struct config_listens listens; /* -l */
+};
+
+static void
+usage(FILE *to)
+{
+	fprintf(to,
+	    "usage: banterd [-tv] [-f FILE] [-l ADDR:PORT]...\n"
+	    "       banterd -V | -h\n"
+	    "\n"
+	    "  -f FILE       read this configuration, not " CONFIG_PATH "\n"
+	    "  -l ADDR:PORT  listen here (or on a socket's /PATH), whatever "
+	    "FILE says\n"
+	    "  -t            only check the configuration\n"
+	    "  -v            log everything\n"
+	    "  -V            show the version\n"
+	    "  -h            show this\n");
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int
+parse_options(int argc, char *argv[], struct options *o)
+{
+	int ch;
+
+	while ((ch = getopt(argc, argv, "f:hl:tvV")) != -1) {
+		switch (ch) {
+		case 'f':
+			o->conf_path = optarg;
+			o->conf_given = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return EXIT_ASKED;
+		case 'l':
+			if (!config_listen_add(&o->listens, optarg, 0)) {
+				fprintf(stderr,
+				    "banterd: -l %s: expected "
+				    "ADDR:PORT, [ADDR]:PORT or /PATH\n",
+				    optarg);
+				return EXIT_USAGE;
+			}
+			break;
+		case 't':
+			o->test = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			puts("banterd " BANTERD_VERSION);
+			return EXIT_ASKED;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	usage(stderr);
+	return EXIT_USAGE;
+}
+
+static void
+report_to_stderr(void *arg, const char *message)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", message);
+}
+
+static void
+report_to_log(void *arg, const char *message)
+{
+	(void)arg;
+	log_error("%s", message);
+}
+
+static int
+check_config(const struct options *o)
+{
+	struct config *conf;
+
+	conf = config_load(
+	    o->conf_path, !o->conf_given, report_to_stderr, NULL);
+	if (conf == NULL)
+		return EXIT_WRONG;
+	config_free(conf);
+	fprintf(stderr, "%s: the configuration is good\n", o->conf_path);
+	return EXIT_ASKED;
+}
+
+/* All that may fail before the first turn of the loop. */
+static bool
+start(struct server *srv, struct config *conf, struct options *o)
+{
+	if (log_open(conf->log_target) == -1) {
+		log_error(
+		    "cannot log to %s: %s", conf->log_target, strerror(errno));
+		config_free(conf);
+		return false;
+	}
+	log_set_level(o->verbose ? LOG_LEVEL_DEBUG : conf->log_level);
+	if (!server_init(srv, conf, o->conf_path, !o->conf_given)) {
+		server_free(srv);
+		return false;
+	}
+	srv->verbose = o->verbose;
+	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
+	notify_init(&srv->notify);
+	if (!server_listen(srv) || !privileges_drop(conf->user)) {
+		server_free(srv);
+		return false;
+	}
+	return true;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options o = { .conf_path = CONFIG_PATH };
+	struct config *conf;
+	struct server srv;
+	int status;
+
+	TAILQ_INIT(&o.listens);
+	tzset();
+	status = parse_options(argc, argv, &o);
+	if (status == -1 && o.test)
+		status = check_config(&o);
+	if (status != -1) {
+		config_listens_free(&o.listens);
+		return status;
+	}
+	conf = config_load(o.conf_path, !o.conf_given, report_to_log, NULL);
+	if (conf == NULL || !start(&srv, conf, &o)) {
+		config_listens_free(&o.listens);
+		log_error("not started");
+		return EXIT_WRONG;
+	}
+	server_run(&srv);
+	server_free(&srv);
+	return EXIT_ASKED;
+}

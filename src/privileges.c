@@ -1,0 +1,74 @@
+#include <sys/prctl.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banterd/log.h"
+#include "banterd/privileges.h"
+
+static const struct passwd *
+find_account(const char *user)
+{
+	static const char *const users[] = PRIVILEGES_USERS;
+	const struct passwd *pw;
+	size_t i;
+
+	if (user != NULL)
+		return getpwnam(user);
+	for (i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		if ((pw = getpwnam(users[i])) != NULL)
+			return pw;
+	}
+	return NULL;
+}
+
+static bool
+become(const struct passwd *pw)
+{
+	if (pw->pw_uid == 0) {
+		log_error("user %s is root, expected an account without "
+			  "privileges",
+		    pw->pw_name);
+		return false;
+	}
+	if (setgroups(1, &pw->pw_gid) == -1 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
+		log_error(
+		    "cannot become user %s: %s", pw->pw_name, strerror(errno));
+		return false;
+	}
+	if (setuid(0) != -1) {
+		log_error("could not give up being root");
+		return false;
+	}
+	log_notice("running as user %s", pw->pw_name);
+	return true;
+}
+
+bool
+privileges_drop(const char *user)
+{
+	const struct passwd *pw;
+
+	if (geteuid() == 0) {
+		if ((pw = find_account(user)) == NULL) {
+			log_error("there is no user %s to run as; the "
+				  "keyword user names one",
+			    user == NULL ? "banterd or nobody" : user);
+			return false;
+		}
+		if (!become(pw))
+			return false;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
+		log_error(
+		    "cannot give up gaining privileges: %s", strerror(errno));
+		return false;
+	}
+	return true;
+}
