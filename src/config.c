@@ -14,6 +14,7 @@
 #include <bsd/string.h>
 
 #include "banterd/keyword.h"
+#include "banterd/opener.h"
 
 #define MAX_MOTD_SIZE (64 * 1024) /* bytes */
 
@@ -247,6 +248,19 @@ read_file(struct reader *r, FILE *f)
 	r->line = 0;
 }
 
+static FILE *
+open_to_read(struct reader *r, enum opener_file what, const char *path)
+{
+	int fd = opener_open(r->opener, what, path);
+	FILE *f;
+
+	if (fd == -1)
+		return NULL;
+	if ((f = fdopen(fd, "r")) == NULL)
+		close(fd);
+	return f;
+}
+
 static void
 add_motd_line(struct reader *r, const char *line, size_t len)
 {
@@ -269,7 +283,7 @@ read_motd(struct reader *r, const char *path)
 	ssize_t len;
 	FILE *f;
 
-	if ((f = fopen(path, "re")) == NULL) {
+	if ((f = open_to_read(r, OPENER_MOTD, path)) == NULL) {
 		if (errno != ENOENT)
 			reader_complain(
 			    r, "motd %s: %s", path, strerror(errno));
@@ -363,7 +377,17 @@ check_secret(struct reader *r, FILE *f)
 struct config *
 config_load(const char *path, bool optional, config_report *report, void *arg)
 {
-	struct reader r = { .path = path, .report = report, .report_arg = arg };
+	return config_load_by(NULL, path, optional, report, arg);
+}
+
+struct config *
+config_load_by(struct opener *opener, const char *path, bool optional,
+    config_report *report, void *arg)
+{
+	struct reader r = { .path = path,
+		.opener = opener,
+		.report = report,
+		.report_arg = arg };
 	FILE *f;
 
 	if ((r.conf = calloc(1, sizeof(*r.conf))) == NULL) {
@@ -371,7 +395,7 @@ config_load(const char *path, bool optional, config_report *report, void *arg)
 		return NULL;
 	}
 	set_defaults(&r);
-	if ((f = fopen(path, "re")) != NULL) {
+	if ((f = open_to_read(&r, OPENER_CONFIG, path)) != NULL) {
 		read_file(&r, f);
 		check_secret(&r, f);
 		fclose(f);

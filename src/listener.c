@@ -80,19 +80,19 @@ set_inherited(int fd, int family)
 	    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT);
 }
 
-/* A UNIX socket's file is left behind by a daemon that was killed.  If nobody
- * answers there, it goes. */
-static void
-remove_dead_socket(const struct sockaddr_un *sun, socklen_t len)
+void
+listener_remove_dead(const struct config_listen *l)
 {
+	const struct sockaddr_un *sun = (const void *)&l->addr;
 	struct stat st;
 	int fd;
 
-	if (lstat(sun->sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
+	if (sun->sun_family != AF_UNIX || lstat(sun->sun_path, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode))
 		return;
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		return;
-	if (connect(fd, (const struct sockaddr *)sun, len) == -1 &&
+	if (connect(fd, (const struct sockaddr *)sun, l->addrlen) == -1 &&
 	    errno == ECONNREFUSED)
 		(void)unlink(sun->sun_path);
 	close(fd);
@@ -104,8 +104,7 @@ bind_unix(int fd, const struct config_listen *l)
 	mode_t mask;
 	int result;
 
-	remove_dead_socket(
-	    (const struct sockaddr_un *)(const void *)&l->addr, l->addrlen);
+	listener_remove_dead(l);
 	mask = umask(~l->mode & 0777);
 	result = bind(fd, (const struct sockaddr *)&l->addr, l->addrlen);
 	umask(mask);

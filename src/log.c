@@ -17,9 +17,9 @@
 #include <bsd/vis.h>
 
 #include "banterd/log.h"
+#include "banterd/opener.h"
 
 #define LINE_SIZE 1024 /* of a message before strnvis(3) */
-#define FILE_MODE 0640
 
 const char *const log_level_names[] = { "error", "warning", "notice", "info",
 	"debug", NULL };
@@ -32,13 +32,13 @@ static struct {
 	int fd;     /* -1: syslog */
 	char *path; /* of the log file, else NULL */
 	uint64_t lost;
+	struct opener *opener; /* NULL: none */
 } settings = { .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
 
-static int
-open_file(const char *path)
+void
+log_set_opener(struct opener *o)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-	    FILE_MODE);
+	settings.opener = o;
 }
 
 int
@@ -53,7 +53,8 @@ log_open(const char *target)
 	} else if (strcmp(target, "stderr") != 0) {
 		if ((path = strdup(target)) == NULL)
 			return -1;
-		if ((fd = open_file(path)) == -1) {
+		if ((fd = opener_open(settings.opener, OPENER_LOG, path)) ==
+		    -1) {
 			free(path);
 			return -1;
 		}
@@ -73,7 +74,8 @@ log_reopen(void)
 
 	if (settings.path == NULL)
 		return 0;
-	if ((fd = open_file(settings.path)) == -1)
+	if ((fd = opener_open(settings.opener, OPENER_LOG, settings.path)) ==
+	    -1)
 		return -1;
 	close(settings.fd);
 	settings.fd = fd;

@@ -8,6 +8,7 @@
 #include "banterd/config.h"
 #include "banterd/log.h"
 #include "banterd/privileges.h"
+#include "banterd/sandbox.h"
 #include "banterd/server.h"
 
 enum exit_status {
@@ -23,6 +24,7 @@ struct options {
 	bool test;                     /* -t */
 	bool verbose;                  /* -v */
 	struct config_listens listens; /* -l */
+	struct opener opener;
 };
 
 static void
@@ -128,6 +130,7 @@ start(struct server *srv, struct config *conf, struct options *o)
 		server_free(srv);
 		return false;
 	}
+	srv->opener = &o->opener;
 	srv->verbose = o->verbose;
 	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
 	notify_init(&srv->notify);
@@ -135,13 +138,14 @@ start(struct server *srv, struct config *conf, struct options *o)
 		server_free(srv);
 		return false;
 	}
+	sandbox_enter();
 	return true;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct options o = { .conf_path = CONFIG_PATH };
+	struct options o = { .conf_path = CONFIG_PATH, .opener = { -1 } };
 	struct config *conf;
 	struct server srv;
 	int status;
@@ -155,13 +159,21 @@ main(int argc, char *argv[])
 		config_listens_free(&o.listens);
 		return status;
 	}
+	if (geteuid() == 0 &&
+	    !opener_start(&o.opener, o.conf_path, &o.listens)) {
+		log_error("cannot fork: %s", strerror(errno));
+		return EXIT_WRONG;
+	}
+	log_set_opener(&o.opener);
 	conf = config_load(o.conf_path, !o.conf_given, report_to_log, NULL);
 	if (conf == NULL || !start(&srv, conf, &o)) {
 		config_listens_free(&o.listens);
+		opener_stop(&o.opener);
 		log_error("not started");
 		return EXIT_WRONG;
 	}
 	server_run(&srv);
 	server_free(&srv);
+	opener_stop(&o.opener);
 	return EXIT_ASKED;
 }

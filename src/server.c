@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #define TIMER_GRAIN_MS 10   /* two wake-ups are not closer */
 #define STATUS_MS      1000 /* between two words to the manager */
 #define STOP_TICK_MS   20   /* between looks at who has all */
+#define TRIM_FREED     64   /* clients gone, before memory is given back */
+#define TRIM_MS        1000 /* not more often than that */
 #define STOP_ROUNDS    16   /* of reading what arrived before TERM */
 
 static void on_signal(evutil_socket_t, short, void *);
@@ -82,6 +85,32 @@ server_await(struct server *srv, struct client *c, uint64_t ms)
 	server_wake_at(srv, ms);
 }
 
+/*
+ * Gives freed memory back to the system.  Left to itself the C library keeps
+ * what lies below the last piece in use (malloc_trim(3)).
+ */
+static uint64_t
+trim(struct server *srv, uint64_t now)
+{
+	if (srv->trim_at == 0)
+		return UINT64_MAX;
+	if (now < srv->trim_at)
+		return srv->trim_at;
+	srv->trim_at = 0;
+	srv->freed = 0;
+	malloc_trim(0);
+	return UINT64_MAX;
+}
+
+static void
+want_trim(struct server *srv)
+{
+	if (srv->trim_at != 0 || srv->freed < TRIM_FREED)
+		return;
+	srv->trim_at = server_now(srv) + TRIM_MS;
+	server_wake_at(srv, srv->trim_at);
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -104,6 +133,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	registry_tick(&srv->registry);
 	next = earlier(next, srv->registry.due);
+	next = earlier(next, trim(srv, now));
 	if (srv->stopping) {
 		if (now >= srv->stop_by)
 			srv->done = true;
@@ -141,7 +171,7 @@ start_watchdog(struct server *srv)
 static void
 tell_status(struct server *srv)
 {
-	unsigned clients = srv->nclients, rooms = srv->registry.nrooms;
+	unsigned clients = srv->registry.nusers, rooms = srv->registry.nrooms;
 	uint64_t now;
 
 	if (srv->notify.fd == -1 ||
@@ -381,8 +411,8 @@ server_reload(struct server *srv)
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = config_load(
-	    srv->conf_path, srv->conf_optional, report_to_log, NULL);
+	conf = config_load_by(srv->opener, srv->conf_path, srv->conf_optional,
+	    report_to_log, NULL);
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in "
@@ -441,7 +471,7 @@ server_log_stats(struct server *srv)
 
 	log_notice("uptime %llu s, memory %lu KB, clients %u, rooms %u",
 	    (unsigned long long)(server_now(srv) - srv->started) / 1000,
-	    memory_kb(), srv->nclients, srv->registry.nrooms);
+	    memory_kb(), srv->registry.nusers, srv->registry.nrooms);
 	log_notice("lines in %llu, lines out %llu, bytes in %llu, bytes out "
 		   "%llu",
 	    (unsigned long long)st->lines_in, (unsigned long long)out->lines,
@@ -537,7 +567,9 @@ finish_turn(struct server *srv)
 	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
 		TAILQ_REMOVE(&srv->gone, c, next);
 		client_free(c);
+		srv->freed++;
 	}
+	want_trim(srv);
 	server_wake_at(srv, srv->registry.due);
 	tell_status(srv);
 }

@@ -26,6 +26,8 @@
 #define CONFIG_MAX_LINE_MIN 64
 #define CONFIG_MAX_LINE_MAX 16384
 
+struct opener;
+
 /* One listen line. */
 struct config_listen {
 	TAILQ_ENTRY(config_listen) next;
@@ -90,6 +92,10 @@ typedef void config_report(void *arg, const char *message);
  */
 struct config *config_load(
     const char *path, bool optional, config_report *report, void *arg);
+
+/* The same, with files opened by an opener (see opener.h) if it is one. */
+struct config *config_load_by(struct opener *opener, const char *path,
+    bool optional, config_report *report, void *arg);
 
 void config_free(struct config *conf);
 

@@ -16,6 +16,7 @@
 struct reader {
 	struct config *conf;
 	const char *path;
+	struct opener *opener; /* opens the files, or NULL */
 	config_report *report;
 	void *report_arg;
 	unsigned wrong; /* lines */

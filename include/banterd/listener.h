@@ -52,6 +52,10 @@ bool listener_adopt(struct server *srv, int fd, const char *name);
 bool listeners_apply(
     struct server *srv, const struct config_listens *wanted, bool lenient);
 
+/* Removes the file of a UNIX socket at which nobody answers (a daemon that was
+ * killed leaves one behind). */
+void listener_remove_dead(const struct config_listen *l);
+
 /* Closes all. */
 void listeners_close(struct listeners *ls);
 

@@ -14,6 +14,7 @@
 #include "banterd/listener.h"
 #include "banterd/log.h"
 #include "banterd/notify.h"
+#include "banterd/opener.h"
 #include "banterd/output.h"
 #include "banterd/room.h"
 
@@ -50,12 +51,15 @@ struct server {
 	struct clients waiting; /* with something due some time */
 	unsigned nclients;      /* let in, not closing */
 	unsigned nrefusals;     /* being turned away */
+	unsigned freed;         /* clients, since memory was given back */
+	uint64_t trim_at;       /* ms: when it will be; 0: not wanted */
 	unsigned max_clients;   /* what descriptors allow, too */
 	struct event *timer;
 	uint64_t timer_due;     /* ms; UINT64_MAX: not armed */
 	struct event *watchdog; /* NULL: none wanted */
 	struct event *signals[SERVER_SIGNALS];
 	struct notify notify;
+	struct opener *opener;      /* its owner's; NULL: none */
 	struct log_burst log_burst; /* connections and refusals */
 	struct server_stats stats;
 	uint64_t started;                      /* ms */
