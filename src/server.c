@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,12 +19,13 @@
  * files that are read, the spare one; and listeners. */
 #define OTHER_DESCRIPTORS 24
 
-#define TIMER_GRAIN_MS 10   /* two wake-ups are not closer */
-#define STATUS_MS      1000 /* between two words to the manager */
-#define STOP_TICK_MS   20   /* between looks at who has all */
-#define TRIM_FREED     64   /* clients gone, before memory is given back */
-#define TRIM_MS        1000 /* not more often than that */
-#define STOP_ROUNDS    16   /* of reading what arrived before TERM */
+#define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
+#define MAX_RECORDS    16384 /* of descriptors, made ahead */
+#define STATUS_MS      1000  /* between two words to the manager */
+#define STOP_TICK_MS   20    /* between looks at who has all */
+#define TRIM_FREED     64    /* clients gone, before memory is given back */
+#define TRIM_MS        1000  /* not more often than that */
+#define STOP_ROUNDS    16    /* of reading what arrived before TERM */
 
 static void on_signal(evutil_socket_t, short, void *);
 static void on_timer(evutil_socket_t, short, void *);
@@ -237,6 +239,49 @@ fit_descriptors(struct server *srv)
 	    (unsigned long long)rl.rlim_cur);
 }
 
+static void
+on_nothing(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+/*
+ * libevent keeps a record of every descriptor number it has ever seen.  Made
+ * as clients come, these records lie between the clients in memory, and hold
+ * on to nearly every page when the clients have gone.  So they are made before
+ * anybody comes, one after another.
+ */
+static void
+make_records(struct server *srv)
+{
+	unsigned i, n = 0, want = srv->max_clients + SERVER_REFUSALS;
+	struct event *ev;
+	int fd, *fds;
+
+	if (want > MAX_RECORDS)
+		want = MAX_RECORDS;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fds = calloc(want, sizeof(*fds));
+	ev = event_new(srv->base, -1, EV_READ, on_nothing, NULL);
+	while (fd != -1 && fds != NULL && ev != NULL && n < want &&
+	    (fds[n] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) != -1) {
+		if (event_assign(ev, srv->base, fds[n++], EV_READ, on_nothing,
+			NULL) == -1 ||
+		    event_add(ev, NULL) == -1)
+			break;
+		event_del(ev);
+	}
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+	if (fd != -1)
+		close(fd);
+	if (ev != NULL)
+		event_free(ev);
+	free(fds);
+}
+
 bool
 server_init(struct server *srv, struct config *conf, const char *conf_path,
     bool conf_optional)
@@ -304,6 +349,8 @@ server_listen(struct server *srv)
 		ok = listeners_apply(srv, wanted_listens(srv, srv->conf),
 		    srv->conf->listens_default);
 	free(passed.names);
+	if (ok)
+		make_records(srv);
 	return ok;
 }
 
