@@ -455,9 +455,10 @@ may_go_on(struct client *c)
 	if (c->resumes_at > now && !c->server->stopping)
 		return false;
 	c->resumes_at = 0;
-	if (c->out.error == 0 && output_unsent(&c->out) >= conf->send_queue) {
+	if (c->out.error == 0 &&
+	    output_unsent(&c->out) >= c->server->output->limit) {
 		output_send(c->server->output, &c->out);
-		if (output_unsent(&c->out) >= conf->send_queue) {
+		if (output_unsent(&c->out) >= c->server->output->limit) {
 			watch_stall(c);
 			return false;
 		}
@@ -597,7 +598,7 @@ uint32_t
 client_room_left(const struct client *c)
 {
 	uint32_t unsent = output_unsent(&c->out);
-	uint32_t limit = c->server->conf->send_queue;
+	uint32_t limit = c->server->output->limit;
 
 	return unsent < limit ? limit - unsent : 0;
 }
@@ -610,7 +611,7 @@ check_stall(struct client *c)
 	uint32_t unsent = output_unsent(&c->out);
 
 	c->stalls_at = 0;
-	if (!c->out.full && unsent < c->server->conf->send_queue)
+	if (!c->out.full && unsent < c->server->output->limit)
 		return;
 	if (unsent < c->full_unsent) {
 		watch_stall(c);

@@ -19,8 +19,18 @@ _Static_assert(
     OUTPUT_ARENA_SIZE >= LINE_SIZE_MAX + STAMP_LEN + sizeof(bell_text),
     "the longest line fits into an empty arena");
 
+/*
+ * The bufferevent keeps what is unsent in blocks of 4 KB with a head of their
+ * own; with these, too, a client costs no more than its send-queue.
+ */
+void
+output_set_limit(struct output *out, uint32_t send_queue)
+{
+	out->limit = send_queue - send_queue / 32;
+}
+
 struct output *
-output_new(uint32_t limit)
+output_new(uint32_t send_queue)
 {
 	struct output *out;
 
@@ -30,7 +40,7 @@ output_new(uint32_t limit)
 	TAILQ_INIT(&out->broken);
 	out->turn = 1;
 	out->nspans = 1;
-	out->limit = limit;
+	output_set_limit(out, send_queue);
 	out->stamp.text = out->stamp_text;
 	out->stamp.len = STAMP_LEN;
 	out->stamp_minute = -1;
@@ -236,15 +246,19 @@ output_unsent(const struct output_queue *q)
 
 /*
  * Whether len more bytes are too many.  What is owed in this turn may only be
- * waiting for its end, so it is offered to the kernel first.
+ * waiting for its end, so it is offered to the kernel first.  A line longer
+ * than the queue still goes to a client that has taken all before it.
  */
 static bool
 is_too_full(struct output *out, struct output_queue *q, uint32_t len)
 {
-	if (output_unsent(q) + len <= out->limit)
+	uint32_t unsent = output_unsent(q);
+
+	if (unsent + len <= out->limit)
 		return false;
 	output_send(out, q);
-	return output_unsent(q) + len > out->limit;
+	unsent = output_unsent(q);
+	return unsent > 0 && unsent + len > out->limit;
 }
 
 /* Whether a line finds no room in q; counts the room lines that are skipped. */

@@ -471,7 +471,7 @@ server_reload(struct server *srv)
 	if (!srv->verbose)
 		log_set_level(conf->log_level);
 	fit_descriptors(srv);
-	srv->output->limit = conf->send_queue;
+	output_set_limit(srv->output, conf->send_queue);
 	if (!registry_configure(&srv->registry, conf))
 		log_error("out of memory; some rooms could not be set up");
 	TAILQ_FOREACH_SAFE (c, &srv->clients, next, next)

@@ -57,7 +57,7 @@ struct output {
 	uint64_t turn;               /* from 1 on */
 	uint32_t used;               /* bytes of the arena */
 	uint32_t nspans;             /* used; number 0 never is */
-	uint32_t limit;              /* send-queue, in bytes */
+	uint32_t limit;              /* of unsent bytes, for each client */
 	struct line stamp;           /* "10:32 " of this minute */
 	time_t stamp_minute;
 	char stamp_text[STAMP_LEN + 1];
@@ -68,8 +68,10 @@ struct output {
 	char arena[OUTPUT_ARENA_SIZE];
 };
 
-/* Returns an output that the caller owes free(), or NULL. */
-struct output *output_new(uint32_t limit);
+/* Returns an output that the caller owes free(), or NULL.  send_queue is in
+ * bytes, for each client. */
+struct output *output_new(uint32_t send_queue);
+void output_set_limit(struct output *out, uint32_t send_queue);
 
 /*
  * Adds a line to what q is owed; wall is the time for a stamp.  Returns false
