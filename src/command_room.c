@@ -94,7 +94,7 @@ joined_room(struct client *c, const char *word)
 	char buf[ROOM_MAX + 1];
 	struct room *room;
 
-	if (strlen(word) >= ROOM_MAX)
+	if (strlen(word) + (word[0] != '#') > ROOM_MAX)
 		return NULL;
 	snprintf(buf, sizeof(buf), "%s%s", word[0] == '#' ? "" : "#", word);
 	room = room_find(&c->server->registry, buf);

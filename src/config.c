@@ -243,8 +243,9 @@ read_file(struct reader *r, FILE *f)
 			read_line(r, line, first);
 		free(line);
 	}
-	if (ferror(f))
-		reader_complain(r, "%s", strerror(errno));
+	/* fparseln(3) ends in the same way when memory is out. */
+	if (!feof(f))
+		reader_complain(r, "%s", strerror(ferror(f) ? errno : ENOMEM));
 	r->line = 0;
 }
 
@@ -299,8 +300,9 @@ read_motd(struct reader *r, const char *path)
 		reader_complain(r,
 		    "motd %s is too long, expected at most %d bytes", path,
 		    MAX_MOTD_SIZE);
-	else if (ferror(f))
-		reader_complain(r, "motd %s: %s", path, strerror(errno));
+	else if (!feof(f))
+		reader_complain(r, "motd %s: %s", path,
+		    strerror(ferror(f) ? errno : ENOMEM));
 	free(line);
 	fclose(f);
 }

@@ -104,8 +104,9 @@ linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
 			finish(lb, max, p, 0, ev);
 			return 1;
 		}
+		/* What follows is thrown away, too, unless it is a CR. */
 		if (!append(lb, max, "\r", 1, ev))
-			return 0;
+			return *p == '\r' ? 0 : 1;
 	}
 	len = find_end(p, n);
 	if (len < n && p[len] == '\n') {

@@ -35,6 +35,9 @@
  */
 #define KERNEL_SEND_BUFFER (64 << 10)
 
+/* How long a listener rests when there are no descriptors. */
+static const struct timeval pause_time = { 1, 0 };
+
 static void on_accept(evutil_socket_t, short, void *);
 static void on_resume(evutil_socket_t, short, void *);
 
@@ -370,7 +373,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (event_add(l->accepts, NULL) == -1)
-		log_error("cannot accept on %s any more", l->text);
+		(void)evtimer_add(l->resumes, &pause_time);
 }
 
 /*
@@ -382,7 +385,6 @@ static void
 out_of_descriptors(struct listener *l)
 {
 	static const char full[] = "! The server is full; try again later.\r\n";
-	const struct timeval second = { 1, 0 };
 	struct listeners *ls = &l->server->listeners;
 	int fd;
 
@@ -397,7 +399,7 @@ out_of_descriptors(struct listener *l)
 		}
 	}
 	ls->spare_fd = open_spare();
-	if (evtimer_add(l->resumes, &second) == 0)
+	if (evtimer_add(l->resumes, &pause_time) == 0)
 		event_del(l->accepts);
 }
 
