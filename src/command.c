@@ -188,14 +188,20 @@ next_word(char **rest)
 	return word;
 }
 
-const char *
-room_name(struct client *c, const char *word, char *buf)
+bool
+with_hash(const char *word, char *buf)
 {
 	size_t n;
 
 	n = strlcpy(buf, word[0] == '#' ? "" : "#", ROOM_MAX + 1);
 	n += strlcpy(buf + n, word, ROOM_MAX + 1 - n);
-	if (n <= ROOM_MAX && text_is_room(buf))
+	return n <= ROOM_MAX;
+}
+
+const char *
+room_name(struct client *c, const char *word, char *buf)
+{
+	if (with_hash(word, buf) && text_is_room(buf))
 		return buf;
 	client_tell(c,
 	    "! %s is not a room's name: # and 1-32 letters, "

@@ -94,9 +94,8 @@ joined_room(struct client *c, const char *word)
 	char buf[ROOM_MAX + 1];
 	struct room *room;
 
-	if (strlen(word) + (word[0] != '#') > ROOM_MAX)
+	if (!with_hash(word, buf))
 		return NULL;
-	snprintf(buf, sizeof(buf), "%s%s", word[0] == '#' ? "" : "#", word);
 	room = room_find(&c->server->registry, buf);
 	return room != NULL && room_has(room, &c->user) ? room : NULL;
 }

@@ -39,6 +39,10 @@ void cmd_quit(struct client *, char *);
 /* Cuts the first word off *rest, which then begins with the next one. */
 char *next_word(char **rest);
 
+/* Writes word to buf, of ROOM_MAX + 1 bytes, with the '#' that may be left out.
+ * False if it does not fit. */
+bool with_hash(const char *word, char *buf);
+
 /* A room's name out of a word whose '#' may be left out; buf has ROOM_MAX + 1
  * bytes.  NULL, after telling c, if it is not one. */
 const char *room_name(struct client *c, const char *word, char *buf);

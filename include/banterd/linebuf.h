@@ -38,7 +38,8 @@ struct linebuf_event {
  * Takes text up to the end of the first line in the n bytes (at least 1) at
  * p, and says in *ev what came of it.  max is the longest line in bytes, at
  * most UINT16_MAX.  Returns how many bytes were used; 0 only if *ev tells
- * something and a CR is next.  A line that comes whole in one piece is not copied.
+ * something and a CR is next.  A line that comes whole in one piece is not
+ * copied.
  */
 size_t linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
     struct linebuf_event *ev);
