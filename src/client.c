@@ -237,6 +237,29 @@ leave(struct client *c, const char *reason)
 	user_exit(&srv->registry, &c->user, reason);
 }
 
+/* From here on c counts as leaving, and another may come. */
+static void
+give_up_place(struct client *c)
+{
+	struct server *srv = c->server;
+
+	if (!c->counted)
+		return;
+	if (c->host != NULL)
+		acl_host_leave(&srv->hosts, c->host);
+	c->host = NULL;
+	c->counted = false;
+	srv->nclients--;
+	srv->nleaving++;
+}
+
+/* There are too many who leave to wait for each one's FIN. */
+static bool
+is_crowded(const struct server *srv)
+{
+	return srv->nleaving > SERVER_LEAVING && !srv->stopping;
+}
+
 /*
  * All of its output has left.  Closing a socket that has unread input would
  * send a reset, which can destroy our last lines on their way (RFC 1122,
@@ -245,7 +268,7 @@ leave(struct client *c, const char *reason)
 static void
 linger(struct client *c)
 {
-	if (c->eof || c->out.error != 0 ||
+	if (c->eof || c->out.error != 0 || is_crowded(c->server) ||
 	    shutdown(bufferevent_getfd(c->out.bev), SHUT_WR) == -1) {
 		set_gone(c);
 		return;
@@ -263,6 +286,7 @@ client_close(struct client *c, const char *reason)
 	if (c->state >= CLIENT_CLOSING)
 		return;
 	leave(c, reason);
+	give_up_place(c);
 	c->state = CLIENT_CLOSING;
 	c->resumes_at = c->stalls_at = 0;
 	set_end(c, srv->conf->stall_timeout * 1000ULL);
@@ -278,6 +302,7 @@ client_drop(struct client *c, const char *reason)
 	if (c->state == CLIENT_GONE)
 		return;
 	leave(c, reason);
+	give_up_place(c);
 	set_gone(c);
 }
 
@@ -289,12 +314,7 @@ client_free(struct client *c)
 
 	bufferevent_free(c->out.bev);
 	close(fd);
-	if (c->host != NULL)
-		acl_host_leave(&srv->hosts, c->host);
-	if (c->counted)
-		srv->nclients--;
-	else
-		srv->nrefusals--;
+	srv->nleaving--;
 	linebuf_clear(&c->line);
 	free(c);
 }
@@ -480,14 +500,17 @@ client_pause(struct client *c, uint64_t ms)
 	server_await(c->server, c, c->resumes_at);
 }
 
-/* The last line counts without a newline, too. */
+/* The last line counts without a newline, too; but not if the connection broke
+ * in the middle of it. */
 static void
 end_of_input(struct client *c)
 {
 	struct linebuf_event ev;
 
-	linebuf_end(&c->line, &ev);
-	run_event(c, &ev);
+	if (!c->lost) {
+		linebuf_end(&c->line, &ev);
+		run_event(c, &ev);
+	}
 	client_close(c, c->lost ? "connection lost" : NULL);
 }
 

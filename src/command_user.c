@@ -22,12 +22,25 @@ cmd_me(struct client *c, char *args)
 	say(c, args, true);
 }
 
+/* "/me waves" after a target is done, not said. */
+static bool
+is_action(const char **text)
+{
+	if (strncasecmp(*text, "/me ", 4) != 0)
+		return false;
+	*text += 4;
+	return true;
+}
+
 static void
 say_private(struct client *c, struct user *to, const char *text)
 {
+	bool action = is_action(&text);
+
 	if (to == &c->user)
 		client_tell(c, "! That is you; nothing was sent.");
-	else if (!user_message(&c->server->registry, &c->user, to, text, false))
+	else if (!user_message(
+		     &c->server->registry, &c->user, to, text, action))
 		client_tell(c,
 		    "! %s is not reading; your message was not "
 		    "sent.",
@@ -38,9 +51,10 @@ void
 cmd_msg(struct client *c, char *args)
 {
 	struct registry *reg = &c->server->registry;
-	const char *target = next_word(&args);
+	const char *target = next_word(&args), *text = args;
 	struct room *room;
 	struct user *to;
+	bool action;
 
 	if (target[0] != '#') {
 		if ((to = user_called(c, target)) != NULL)
@@ -53,8 +67,10 @@ cmd_msg(struct client *c, char *args)
 		    "! You are not in %s; /join it first. Nothing "
 		    "was sent.",
 		    target);
-	else
-		room_say(reg, &c->user, room, args, false);
+	else {
+		action = is_action(&text);
+		room_say(reg, &c->user, room, text, action);
+	}
 }
 
 void

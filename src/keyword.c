@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,6 +22,8 @@ static void set_string(
 static void set_number(
     struct reader *, const struct keyword *, const struct words *);
 static void set_size(
+    struct reader *, const struct keyword *, const struct words *);
+static void set_user(
     struct reader *, const struct keyword *, const struct words *);
 static void set_rate(
     struct reader *, const struct keyword *, const struct words *);
@@ -52,7 +55,7 @@ const struct keyword keywords[KEYWORD_COUNT] = {
 	{ "shutdown-grace", false, set_number, FIELD(shutdown_grace), 0, 3600 },
 	{ "log-target", false, set_string, FIELD(log_target), 1, 4096 },
 	{ "log-level", false, set_log_level, 0, 0, 0 },
-	{ "user", false, set_string, FIELD(user), 1, 32 },
+	{ "user", false, set_user, 0, 0, 0 },
 };
 
 /* The only value of a line, or NULL after a complaint. */
@@ -180,6 +183,26 @@ set_log_level(struct reader *r, const struct keyword *k, const struct words *w)
 	    "log-level: \"%s\" is no level, expected error, warning, "
 	    "notice, info or debug",
 	    value);
+}
+
+static void
+set_user(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const struct passwd *pw;
+	const char *value;
+
+	if ((value = only_value(r, w, "an account's name")) == NULL)
+		return;
+	if ((pw = getpwnam(value)) == NULL)
+		reader_complain(r,
+		    "%s: there is no account \"%s\", expected one without privileges",
+		    k->name, value);
+	else if (pw->pw_uid == 0)
+		reader_complain(r,
+		    "%s: \"%s\" is root, expected an account without privileges",
+		    k->name, value);
+	else
+		reader_replace(r, &r->conf->user, value);
 }
 
 static void

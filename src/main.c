@@ -5,6 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LIBBSD_OPENBSD_VIS
+#include <bsd/vis.h>
+
 #include "banterd/config.h"
 #include "banterd/log.h"
 #include "banterd/privileges.h"
@@ -90,8 +93,11 @@ parse_options(int argc, char *argv[], struct options *o)
 static void
 report_to_stderr(void *arg, const char *message)
 {
+	char safe[4 * 1024 + 1];
+
 	(void)arg;
-	fprintf(stderr, "%s\n", message);
+	strnvis(safe, message, sizeof(safe), VIS_NL | VIS_CSTYLE);
+	fprintf(stderr, "%s\n", safe);
 }
 
 static void

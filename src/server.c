@@ -17,7 +17,7 @@
 
 /* Descriptors beside those of clients: standard ones, the loop's, the log,
  * files that are read, the spare one; and listeners. */
-#define OTHER_DESCRIPTORS 24
+#define OTHER_DESCRIPTORS 20
 
 #define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
 #define MAX_RECORDS    16384 /* of descriptors, made ahead */
@@ -215,7 +215,7 @@ add_signals(struct server *srv)
 static void
 fit_descriptors(struct server *srv)
 {
-	rlim_t want = (rlim_t)srv->conf->max_clients + SERVER_REFUSALS +
+	rlim_t want = (rlim_t)srv->conf->max_clients + SERVER_LEAVING +
 	    OTHER_DESCRIPTORS;
 	struct rlimit rl;
 
@@ -230,8 +230,8 @@ fit_descriptors(struct server *srv)
 	}
 	if (rl.rlim_cur >= want)
 		return;
-	srv->max_clients = rl.rlim_cur > SERVER_REFUSALS + OTHER_DESCRIPTORS ?
-	    (unsigned)(rl.rlim_cur - SERVER_REFUSALS - OTHER_DESCRIPTORS) :
+	srv->max_clients = rl.rlim_cur > SERVER_LEAVING + OTHER_DESCRIPTORS ?
+	    (unsigned)(rl.rlim_cur - SERVER_LEAVING - OTHER_DESCRIPTORS) :
 	    1;
 	log_warning("max-clients %u lowered to %u, which the limit of %llu "
 		    "open files allows",
@@ -256,7 +256,7 @@ on_nothing(evutil_socket_t fd, short what, void *arg)
 static void
 make_records(struct server *srv)
 {
-	unsigned i, n = 0, want = srv->max_clients + SERVER_REFUSALS;
+	unsigned i, n = 0, want = srv->max_clients + SERVER_LEAVING;
 	struct event *ev;
 	int fd, *fds;
 
@@ -405,7 +405,7 @@ server_admit(struct server *srv, int fd, const struct address *address)
 		    address == NULL ? "local" : address_text(address, text),
 		    refusal + 2);
 	}
-	if (refusal == NULL || srv->nrefusals < SERVER_REFUSALS)
+	if (refusal == NULL || srv->nleaving < SERVER_LEAVING)
 		c = client_new(srv, fd, address);
 	if (c == NULL) {
 		if (host != NULL)
@@ -414,7 +414,7 @@ server_admit(struct server *srv, int fd, const struct address *address)
 		    refusal != NULL ? refusal :
 				      "! The server is full; try again later.");
 	} else if (refusal != NULL) {
-		srv->nrefusals++;
+		srv->nleaving++;
 		client_refuse(c, refusal);
 	} else {
 		c->host = host;
@@ -643,6 +643,19 @@ reload(struct server *srv)
 	finish_turn(srv);
 }
 
+/* It has ended; a signal in the last moment changes nothing any more. */
+static void
+block_signals(void)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < SERVER_SIGNALS; i++)
+		sigaddset(&set, handled_signals[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 void
 server_run(struct server *srv)
 {
@@ -658,6 +671,7 @@ server_run(struct server *srv)
 		if (srv->stopping && TAILQ_EMPTY(&srv->clients))
 			srv->done = true;
 	}
+	block_signals();
 	log_notice("stopped");
 }
 

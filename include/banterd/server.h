@@ -21,8 +21,9 @@
 struct event;
 struct event_base;
 
-/* Connections that are being turned away at one time, beyond max-clients. */
-#define SERVER_REFUSALS 32
+/* Connections beyond max-clients that are being turned away, or closed, at one
+ * time. */
+#define SERVER_LEAVING 24
 
 #define SERVER_SIGNALS 5
 
@@ -50,7 +51,7 @@ struct server {
 	struct clients gone;    /* to be freed at the turn's end */
 	struct clients waiting; /* with something due some time */
 	unsigned nclients;      /* let in, not closing */
-	unsigned nrefusals;     /* being turned away */
+	unsigned nleaving;      /* turned away, or closing */
 	unsigned freed;         /* clients, since memory was given back */
 	uint64_t trim_at;       /* ms: when it will be; 0: not wanted */
 	unsigned max_clients;   /* what descriptors allow, too */
