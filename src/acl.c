@@ -182,7 +182,7 @@ void
 acl_hosts_init(struct acl_hosts *hosts)
 {
 	RB_INIT(&hosts->tree);
-	TAILQ_INIT(&hosts->penalties);
+	TAILQ_INIT(&hosts->idle);
 }
 
 void
@@ -194,7 +194,7 @@ acl_hosts_free(struct acl_hosts *hosts)
 		RB_REMOVE(acl_host_tree, &hosts->tree, host);
 		free(host);
 	}
-	TAILQ_INIT(&hosts->penalties);
+	TAILQ_INIT(&hosts->idle);
 }
 
 struct acl_host *
@@ -202,8 +202,10 @@ acl_host_enter(struct acl_hosts *hosts, const struct address *a)
 {
 	struct acl_host key, *host;
 
-	key.net = a->in6;
-	if (!is_v4(&a->in6))
+	memset(&key.net, 0, sizeof(key.net));
+	if (a != NULL)
+		key.net = a->in6;
+	if (!is_v4(&key.net))
 		mask(&key.net, HOST_BITS_V6);
 	host = RB_FIND(acl_host_tree, &hosts->tree, &key);
 	if (host == NULL) {
@@ -211,49 +213,64 @@ acl_host_enter(struct acl_hosts *hosts, const struct address *a)
 			return NULL;
 		host->net = key.net;
 		RB_INSERT(acl_host_tree, &hosts->tree, host);
-	}
+	} else if (host->clients == 0)
+		TAILQ_REMOVE(&hosts->idle, host, idle);
 	host->clients++;
 	return host;
 }
 
-static void
-free_if_unused(struct acl_hosts *hosts, struct acl_host *host)
+uint64_t
+acl_host_leave(struct acl_hosts *hosts, struct acl_host *host, uint64_t now)
 {
-	if (host->clients > 0 || host->wrong > 0)
-		return;
+	if (--host->clients > 0)
+		return UINT64_MAX;
+	if (host->wrong > 0 || host->debt > 0) {
+		TAILQ_INSERT_TAIL(&hosts->idle, host, idle);
+		return now + ACL_TICK_MS;
+	}
 	RB_REMOVE(acl_host_tree, &hosts->tree, host);
 	free(host);
-}
-
-void
-acl_host_leave(struct acl_hosts *hosts, struct acl_host *host)
-{
-	host->clients--;
-	free_if_unused(hosts, host);
+	return UINT64_MAX;
 }
 
 unsigned
-acl_host_wrong(struct acl_hosts *hosts, struct acl_host *host, uint64_t now)
+acl_host_wrong(struct acl_host *host, uint64_t now)
 {
-	if (host->wrong > 0)
-		TAILQ_REMOVE(&hosts->penalties, host, penalty);
-	host->wrong++;
+	if (now >= host->forgive)
+		host->wrong = 0;
 	host->forgive = now + ACL_FORGIVE_MS;
-	TAILQ_INSERT_TAIL(&hosts->penalties, host, penalty);
-	return host->wrong;
+	return ++host->wrong;
 }
 
+uint32_t
+acl_host_debt(struct acl_host *host, unsigned per_second, uint64_t now)
+{
+	uint64_t paid = (now - host->debt_at) * per_second;
+
+	host->debt = paid < host->debt ? host->debt - (uint32_t)paid : 0;
+	host->debt_at = now;
+	return host->debt;
+}
+
+void
+acl_host_owe(struct acl_host *host, uint32_t debt, uint32_t most)
+{
+	host->debt = debt < most - host->debt ? host->debt + debt : most;
+}
+
+/* A debt is a burst at most; a minute pays for it, or is punishment enough. */
 uint64_t
 acl_hosts_tick(struct acl_hosts *hosts, uint64_t now)
 {
-	struct acl_host *host;
+	struct acl_host *host, *next;
 
-	while ((host = TAILQ_FIRST(&hosts->penalties)) != NULL) {
-		if (host->forgive > now)
-			return host->forgive;
-		TAILQ_REMOVE(&hosts->penalties, host, penalty);
-		host->wrong = 0;
-		free_if_unused(hosts, host);
+	TAILQ_FOREACH_SAFE (host, &hosts->idle, idle, next) {
+		if ((host->wrong > 0 && now < host->forgive) ||
+		    (host->debt > 0 && now - host->debt_at < ACL_FORGIVE_MS))
+			continue;
+		TAILQ_REMOVE(&hosts->idle, host, idle);
+		RB_REMOVE(acl_host_tree, &hosts->tree, host);
+		free(host);
 	}
-	return UINT64_MAX;
+	return TAILQ_EMPTY(&hosts->idle) ? UINT64_MAX : now + ACL_TICK_MS;
 }

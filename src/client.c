@@ -96,7 +96,6 @@ client_new(struct server *srv, int fd, const struct address *address)
 		c->address = *address;
 	}
 	c->refilled = server_now(srv);
-	c->tokens = srv->conf->rate_burst * LINE_COST;
 	TAILQ_INSERT_TAIL(&srv->clients, c, next);
 	return c;
 }
@@ -237,16 +236,55 @@ leave(struct client *c, const char *reason)
 	user_exit(&srv->registry, &c->user, reason);
 }
 
+static void
+refill(struct client *c, uint64_t now)
+{
+	const struct config *conf = c->server->conf;
+	uint64_t gain = (now - c->refilled) * conf->rate_per_second;
+	uint64_t full = (uint64_t)conf->rate_burst * LINE_COST;
+
+	c->tokens = (uint32_t)earlier(c->tokens + gain, full);
+	c->refilled = now;
+}
+
+/*
+ * A newcomer begins with a full burst, less what others of its host have spent
+ * of theirs lately and taken away with them: to come again is no way around
+ * the rate.
+ */
+void
+client_take_place(struct client *c, struct acl_host *host)
+{
+	struct server *srv = c->server;
+	uint32_t burst = srv->conf->rate_burst * LINE_COST;
+
+	c->host = host;
+	c->counted = true;
+	srv->nclients++;
+	c->tokens = burst -
+	    min_unsigned(burst,
+		acl_host_debt(
+		    host, srv->conf->rate_per_second, server_now(srv)));
+}
+
 /* From here on c counts as leaving, and another may come. */
 static void
 give_up_place(struct client *c)
 {
 	struct server *srv = c->server;
+	uint32_t burst = srv->conf->rate_burst * LINE_COST;
 
 	if (!c->counted)
 		return;
-	if (c->host != NULL)
-		acl_host_leave(&srv->hosts, c->host);
+	if (srv->conf->rate_burst > 0) {
+		refill(c, server_now(srv));
+		(void)acl_host_debt(
+		    c->host, srv->conf->rate_per_second, server_now(srv));
+		acl_host_owe(
+		    c->host, burst - min_unsigned(burst, c->tokens), burst);
+	}
+	server_wake_at(
+	    srv, acl_host_leave(&srv->hosts, c->host, server_now(srv)));
 	c->host = NULL;
 	c->counted = false;
 	srv->nclients--;
@@ -323,15 +361,12 @@ void
 client_wrong_password(struct client *c)
 {
 	struct server *srv = c->server;
-	unsigned tries = ++c->wrong_passwords;
+	unsigned tries;
 	char text[CLIENT_TEXT_SIZE];
 
-	if (c->host != NULL) {
-		tries = acl_host_wrong(&srv->hosts, c->host, server_now(srv));
-		server_wake_at(srv, c->host->forgive);
-	}
+	tries = acl_host_wrong(c->host, server_now(srv));
 	log_notice("wrong password from %s", client_text(c, text));
-	if (c->wrong_passwords >= MAX_WRONG_PASSWORDS)
+	if (++c->wrong_passwords >= MAX_WRONG_PASSWORDS)
 		client_refuse(c, "! Wrong password, the third time; goodbye.");
 	else {
 		client_tell(c, "! Wrong password; /pass PASSWORD");
@@ -353,15 +388,21 @@ run_line(struct client *c, const char *raw, size_t len)
 }
 
 static void
+pay_for_line(struct client *c)
+{
+	c->server->stats.lines_in++;
+	if (c->server->conf->rate_burst > 0)
+		c->tokens -= min_unsigned(c->tokens, LINE_COST);
+}
+
+static void
 run_event(struct client *c, const struct linebuf_event *ev)
 {
 	const struct config *conf = c->server->conf;
 
-	if (ev->ended) {
-		c->server->stats.lines_in++;
-		if (conf->rate_burst > 0)
-			c->tokens -= min_unsigned(c->tokens, LINE_COST);
-	}
+	/* What is thrown away was paid for when it became too long. */
+	if (ev->what != LINEBUF_NOTHING)
+		pay_for_line(c);
 	switch (ev->what) {
 	case LINEBUF_NOTHING:
 		break;
@@ -403,6 +444,7 @@ take_event(struct client *c, const struct telnet_event *ev)
 		    (const char *)ev->reply, sizeof(ev->reply), LINE_RAW);
 		break;
 	case TELNET_ARE_YOU_THERE:
+		pay_for_line(c);
 		client_tell(c, "* Yes.");
 		break;
 	case TELNET_ERASE_CHARACTER:
@@ -437,17 +479,6 @@ take_some(struct client *c, struct evbuffer *input)
 		len += ev.len - used;
 	evbuffer_drain(input, chunk.iov_len - len);
 	return true;
-}
-
-static void
-refill(struct client *c, uint64_t now)
-{
-	const struct config *conf = c->server->conf;
-	uint64_t gain = (now - c->refilled) * conf->rate_per_second;
-	uint64_t full = (uint64_t)conf->rate_burst * LINE_COST;
-
-	c->tokens = (uint32_t)earlier(c->tokens + gain, full);
-	c->refilled = now;
 }
 
 /* From now on the send queue is full; if nothing moves, c has stalled. */
@@ -562,8 +593,10 @@ on_written(struct bufferevent *bev, void *arg)
 
 	(void)bev;
 	skipped = output_drained(c->server->output, &c->out);
-	if (skipped > 0)
+	if (skipped > 0) {
 		tell_skipped(c, skipped);
+		output_send(c->server->output, &c->out);
+	}
 	if (!c->out.full)
 		c->stalls_at = 0;
 	if (c->state == CLIENT_CLOSING && output_unsent(&c->out) == 0)
@@ -600,6 +633,8 @@ client_broken(struct client *c)
 	c->lost = true;
 	if (c->state >= CLIENT_CLOSING)
 		set_gone(c);
+	else if (c->out.error == ENOMEM)
+		client_drop(c, "connection lost");
 	else
 		client_input(c);
 }

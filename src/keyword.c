@@ -30,9 +30,11 @@ static void set_rate(
 static void set_log_level(
     struct reader *, const struct keyword *, const struct words *);
 
+#define ROOM_TEXT_MAX 256 /* bytes of a topic or key */
+
 #define FIELD(f) offsetof(struct config, f)
 
-const struct keyword keywords[KEYWORD_COUNT] = {
+const struct keyword keywords[] = {
 	{ "listen", true, set_listen, 0, 0, 0 },
 	{ "server-name", false, set_string, FIELD(server_name), 1, 64 },
 	{ "motd", false, set_string, FIELD(motd_path), 1, 4096 },
@@ -57,6 +59,9 @@ const struct keyword keywords[KEYWORD_COUNT] = {
 	{ "log-level", false, set_log_level, 0, 0, 0 },
 	{ "user", false, set_user, 0, 0, 0 },
 };
+
+_Static_assert(sizeof(keywords) / sizeof(keywords[0]) == KEYWORD_COUNT,
+    "KEYWORD_COUNT says how many there are");
 
 /* The only value of a line, or NULL after a complaint. */
 static const char *
@@ -279,48 +284,60 @@ room_is_listed(const struct config *conf, const char *name)
 	return false;
 }
 
+/* The text after "topic" or "key"; false after a complaint. */
+static bool
+room_text(struct reader *r, const char *option, const char *text, char **field)
+{
+	char cleaned[TEXT_CLEANED_SIZE(ROOM_TEXT_MAX)];
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	if (len == 0 || len > ROOM_TEXT_MAX) {
+		reader_complain(r, "room: %s has %s, expected 1 to %d bytes",
+		    option, len == 0 ? "no value" : "too long a value",
+		    ROOM_TEXT_MAX);
+		return false;
+	}
+	text_clean(text, len, cleaned);
+	if (strcmp(text, cleaned) != 0) {
+		reader_complain(r,
+		    "room: %s has control characters or bad UTF-8, expected plain text",
+		    option);
+		return false;
+	}
+	reader_replace(r, field, text);
+	return true;
+}
+
 /* "topic TEXT" and "key WORD", in any order, after the room's name. */
 static void
 set_room_options(
     struct reader *r, struct config_room *room, const struct words *w)
 {
-	char cleaned[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MIN * 4)];
+	const char *option, *text;
 	char **field;
 	int i;
 
 	for (i = 2; i < w->n; i += 2) {
-		if (strcmp(w->word[i], "topic") == 0)
+		option = w->word[i];
+		text = i + 1 < w->n ? w->word[i + 1] : NULL;
+		if (strcmp(option, "topic") == 0)
 			field = &room->topic;
-		else if (strcmp(w->word[i], "key") == 0)
+		else if (strcmp(option, "key") == 0)
 			field = &room->key;
 		else {
 			reader_complain(r,
-			    "room: unknown word \"%s\", expected "
-			    "topic or key",
-			    w->word[i]);
+			    "room: unknown word \"%s\", expected topic or key",
+			    option);
 			return;
 		}
-		if (i + 1 == w->n ||
-		    strlen(w->word[i + 1]) > CONFIG_MAX_LINE_MIN * 4) {
+		if (!room_text(r, option, text, field))
+			return;
+		if (field == &room->key && strpbrk(text, " \t") != NULL) {
 			reader_complain(r,
-			    "room: %s has %s, expected up to %d "
-			    "bytes",
-			    w->word[i],
-			    i + 1 == w->n ? "no value" : "too long a value",
-			    CONFIG_MAX_LINE_MIN * 4);
+			    "room: \"%s\" is not a key, expected one word without spaces",
+			    text);
 			return;
 		}
-		if (field == &room->key &&
-		    (w->word[i + 1][0] == '\0' ||
-			strpbrk(w->word[i + 1], " \t") != NULL)) {
-			reader_complain(r,
-			    "room: \"%s\" is not a key, expected one "
-			    "word without spaces",
-			    w->word[i + 1]);
-			return;
-		}
-		text_clean(w->word[i + 1], strlen(w->word[i + 1]), cleaned);
-		reader_replace(r, field, cleaned);
 	}
 }
 

@@ -71,7 +71,7 @@ finish(struct linebuf *lb, unsigned max, const char *p, size_t n,
 		ev->line = lb->buf;
 		ev->len = lb->len;
 	}
-	lb->len = lb->counted = 0;
+	lb->len = lb->edited = lb->counted = 0;
 	lb->discarding = false;
 }
 
@@ -136,6 +136,10 @@ linebuf_end(struct linebuf *lb, struct linebuf_event *ev)
 void
 linebuf_erase_character(struct linebuf *lb)
 {
-	lb->len = (uint16_t)text_apply_erasures(lb->buf, lb->len);
-	lb->len = (uint16_t)text_erase_last(lb->buf, lb->len);
+	size_t len;
+
+	if (lb->edited > lb->len)
+		lb->edited = lb->len;
+	len = text_apply_erasures(lb->buf, lb->edited, lb->len);
+	lb->len = lb->edited = (uint16_t)text_erase_last(lb->buf, len);
 }

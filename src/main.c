@@ -117,7 +117,10 @@ check_config(const struct options *o)
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_free(conf);
-	fprintf(stderr, "%s: the configuration is good\n", o->conf_path);
+	fprintf(stderr, "%s: %s\n", o->conf_path,
+	    access(o->conf_path, F_OK) == 0 ?
+		"the configuration is good" :
+		"there is no such file; the defaults are good");
 	return EXIT_ASKED;
 }
 

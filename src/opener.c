@@ -2,16 +2,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include "banterd/config.h"
 #include "banterd/listener.h"
 #include "banterd/opener.h"
 
-#define LOG_MODE 0640
+#define LOG_MODE     0640
+#define REQUEST_SIZE (PATH_MAX + 1)
+#define KNOWN_LOGS   2 /* the one in force, and one that a reload tries */
+#define KEPT_FD      3 /* the process keeps 0 to 2, and this one */
+
+/* What the process knows. */
+struct service {
+	const char *conf_path;
+	char logs[KNOWN_LOGS][PATH_MAX]; /* that it has opened, newest first */
+};
 
 /* ---- one descriptor, or an errno, over a socket (unix(7), SCM_RIGHTS) ---- */
 
@@ -84,26 +96,50 @@ ignore_report(void *arg, const char *message)
 	(void)message;
 }
 
-/* A request names a kind of file; which one it is, the configuration says. */
-static int
-open_requested(char what, const char *conf_path)
+/* Whether the configuration, as it is now, names this file. */
+static bool
+is_configured(const struct service *s, enum opener_file what, const char *path)
 {
-	const char *path = NULL;
+	const char *configured = NULL;
 	struct config *conf;
-	int fd = -1, save_errno = EACCES;
+	bool same;
 
 	if (what == OPENER_CONFIG)
-		return open_file(OPENER_CONFIG, conf_path);
-	conf = config_load(conf_path, true, ignore_report, NULL);
+		return strcmp(path, s->conf_path) == 0;
+	conf = config_load(s->conf_path, true, ignore_report, NULL);
 	if (conf != NULL)
-		path = what == OPENER_MOTD ? conf->motd_path : conf->log_target;
-	if (path != NULL) {
-		fd = open_file((enum opener_file)what, path);
-		save_errno = errno;
-	}
+		configured = what == OPENER_MOTD ? conf->motd_path :
+						   conf->log_target;
+	same = configured != NULL && strcmp(path, configured) == 0;
 	config_free(conf);
-	errno = save_errno;
-	return fd;
+	return same;
+}
+
+/*
+ * A request is the kind of file and its path.  A log that was opened before
+ * may be opened again, though the configuration names another by now: it is
+ * in force until a reload succeeds.
+ */
+static int
+open_requested(struct service *s, const char *request)
+{
+	enum opener_file what = (enum opener_file)request[0];
+	const char *path = request + 1;
+	int i;
+
+	for (i = 0; i < KNOWN_LOGS && what == OPENER_LOG; i++) {
+		if (strcmp(path, s->logs[i]) == 0)
+			return open_file(what, path);
+	}
+	if (!is_configured(s, what, path)) {
+		errno = EACCES;
+		return -1;
+	}
+	if (what == OPENER_LOG) {
+		memcpy(s->logs[1], s->logs[0], sizeof(s->logs[0]));
+		strlcpy(s->logs[0], path, sizeof(s->logs[0]));
+	}
+	return open_file(what, path);
 }
 
 static void
@@ -116,20 +152,22 @@ remove_sockets(const struct config_listens *listens)
 }
 
 static void
-serve(int from, const char *conf_path, const struct config_listens *listens)
+serve(struct service *s, int from, const struct config_listens *listens)
 {
 	struct config *conf;
-	char what;
+	char request[REQUEST_SIZE + 1];
+	ssize_t n;
 	int fd;
 
-	while (read(from, &what, 1) == 1) {
-		fd = open_requested(what, conf_path);
+	while ((n = read(from, request, REQUEST_SIZE)) > 0) {
+		request[n] = '\0';
+		fd = open_requested(s, request);
 		send_result(from, fd);
 		if (fd != -1)
 			close(fd);
 	}
 	remove_sockets(listens);
-	conf = config_load(conf_path, true, ignore_report, NULL);
+	conf = config_load(s->conf_path, true, ignore_report, NULL);
 	if (conf != NULL)
 		remove_sockets(&conf->listens);
 	config_free(conf);
@@ -150,6 +188,7 @@ bool
 opener_start(struct opener *o, const char *conf_path,
     const struct config_listens *listens)
 {
+	static struct service service; /* of the new process alone */
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
@@ -161,8 +200,11 @@ opener_start(struct opener *o, const char *conf_path,
 		return false;
 	case 0:
 		close(fds[0]);
+		(void)dup2(fds[1], KEPT_FD);
+		(void)close_range(KEPT_FD + 1, ~0U, 0);
 		ignore_signals();
-		serve(fds[1], conf_path, listens);
+		service.conf_path = conf_path;
+		serve(&service, KEPT_FD, listens);
 		_exit(0);
 	}
 	close(fds[1]);
@@ -181,11 +223,18 @@ opener_stop(struct opener *o)
 int
 opener_open(struct opener *o, enum opener_file what, const char *path)
 {
-	char request = (char)what;
+	char request[REQUEST_SIZE];
+	size_t len = strlen(path);
 
 	if (o == NULL || o->fd == -1)
 		return open_file(what, path);
-	if (send(o->fd, &request, 1, MSG_NOSIGNAL) != 1)
+	if (len + 1 > sizeof(request)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	request[0] = (char)what;
+	memcpy(request + 1, path, len);
+	if (send(o->fd, request, len + 1, MSG_NOSIGNAL) == -1)
 		return -1;
 	return receive_result(o->fd);
 }

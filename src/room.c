@@ -202,11 +202,8 @@ room_event(struct registry *reg, struct room *room, const struct user *except,
 
 	len = (size_t)snprintf(text, sizeof(text), "[%s] -- ", room->name);
 	va_start(ap, fmt);
-	vsnprintf(text + len, sizeof(text) - len - 2, fmt, ap);
+	line.len = (uint32_t)registry_format(text, len, fmt, ap);
 	va_end(ap);
-	len += strlen(text + len);
-	memcpy(text + len, "\r\n", 2);
-	line.len = (uint32_t)len + 2;
 	send_to_members(reg, room, &line, except);
 }
 
@@ -490,16 +487,22 @@ void
 room_kick(struct registry *reg, struct user *by, struct room *room,
     struct user *who, const char *reason)
 {
-	char why[LINE_SIZE_MAX / 2];
+	bool was_current = who->current == room;
 
-	why[0] = '\0';
-	if (reason != NULL)
-		snprintf(why, sizeof(why), " (%s)", reason);
-	user_tell(
-	    reg, who, "! %s kicked you from %s%s", by->name, room->name, why);
-	if (!part(reg, who, room))
-		return;
-	room_event(reg, room, by, "%s kicked %s%s", by->name, who->name, why);
+	user_tell(reg, who,
+	    reason == NULL ? "! %s kicked you from %s" :
+			     "! %s kicked you from %s (%s)",
+	    by->name, room->name, reason);
+	(void)part(reg, who, room);
+	if (was_current)
+		user_tell(reg, who,
+		    who->current == NULL ?
+			"* You are in no room now; /join ROOM to enter one." :
+			"* You are in %s now.",
+		    who->current == NULL ? NULL : who->current->name);
+	room_event(reg, room, by,
+	    reason == NULL ? "%s kicked %s" : "%s kicked %s (%s)", by->name,
+	    who->name, reason);
 	pass_on(reg, room, who);
 }
 

@@ -28,8 +28,11 @@ sandbox_enter(void)
 
 #else
 
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -45,8 +48,8 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_ctl), SCMP_SYS(accept4), SCMP_SYS(read), SCMP_SYS(readv),
 	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(write),
 	SCMP_SYS(writev), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-	SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(ioctl), SCMP_SYS(fcntl),
-	SCMP_SYS(poll), SCMP_SYS(ppoll),
+	SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
 	/* a reload: listeners, files, the log */
 	SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(connect),
 	SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
@@ -64,6 +67,9 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
 	SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group)
 };
+
+/* What is readable, what is not acknowledged, and whether it is a terminal. */
+static const unsigned long ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS };
 
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 
@@ -85,6 +91,9 @@ add_rules(scmp_filter_ctx filter)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 1,
 		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+	for (i = 0; i < COUNT(ioctls) && error == 0; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+		    SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
 	for (i = 0; i < COUNT(memory_calls) && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    memory_calls[i], 1,

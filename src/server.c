@@ -367,13 +367,11 @@ why_refused(
 		return CLIENT_NOT_ALLOWED;
 	if (srv->nclients >= srv->max_clients)
 		return "! The server is full; try again later.";
-	if (address == NULL)
-		return NULL;
 	if ((*host = acl_host_enter(&srv->hosts, address)) == NULL)
 		return "! The server is full; try again later.";
-	if ((*host)->clients <= srv->conf->max_per_host)
+	if (address == NULL || (*host)->clients <= srv->conf->max_per_host)
 		return NULL;
-	acl_host_leave(&srv->hosts, *host);
+	(void)acl_host_leave(&srv->hosts, *host, server_now(srv));
 	*host = NULL;
 	return "! Too many connections from your address.";
 }
@@ -409,7 +407,8 @@ server_admit(struct server *srv, int fd, const struct address *address)
 		c = client_new(srv, fd, address);
 	if (c == NULL) {
 		if (host != NULL)
-			acl_host_leave(&srv->hosts, host);
+			(void)acl_host_leave(
+			    &srv->hosts, host, server_now(srv));
 		send_off(fd,
 		    refusal != NULL ? refusal :
 				      "! The server is full; try again later.");
@@ -417,9 +416,7 @@ server_admit(struct server *srv, int fd, const struct address *address)
 		srv->nleaving++;
 		client_refuse(c, refusal);
 	} else {
-		c->host = host;
-		c->counted = true;
-		srv->nclients++;
+		client_take_place(c, host);
 		client_welcome(c);
 	}
 }

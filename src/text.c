@@ -128,11 +128,11 @@ text_erase_last(const char *buf, size_t len)
 }
 
 size_t
-text_apply_erasures(char *raw, size_t len)
+text_apply_erasures(char *raw, size_t from, size_t len)
 {
-	size_t i, o = 0;
+	size_t i, o = from;
 
-	for (i = 0; i < len; i++) {
+	for (i = from; i < len; i++) {
 		if (is_erase(raw[i]))
 			o = text_erase_last(raw, o);
 		else
@@ -175,16 +175,27 @@ text_is_room(const char *name)
 	return name[0] == '#' && is_name(name + 1, ROOM_MAX - 1);
 }
 
+static size_t
+name_length(const char *s)
+{
+	size_t n;
+
+	for (n = 0; is_name_char(s[n]); n++)
+		;
+	return n;
+}
+
 bool
 text_mentions(const char *text, const char *nick)
 {
-	size_t n = strlen(nick);
+	size_t n, len = strlen(nick);
 	const char *p;
 
-	for (p = text; (p = strcasestr(p, nick)) != NULL; p++) {
-		if ((p == text || !is_name_char(p[-1])) &&
-		    (!is_name_char(p[n]) ||
-			(p[n] == '.' && !is_name_char(p[n + 1]))))
+	for (p = text; *p != '\0'; p += n > 0 ? n : 1) {
+		n = name_length(p);
+		/* A full stop may be a part of a name, or follow it. */
+		if ((n == len || (n == len + 1 && p[len] == '.')) &&
+		    strncasecmp(p, nick, len) == 0)
 			return true;
 	}
 	return false;

@@ -106,7 +106,9 @@ take_slot(struct registry *reg, struct user *u)
 	}
 	reg->slots[i] = u;
 	reg->free_hint = i + 1;
-	u->id = (uint64_t)++reg->generation << 32 | i;
+	if (++reg->generation == 0)
+		reg->generation = 1;
+	u->id = (uint64_t)reg->generation << 32 | i;
 	return true;
 }
 
@@ -229,16 +231,27 @@ registry_send(struct registry *reg, struct user *to, const char *text,
 	return reg->deliver(to, &line);
 }
 
+size_t
+registry_format(char *line, size_t at, const char *fmt, va_list ap)
+{
+	size_t size = LINE_SIZE_MAX - 2 - at;
+	int n = vsnprintf(line + at, size, fmt, ap);
+
+	if (n > 0 && (size_t)n < size)
+		at += (size_t)n;
+	else if (n > 0)
+		at += text_cut(line + at, size - 1, size - 4);
+	memcpy(line + at, "\r\n", 2);
+	return at + 2;
+}
+
 void
 user_vtell(struct registry *reg, struct user *u, const char *fmt, va_list ap)
 {
 	char text[LINE_SIZE_MAX];
-	size_t len;
+	size_t len = registry_format(text, 0, fmt, ap);
 
-	vsnprintf(text, sizeof(text) - 2, fmt, ap);
-	len = strlen(text);
-	memcpy(text + len, "\r\n", 2);
-	registry_send(reg, u, text, len + 2, LINE_REPLY);
+	registry_send(reg, u, text, len, LINE_REPLY);
 }
 
 void

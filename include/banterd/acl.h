@@ -34,24 +34,30 @@ struct acl_rule {
 };
 TAILQ_HEAD(acl, acl_rule);
 
-/* A host with connections, or with wrong passwords not forgotten yet. */
+/* A host with connections, or with something that is not forgotten yet. */
 struct acl_host {
 	RB_ENTRY(acl_host) by_net;
-	TAILQ_ENTRY(acl_host) penalty; /* in hosts.penalties if wrong > 0 */
-	struct in6_addr net;           /* IPv4: all of it; IPv6: its /64 */
-	unsigned clients;              /* connected now */
-	unsigned wrong;                /* wrong passwords lately */
-	uint64_t forgive;              /* ms: when they are forgotten */
+	TAILQ_ENTRY(acl_host) idle; /* in hosts.idle if it has no clients */
+	struct in6_addr net;        /* IPv4: all of it; IPv6: its /64 */
+	unsigned clients;           /* connected now */
+	unsigned wrong;             /* wrong passwords lately */
+	uint64_t forgive;           /* ms: when these are forgotten */
+	uint32_t debt;    /* thousandths of lines, of those who left */
+	uint64_t debt_at; /* ms: when that was right */
 };
 RB_HEAD(acl_host_tree, acl_host);
 
 struct acl_hosts {
 	struct acl_host_tree tree;
-	TAILQ_HEAD(acl_penalties, acl_host) penalties; /* by forgive */
+	TAILQ_HEAD(, acl_host) idle;
 };
 
-/* How long a host's wrong passwords are remembered after the last, in ms. */
+/* How long a host's wrong passwords are remembered after the last, and how long
+ * its debt at the most, in ms. */
 #define ACL_FORGIVE_MS 60000
+
+/* How often the hosts without clients are looked through, in ms. */
+#define ACL_TICK_MS 1000
 
 /*
  * Takes the address out of a socket's.  Returns false for a family without
@@ -78,21 +84,31 @@ void acl_hosts_init(struct acl_hosts *hosts);
 void acl_hosts_free(struct acl_hosts *hosts);
 
 /*
- * Counts one more connection from a's host.  Returns the host, of which the
- * caller owes acl_host_leave(); or NULL when memory is out.
+ * Counts one more connection from a's host.  A NULL address stands for this
+ * machine, through a UNIX socket.  Returns the host, of which the caller owes
+ * acl_host_leave(); or NULL when memory is out.
  */
 struct acl_host *acl_host_enter(
     struct acl_hosts *hosts, const struct address *a);
-void acl_host_leave(struct acl_hosts *hosts, struct acl_host *host);
 
-/* Counts a wrong password; now is in ms.  Returns how many it has lately. */
-unsigned acl_host_wrong(
+/* One connection less; now is in ms.  Returns when acl_hosts_tick() has to be
+ * called, UINT64_MAX for never. */
+uint64_t acl_host_leave(
     struct acl_hosts *hosts, struct acl_host *host, uint64_t now);
 
-/*
- * Forgets what is due at now (ms).  Returns when to call again, UINT64_MAX
- * for never.
- */
+/* Counts a wrong password; now is in ms.  Returns how many it has lately. */
+unsigned acl_host_wrong(struct acl_host *host, uint64_t now);
+
+/* What those who left have spent and not had back yet, in thousandths of
+ * lines; it shrinks by per_second lines a second.  now is in ms. */
+uint32_t acl_host_debt(
+    struct acl_host *host, unsigned per_second, uint64_t now);
+
+/* Adds to it, up to most; acl_host_debt() has been called in this turn. */
+void acl_host_owe(struct acl_host *host, uint32_t debt, uint32_t most);
+
+/* Forgets what is due at now (ms).  Returns when to call again, UINT64_MAX for
+ * never. */
 uint64_t acl_hosts_tick(struct acl_hosts *hosts, uint64_t now);
 
 #endif

@@ -33,7 +33,7 @@ struct client {
 	struct server *server;
 	TAILQ_ENTRY(client) next;    /* in server.clients or .gone */
 	TAILQ_ENTRY(client) waiting; /* in server.waiting if is_waiting */
-	struct acl_host *host;       /* NULL: UNIX socket, or refused */
+	struct acl_host *host;       /* NULL: refused, or closing */
 	struct address address;
 	struct linebuf line; /* the unfinished one */
 	struct telnet telnet;
@@ -61,6 +61,9 @@ TAILQ_HEAD(clients, client);
  */
 struct client *client_new(
     struct server *srv, int fd, const struct address *address);
+
+/* Gives a newcomer, which is counted with host, its place among the clients. */
+void client_take_place(struct client *c, struct acl_host *host);
 
 /* Greets a newcomer, and lets it in or asks for the password. */
 void client_welcome(struct client *c);

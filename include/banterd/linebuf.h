@@ -16,6 +16,7 @@ struct linebuf {
 	uint16_t size;    /* of buf, in bytes */
 	uint16_t len;     /* bytes of the line so far */
 	uint16_t counted; /* the same with those erased since */
+	uint16_t edited;  /* bytes of it without BS or DEL, from the start */
 	bool cr;          /* a CR came; LF or NUL may follow */
 	bool discarding;  /* too long: thrown away up to its end */
 };

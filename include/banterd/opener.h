@@ -2,7 +2,7 @@
  * The opener: a process that stays root when the daemon becomes somebody else,
  * and opens for it the few files that only root may read or write: the
  * configuration, its motd and its log.  It reads in the configuration itself
- * which files these are, so the daemon can ask for no others.  It never hears
+ * which files these are, and opens no others.  It never hears
  * of a client.  Only a daemon that was started as root has one.
  */
 #ifndef BANTERD_OPENER_H

@@ -260,4 +260,10 @@ void room_names(
 bool registry_send(struct registry *reg, struct user *to, const char *text,
     size_t len, enum line_kind kind);
 
+/* Formats the rest of a line into its LINE_SIZE_MAX bytes from at on, cut
+ * between two characters if it does not fit, and ends it with CR LF.  Returns
+ * the length of the whole. */
+size_t registry_format(char *line, size_t at, const char *fmt, va_list ap)
+    LOG_PRINTF(3, 0);
+
 #endif

@@ -33,9 +33,9 @@ size_t text_erase_last(const char *buf, size_t len);
 
 /*
  * Carries out, in place, the BS and DEL in a raw line that is still being
- * typed.  Returns the new length.
+ * typed; there are none in its first from bytes.  Returns the new length.
  */
-size_t text_apply_erasures(char *raw, size_t len);
+size_t text_apply_erasures(char *raw, size_t from, size_t len);
 
 /* Whether name is a nick that somebody may take. */
 bool text_is_nick(const char *name);
