@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+"""Each limit at its edge, and what one reads beyond it."""
+
+import os
+import resource
+import select
+import signal
+import socket
+import time
+import unittest
+
+import harness
+from harness import rx
+
+FULL = "! The server is full; try again later."
+TOO_MANY = "! Too many connections from your address."
+DENIED = "! Your address is not allowed here."
+
+
+class MaxClients(harness.Case):
+
+    def test_edge(self):
+        daemon = self.daemon("max-clients 3")
+        people = [daemon.guest("p%d" % i) for i in range(3)]
+        for _ in range(3):
+            daemon.connect("one more").ends_with(FULL)
+        people[0].sync()
+        people[0].silence()
+        people[1].hang_up()
+        people[0].expect("[#lobby] -- %s left" % people[1].nick)
+        daemon.guest("the next")
+        daemon.connect("one more").ends_with(FULL)
+
+    def test_one(self):
+        daemon = self.daemon("max-clients 1")
+        alice = daemon.client("alice")
+        daemon.connect("one more").ends_with(FULL)
+        alice.silence()
+
+    def test_who_talks_at_once_reads_it_too(self):
+        daemon = self.daemon("max-clients 1")
+        daemon.guest("alice").sync()
+        daemon.freeze()
+        late = daemon.connect("late")
+        late.send("/nick late", "hello", "/quit")
+        daemon.thaw()
+        lines = late.rest(reset=True)
+        self.assertEqual(lines, [FULL])
+
+    def test_lowered_to_the_descriptors(self):
+        """Fewer descriptors than max-clients: told, and never exceeded."""
+        daemon = harness.Daemon(
+            "max-clients 1000\nmax-per-host 1000",
+            before_exec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (128, 128)))
+        self.addCleanup(daemon.stop)
+        daemon.wait_log(r"warning: .*max-clients")
+        inside = []
+        while True:
+            one = daemon.connect("p%d" % len(inside))
+            line = one.next()
+            if line == FULL:
+                one.ends_with()
+                break
+            self.assertEqual(line, "* Welcome to banter on box.")
+            inside.append(one)
+            self.assertLess(len(inside), 128)
+        self.assertGreater(len(inside), 20)
+        inside[0].ask("hello")
+        inside[1].until(rx(r"\[#lobby\] guest\d+: hello"))
+
+    def test_the_soft_limit_is_raised(self):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 1100:
+            self.skipTest("the hard limit of descriptors is %d" % hard)
+        daemon = harness.Daemon(
+            "max-clients 100", before_exec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (32, hard)))
+        self.addCleanup(daemon.stop)
+        people = [daemon.guest("p%d" % i) for i in range(40)]
+        people[0].ask("hello")
+        people[39].until(rx(r"\[#lobby\] guest\d+: hello"))
+
+
+class MaxPerHost(harness.Case):
+
+    def test_edge(self):
+        daemon = self.daemon("max-per-host 2")
+        first = daemon.guest("first", source="127.5.0.1")
+        daemon.guest("second", source="127.5.0.1")
+        daemon.connect("third", source="127.5.0.1").ends_with(TOO_MANY)
+        daemon.guest("other host", source="127.5.0.2")
+        watcher = daemon.guest("watcher", source="127.5.0.3")
+        first.hang_up()
+        watcher.expect("[#lobby] -- %s left" % first.nick)
+        daemon.guest("third", source="127.5.0.1")
+        daemon.connect("fourth", source="127.5.0.1").ends_with(TOO_MANY)
+        self.assertEqual(len(watcher.sync()), 1)
+
+    def test_default_is_fifty(self):
+        daemon = self.daemon("default-room none")
+        for i in range(50):
+            daemon.guest("p%d" % i)
+        daemon.connect("51st").ends_with(TOO_MANY)
+
+    def test_ipv6(self):
+        daemon = self.daemon("max-per-host 2", listen=["[::1]:0"])
+        daemon.guest("first")
+        daemon.guest("second")
+        daemon.connect("third").ends_with(TOO_MANY)
+
+
+class DenyAllow(harness.Case):
+
+    def check(self, daemon, allowed=(), denied=()):
+        for source in denied:
+            with self.subTest(source):
+                daemon.connect(source, source=source).ends_with(DENIED)
+        for source in allowed:
+            with self.subTest(source):
+                one = daemon.guest(source, source=source)
+                one.send("/quit")
+                one.rest()
+
+    def test_first_match_wins(self):
+        daemon = self.daemon("allow 127.9.1.1\ndeny 127.9.1.0/24\n"
+                             "allow 127.9.0.0/16\ndeny 127.9.2.2\n"
+                             "deny 127.8.0.0/15")
+        self.check(daemon,
+                   allowed=["127.9.1.1", "127.9.2.2", "127.9.0.255",
+                            "127.10.0.1", "127.0.0.1", "127.7.255.254"],
+                   denied=["127.9.1.2", "127.9.1.255", "127.8.0.1",
+                           "127.8.255.254"])
+
+    def test_the_other_way_round(self):
+        daemon = self.daemon("deny 127.9.1.0/24\nallow 127.9.1.1")
+        self.check(daemon, allowed=["127.0.0.1", "127.9.2.1"],
+                   denied=["127.9.1.1", "127.9.1.2"])
+
+    def test_only_these(self):
+        daemon = self.daemon("allow 127.0.0.1\ndeny 0.0.0.0/0")
+        self.check(daemon, allowed=["127.0.0.1"],
+                   denied=["127.0.0.2", "127.9.1.1"])
+
+    def test_odd_prefixes(self):
+        daemon = self.daemon("deny 127.9.1.64/27\ndeny 127.9.1.7/32")
+        self.check(daemon, denied=["127.9.1.64", "127.9.1.95", "127.9.1.7"],
+                   allowed=["127.9.1.63", "127.9.1.96", "127.9.1.6",
+                            "127.9.1.8"])
+
+    def test_ipv6(self):
+        daemon = self.daemon("deny ::1", listen=["[::1]:0", "127.0.0.1:0"])
+        daemon.connect("six").ends_with(DENIED)
+        daemon.guest("four", address=daemon.addresses[1])
+        daemon = self.daemon("deny ::/0", listen=["[::1]:0"])
+        daemon.connect("six").ends_with(DENIED)
+        daemon = self.daemon("deny 2001:db8::/32", listen=["[::1]:0"])
+        daemon.guest("six")
+
+    def test_mapped(self):
+        """IPv4 that comes in through an IPv6 socket is IPv4."""
+        daemon = self.daemon("deny 127.0.0.1\nmax-per-host 1",
+                             listen=["[::]:0"])
+        port = daemon.addresses[0].rsplit(":", 1)[1]
+        if harness.refused("127.0.0.1:" + port):
+            self.skipTest("[::] takes no IPv4 here")
+        address = "127.0.0.1:" + port
+        daemon.connect("four", address=address).ends_with(DENIED)
+        daemon.guest("other", address=address, source="127.0.0.2")
+        daemon.connect("again", address=address,
+                       source="127.0.0.2").ends_with(TOO_MANY)
+
+    def test_all_but_unix_sockets(self):
+        path = harness.scratch_path("sock")
+        daemon = self.daemon("deny 0.0.0.0/0\ndeny ::/0",
+                             listen=[path, "127.0.0.1:0"])
+        daemon.guest("local", address=path)
+        daemon.connect("net", address=daemon.addresses[1]).ends_with(DENIED)
+
+
+class RoomLimits(harness.Case):
+
+    def test_max_joined(self):
+        daemon = self.daemon("default-room none\nmax-joined 3")
+        alice = daemon.client("alice", "#a", "#b", "#c")
+        alice.ask_error("/join #d", "3")
+        alice.ask_notice("/join #a")
+        alice.ask_notice("/leave #b")
+        alice.ask_notice("/join #d", "You are in #d (")
+        alice.ask_error("/join #b")
+        bob = daemon.client("bob")
+        bob.ask_error("/who #b", "#b")
+
+    def test_max_joined_counts_the_default_room(self):
+        daemon = self.daemon("max-joined 2")
+        alice = daemon.client("alice", "#a")
+        alice.ask_error("/join #b")
+
+    def test_max_rooms(self):
+        daemon = self.daemon("default-room none\nmax-rooms 3")
+        alice = daemon.client("alice", "#a", "#b", "#c")
+        bob = daemon.client("bob")
+        bob.ask_error("/join #d")
+        alice.ask_error("/join #d")
+        bob.join("#a")
+        alice.sync()
+        alice.ask_notice("/leave #c")
+        bob.ask_notice("/join #d", "You are in #d (")
+        alice.ask_error("/join #c")
+
+    def test_defaults(self):
+        daemon = self.daemon("default-room none")
+        alice = daemon.client("alice")
+        for i in range(20):
+            alice.join("#r%d" % i)
+        alice.ask_error("/join #r20")
+
+
+class Rate(harness.Case):
+    """Tokens slow a client down. Nothing here is faster than they allow,
+    which is the one thing about time that can't fail on a busy machine."""
+
+    def test_pushed_back_not_lost(self):
+        daemon = self.daemon(rate="10 40")
+        alice, bob = daemon.guest("alice"), daemon.guest("bob")
+        texts = ["line %d" % i for i in range(70)]
+        began = time.monotonic()
+        alice.send(*texts)
+        for text in texts:
+            bob.until("[#lobby] %s: %s" % (alice.nick, text))
+        self.assertGreater(time.monotonic() - began, (70 - 10) / 40 - 0.2)
+        alice.sync()
+        daemon.signal(signal.SIGUSR1)
+        self.assertRegex(daemon.wait_log(r"(?i).*slowed.*").group(), "[1-9]")
+
+    def test_a_burst_passes(self):
+        """As many lines as there are tokens, and not one more."""
+        daemon = self.daemon(rate="10 1")
+        bob, alice = daemon.guest("bob"), daemon.guest("alice")
+        bob.until("[#lobby] -- %s joined" % alice.nick)
+        began = time.monotonic()
+        alice.send(*["line %d" % i for i in range(13)])
+        for i in range(10):
+            bob.expect("[#lobby] %s: line %d" % (alice.nick, i))
+        for i in range(10, 13):
+            bob.expect("[#lobby] %s: line %d" % (alice.nick, i))
+        self.assertGreater(time.monotonic() - began, 2.0)
+
+    def test_every_line_costs(self):
+        """Empty ones, wrong ones and commands too."""
+        daemon = self.daemon(rate="10 20")
+        for line in (b"\n", b"/nosuch\n", b"/who\n", b"x" * 2000 + b"\n"):
+            with self.subTest(line[:10]):
+                alice = daemon.guest("alice")
+                began = time.monotonic()
+                alice.raw(line * 40 + b"/quit\n")
+                alice.rest()
+                self.assertGreater(time.monotonic() - began,
+                                   (41 - 10) / 20 - 0.2)
+
+    def test_tcp_pushes_back(self):
+        """A slowed client can't make the server take more and more."""
+        daemon = self.daemon(rate="5 1")
+        alice = daemon.guest("alice")
+        alice.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        alice.sock.setblocking(False)
+        sent, chunk = 0, b"a line to slow down\n" * 3000
+        blocked = 0
+        while blocked < 20:
+            try:
+                sent += alice.sock.send(chunk)
+                blocked = 0
+            except BlockingIOError:
+                blocked += 1
+                select.select([], [alice.sock], [], 0.05)
+            self.assertLess(sent, 64 << 20, "the server reads on and on")
+        alice.reset()
+
+    def test_others_are_not_slowed(self):
+        daemon = self.daemon(rate="20 20")
+        alice, bob, carol = (daemon.guest("alice"), daemon.guest("bob"),
+                             daemon.guest("carol"))
+        alice.send(*["flood %d" % i for i in range(150)])
+        bob.send("quick")
+        lines = carol.until("[#lobby] %s: quick" % bob.nick)
+        self.assertNotIn("[#lobby] %s: flood 149" % alice.nick, lines)
+        # who is slowed still hears the others
+        alice.until("[#lobby] %s: quick" % bob.nick)
+        carol.until("[#lobby] %s: flood 149" % alice.nick)
+
+    def test_off(self):
+        daemon = self.daemon(rate="off")
+        alice, bob = daemon.guest("alice"), daemon.guest("bob")
+        texts = ["line %d" % i for i in range(3000)]
+        alice.send(*texts)
+        for text in texts:
+            bob.until("[#lobby] %s: %s" % (alice.nick, text))
+
+    def test_half_closed_and_slowed(self):
+        daemon = self.daemon(rate="5 40")
+        alice, bob = daemon.guest("alice"), daemon.guest("bob")
+        texts = ["line %d" % i for i in range(45)]
+        alice.raw("\n".join(texts).encode())
+        alice.half_close()
+        for text in texts:
+            bob.until("[#lobby] %s: %s" % (alice.nick, text))
+        bob.expect("[#lobby] -- %s left" % alice.nick)
+
+
+@unittest.skipUnless(os.path.exists("/proc/sys/net/ipv6"), "no IPv6")
+class Ipv6(harness.Case):
+
+    def test_both_families_meet(self):
+        daemon = self.daemon(listen=["[::1]:0", "127.0.0.1:0"])
+        six = daemon.client("six")
+        four = daemon.client("four", address=daemon.addresses[1])
+        harness.settle(six, four)
+        six.ask("hello")
+        four.expect("[#lobby] six: hello")
+
+
+if __name__ == "__main__":
+    harness.main()

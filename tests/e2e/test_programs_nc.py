@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""The netcats of this world, and what shells pipe through them."""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+import harness
+from harness import rx
+
+SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
+
+
+def flavour(name, *words):
+    """The program's path if what it says of itself has one of the words."""
+    path = shutil.which(name)
+    if path is None:
+        return None
+    said = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False, timeout=harness.DEADLINE).stdout
+    return path if any(word in said for word in words) else None
+
+
+OPENBSD_NC = flavour("nc.openbsd", b"OpenBSD") or flavour("nc", b"OpenBSD")
+NCAT = flavour("ncat", b"Ncat")
+SOCAT = flavour("socat", b"socat")
+BASH = shutil.which("bash")
+
+
+class Pipes(harness.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.daemon()
+        self.watcher = self.server.client("watcher", "#ops")
+        self.watcher.sync()
+        self.address = self.server.addresses[0]
+        self.host, self.port = self.address.rsplit(":", 1)
+
+    def pipe(self, command, data, end="\r\n"):
+        """Runs it with data as its input until it ends by itself; lines."""
+        done = subprocess.run(
+            command, input=data, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=harness.DEADLINE,
+            preexec_fn=harness.die_with_parent, check=False)
+        text = done.stdout.decode("utf-8")
+        self.assertEqual(done.stderr, b"", text)
+        self.assertEqual(done.returncode, 0, text)
+        self.assertTrue(text.endswith(end), repr(text))
+        return text[:-len(end)].split(end)
+
+    def check(self, command, data=SCRIPT, end="\r\n"):
+        quits = b"/quit" in data
+        lines = self.pipe(command, data, end)
+        wanted = ["* Welcome to banter on box.",
+                  rx(r"\* You are guest\d+ in #lobby \(\d+ here\)\. .*"),
+                  "* You are now ci.",
+                  rx(r"\* You are in #ops \(2 here: @watcher, you\)\..*")]
+        if quits:
+            wanted.append("* Bye.")
+        self.assertEqual(len(lines), len(wanted), lines)
+        for line, one in zip(lines, wanted):
+            self.assertTrue(harness.matches(one, line), (one, lines))
+        self.watcher.until("[#ops] -- ci joined")
+        self.watcher.expect("[#ops] ci: build 812 is green")
+        seen = [self.watcher.next(), self.watcher.next()]
+        self.assertEqual(sorted(seen), ["[#lobby] -- ci left",
+                                        "[#ops] -- ci left"])
+
+
+class Whole:
+    """The script in the ways that people write it."""
+
+    def test_quit(self):
+        self.check(self.command(), SCRIPT)
+
+    def test_no_quit(self):
+        self.check(self.command(), SCRIPT.replace(b"/quit\n", b""))
+
+    def test_no_quit_nor_last_newline(self):
+        self.check(self.command(), SCRIPT.replace(b"\n/quit\n", b""))
+
+    def test_no_last_newline(self):
+        self.check(self.command(), SCRIPT[:-1])
+
+    def test_crlf(self):
+        self.check(self.command(), SCRIPT.replace(b"\n", b"\r\n"))
+
+
+@unittest.skipUnless(OPENBSD_NC, "no netcat of OpenBSD's (netcat-openbsd)")
+class Openbsd(Whole, Pipes):
+
+    def command(self):
+        return [OPENBSD_NC, "-N", self.host, self.port]
+
+    def test_ends_by_quit_without_a_half_close(self):
+        self.check([OPENBSD_NC, self.host, self.port])
+
+    def test_telnet_option(self):
+        self.check([OPENBSD_NC, "-t", "-N", self.host, self.port])
+
+    def test_one_private_line(self):
+        lines = self.pipe(
+            [OPENBSD_NC, "-N", self.host, self.port],
+            b"/nick ci\n/join #ops\n/msg #ops build 812 is green\n")
+        self.assertIn("* You are now ci.", lines)
+        self.watcher.until("[#ops] ci: build 812 is green")
+
+    def test_much(self):
+        texts = ["line %d" % i for i in range(5000)]
+        self.pipe([OPENBSD_NC, "-N", self.host, self.port],
+                  "\n".join(["/join #ops"] + texts).encode())
+        self.watcher.until(rx(r"\[#ops\] -- guest\d+ joined"))
+        for text in texts:
+            self.watcher.expect(rx(r"\[#ops\] guest\d+: " + text))
+
+    def test_slowed_by_rate_but_whole(self):
+        server = self.daemon(rate="5 50")
+        watcher = server.client("watcher")
+        host, port = server.addresses[0].rsplit(":", 1)
+        texts = ["line %d" % i for i in range(40)]
+        self.pipe([OPENBSD_NC, "-N", host, port], "\n".join(texts).encode())
+        watcher.until(rx(r"\[#lobby\] -- guest\d+ joined"))
+        for text in texts:
+            watcher.expect(rx(r"\[#lobby\] guest\d+: " + text))
+        watcher.expect(rx(r"\[#lobby\] -- guest\d+ left"))
+
+    def test_unix_socket(self):
+        path = os.path.join(self.server.directory, "chat.sock")
+        server = self.daemon(listen=[path])
+        watcher = server.client("watcher")
+        lines = self.pipe([OPENBSD_NC, "-N", "-U", path], b"hello\n")
+        self.assertEqual(len(lines), 2)
+        watcher.until(rx(r"\[#lobby\] guest\d+: hello"))
+        watcher.expect(rx(r"\[#lobby\] -- guest\d+ left"))
+
+    def test_killed(self):
+        nc = subprocess.Popen(
+            [OPENBSD_NC, self.host, self.port], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, preexec_fn=harness.die_with_parent)
+        try:
+            nc.stdin.write(b"/nick ci\n/join #ops\n")
+            nc.stdin.flush()
+            self.watcher.until("[#ops] -- ci joined")
+        finally:
+            nc.kill()
+            nc.communicate()
+        self.watcher.expect(rx(r"\[#(ops|lobby)\] -- ci left.*"),
+                            rx(r"\[#(ops|lobby)\] -- ci left.*"))
+
+
+@unittest.skipUnless(NCAT, "no ncat")
+class Ncat(Whole, Pipes):
+
+    def command(self):
+        return [NCAT, self.host, self.port]
+
+    def test_crlf_option(self):
+        self.check([NCAT, "-C", self.host, self.port])
+
+    def test_telnet_option(self):
+        self.check([NCAT, "-t", self.host, self.port])
+
+
+@unittest.skipUnless(SOCAT, "no socat")
+class Socat(Whole, Pipes):
+
+    def command(self):
+        return [SOCAT, "-t%d" % harness.DEADLINE, "-", "TCP:" + self.address]
+
+    def test_crlf_option(self):
+        self.check([SOCAT, "-t%d" % harness.DEADLINE, "-",
+                    "TCP:%s,crlf" % self.address], end="\n")
+
+
+@unittest.skipUnless(BASH, "no bash")
+class Bash(Pipes):
+
+    def test_dev_tcp(self):
+        """A shell can't half-close; /quit is what ends it."""
+        self.check([BASH, "-c", 'exec 3<>"/dev/tcp/$0/$1" && cat >&3 && '
+                    "cat <&3", self.host, self.port])
+
+
+if __name__ == "__main__":
+    harness.main()

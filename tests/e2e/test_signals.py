@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""USR1, USR2, TERM and INT; what the log says."""
+
+import os
+import re
+import signal
+
+import harness
+from harness import GOING_DOWN, rx
+
+
+class Counters(harness.Case):
+
+    WORDS = ["clients", "rooms", "lines", "bytes", "skipped", "refused",
+             "slowed", "uptime", "memory"]
+
+    def test_usr1(self):
+        daemon = self.daemon("max-clients 3")
+        people = [daemon.client("alice", "#dev"), daemon.client("bob", "#dev"),
+                  daemon.client("carol")]
+        daemon.connect("late").rest()
+        people[0].ask("a line that nobody logs")
+        people[1].sync()
+        daemon.mark()
+        daemon.signal(signal.SIGUSR1)
+        for word in self.WORDS:
+            daemon.wait_log("(?i)" + word)
+        daemon.wait_log(r"#dev\b.*\b2\b")
+        daemon.wait_log(r"#lobby\b.*\b3\b")
+        daemon.wait_log(r"(?i)clients\D{0,3}3\b|\b3 clients")
+        daemon.wait_log(r"(?i)refused\D{0,3}1\b|\b1 refused")
+        people[0].silence()
+        daemon.signal(signal.SIGUSR1)	# and it can be asked again
+        people[0].silence()
+
+    def test_no_chat_in_the_log(self):
+        daemon = self.daemon("log-level debug", args=["-v"])
+        alice, bob = daemon.people("alice", "bob")
+        alice.ask("xyzzy1", "/me xyzzy2", "/msg bob xyzzy3", "/topic xyzzy4",
+                  "/away xyzzy5", "/nosuch xyzzy6", "xyzzy8" * 400)
+        bob.sync()
+        alice.send("/quit xyzzy7")
+        alice.rest()
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_log("(?i)uptime")
+        self.assertNotIn("xyzzy", "\n".join(daemon.log))
+
+    def test_form_of_the_log(self):
+        daemon = self.daemon("log-level debug")
+        daemon.client("alice", "#dev").ask("hello")
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_log("(?i)uptime")
+        for line in list(daemon.log):
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+                             r"(error|warning|notice|info|debug): .")
+
+    def test_form_under_the_journal(self):
+        daemon = self.daemon("log-level debug", journal=True)
+        daemon.guest()
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_log("(?i)uptime")
+        for line in list(daemon.log):
+            self.assertRegex(line, r"^<[3-7]>[^ ]")
+            self.assertNotRegex(line, r"^<[3-7]>\d{4}-\d\d-\d\d ")
+
+    def test_the_journal_of_somebody_else(self):
+        """JOURNAL_STREAM that was inherited, but is not our stderr."""
+        daemon = self.daemon(env={"JOURNAL_STREAM": "1:1"})
+        self.assertRegex(daemon.log[0], r"^\d{4}-\d\d-\d\d ")
+
+    def test_levels(self):
+        """A daemon that logs errors only has nothing to say."""
+        address = harness.free_address()
+        daemon = self.daemon("log-level error", listen=[address], wait=False)
+        harness.eventually(lambda: not harness.refused(address),
+                           "it listens")
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait_exit(), 0)
+        self.assertEqual(daemon.log, [])
+
+
+class LogFile(harness.Case):
+
+    def read(self, path):
+        try:
+            with open(path, encoding="utf-8") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+    def test_usr2_opens_it_again(self):
+        log = harness.scratch_path("log")
+        old = log + ".1"
+        address = harness.free_address()
+        daemon = self.daemon("log-target " + log, listen=[address],
+                             wait=False)
+        harness.eventually(lambda: "listening on " + address
+                           in self.read(log), "the log names the listener")
+        daemon.addresses = [address]
+        alice = daemon.client("alice")
+        os.rename(log, old)
+        daemon.signal(signal.SIGUSR1)
+        harness.eventually(lambda: "uptime" in self.read(old).lower(),
+                           "the old file is used until USR2")
+        before = self.read(old)
+        daemon.signal(signal.SIGUSR2)
+        harness.eventually(lambda: os.path.exists(log), "a new log appears")
+        daemon.signal(signal.SIGUSR1)
+        harness.eventually(lambda: "uptime" in self.read(log).lower(),
+                           "the new file is used")
+        self.assertNotIn("uptime", self.read(old)[len(before):].lower())
+        alice.silence()
+        for line in self.read(old).splitlines() + self.read(log).splitlines():
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+: ")
+
+    def test_it_appends(self):
+        log = harness.scratch_path("log")
+        with open(log, "w", encoding="utf-8") as out:
+            out.write("what was there before\n")
+        harness.give_away(log)
+        address = harness.free_address()
+        self.daemon("log-target " + log, listen=[address], wait=False)
+        harness.eventually(lambda: "listening on" in self.read(log),
+                           "the log names the listener")
+        self.assertTrue(self.read(log).startswith("what was there before\n"))
+
+    def test_usr2_on_stderr_does_no_harm(self):
+        daemon = self.daemon()
+        alice = daemon.client("alice")
+        daemon.signal(signal.SIGUSR2)
+        alice.silence()
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_log("(?i)uptime")
+        alice.silence()
+
+
+class Farewell(harness.Case):
+
+    def check(self, number):
+        daemon = self.daemon("shutdown-grace 60", listen=[
+            "127.0.0.1:0", harness.scratch_path("sock")])
+        address, path = daemon.addresses
+        alice = daemon.client("alice")
+        bob = daemon.client("bob", address=path)
+        fresh = daemon.guest("fresh")
+        telnet = daemon.client("telnet", telnet=True)
+        telnet.raw(b"\xff\xf6")
+        telnet.until("* Yes.")
+        harness.settle(alice, bob, fresh, telnet)
+        daemon.signal(number)
+        for one in (alice, bob, fresh, telnet):
+            one.ends_with(GOING_DOWN)
+        self.assertEqual(daemon.wait_exit(), 0)
+        self.assertTrue(harness.refused(address))
+        self.assertFalse(os.path.exists(path), "the socket is left behind")
+
+    def test_term(self):
+        self.check(signal.SIGTERM)
+
+    def test_int(self):
+        self.check(signal.SIGINT)
+
+    def test_nobody_there(self):
+        daemon = self.daemon("shutdown-grace 60")
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait_exit(), 0)
+
+    def test_who_has_no_password_yet(self):
+        daemon = self.daemon("password hush\nshutdown-grace 60")
+        one = daemon.connect("one")
+        one.until("* A password is needed: /pass PASSWORD")
+        daemon.signal(signal.SIGTERM)
+        one.ends_with(GOING_DOWN)
+        self.assertEqual(daemon.wait_exit(), 0)
+
+    def test_with_time(self):
+        daemon = self.daemon()
+        alice = daemon.client("alice")
+        alice.ask("/set time on")
+        daemon.signal(signal.SIGTERM)
+        alice.ends_with(rx(harness.STAMP + re.escape(GOING_DOWN)))
+
+
+class Drain(harness.Case):
+
+    CONFIG = "shutdown-grace %d\nsend-queue 32M\n"
+
+    def setUp(self):
+        super().setUp()
+        self.path = harness.scratch_path("sock")
+
+    def begin(self, grace):
+        """A server that has a lot for bob, who has read nothing of it."""
+        self.server = self.daemon(self.CONFIG % grace, listen=[
+            "127.0.0.1:0", self.path])
+        self.bob = self.server.client("bob", address=self.path)
+        self.alice = self.server.client("alice")
+        harness.settle(self.alice, self.bob)
+        self.texts = ["n%d %s" % (i, "x" * 980) for i in range(3000)]
+        self.alice.send(*self.texts)
+        self.alice.silence()
+
+    def test_all_that_was_accepted_arrives(self):
+        self.begin(60)
+        self.server.signal(signal.SIGTERM)
+        self.alice.ends_with(GOING_DOWN)	# bob's output waits
+        self.assertIsNone(self.server.process.poll())
+        self.assertTrue(harness.refused(self.server.addresses[0]))
+        self.bob.ends_with(*["[#lobby] alice: " + text
+                             for text in self.texts] + [GOING_DOWN])
+        self.assertEqual(self.server.wait_exit(), 0)
+
+    def test_no_longer_than_the_grace(self):
+        self.begin(1)
+        self.server.signal(signal.SIGTERM)
+        self.assertEqual(self.server.wait_exit(), 0)
+
+    def test_a_second_one_at_once(self):
+        for first, second in ((signal.SIGTERM, signal.SIGTERM),
+                              (signal.SIGINT, signal.SIGINT),
+                              (signal.SIGTERM, signal.SIGINT)):
+            with self.subTest((first, second)):
+                self.path = harness.scratch_path("sock")
+                self.begin(80)
+                self.server.signal(first)
+                self.alice.ends_with(GOING_DOWN)
+                self.assertIsNone(self.server.process.poll())
+                self.server.signal(second)
+                self.assertEqual(self.server.wait_exit(), 0)
+
+    def test_a_hail_of_them(self):
+        """It is never killed by one that comes while it ends."""
+        for _ in range(5):
+            # the leak check at the end does not stand a hail of signals
+            daemon = self.daemon(env={"ASAN_OPTIONS": "detect_leaks=0"})
+            daemon.guest()
+            while daemon.process.poll() is None:
+                daemon.signal(signal.SIGTERM)
+                daemon.signal(signal.SIGINT)
+            self.assertEqual(daemon.wait_exit(), 0)
+
+    def test_speech_after_the_signal(self):
+        """Whoever is slow to go may not say anything any more."""
+        self.begin(60)
+        self.server.signal(signal.SIGTERM)
+        self.alice.until(GOING_DOWN)
+        try:
+            self.alice.send("too late")
+        except OSError:
+            pass
+        lines = self.bob.rest()
+        self.assertNotIn("[#lobby] alice: too late", lines)
+        self.assertEqual(lines[-1], GOING_DOWN)
+
+
+class Startup(harness.Case):
+
+    def test_many_starts_and_stops(self):
+        """A UNIX socket that a killed daemon left behind is no obstacle."""
+        path = harness.scratch_path("sock")
+        daemon = harness.Daemon(listen=[path])
+        daemon.guest()
+        daemon.process.kill()
+        daemon.process.wait()
+        self.assertTrue(os.path.exists(path))
+        for client in daemon.clients:
+            client.close()
+        daemon._log.close()
+        second = self.daemon(listen=[path])
+        second.guest()
+
+    def test_term_right_after_the_start(self):
+        for _ in range(5):
+            daemon = self.daemon(wait=False)
+            daemon.wait_log("listening on")
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.wait_exit(), 0)
+
+
+if __name__ == "__main__":
+    harness.main()
