@@ -200,11 +200,14 @@ acl_hosts_free(struct acl_hosts *hosts)
 struct acl_host *
 acl_host_enter(struct acl_hosts *hosts, const struct address *a)
 {
+	/* 0.0.0.0 is nobody's address. */
+	const struct in_addr nobody = { 0 };
 	struct acl_host key, *host;
 
-	memset(&key.net, 0, sizeof(key.net));
 	if (a != NULL)
 		key.net = a->in6;
+	else
+		map_v4(&key.net, &nobody);
 	if (!is_v4(&key.net))
 		mask(&key.net, HOST_BITS_V6);
 	host = RB_FIND(acl_host_tree, &hosts->tree, &key);
@@ -255,7 +258,7 @@ acl_host_debt(struct acl_host *host, unsigned per_second, uint64_t now)
 void
 acl_host_owe(struct acl_host *host, uint32_t debt, uint32_t most)
 {
-	host->debt = debt < most - host->debt ? host->debt + debt : most;
+	host->debt = debt + host->debt < most ? debt + host->debt : most;
 }
 
 /* A debt is a burst at most; a minute pays for it, or is punishment enough. */
