@@ -160,7 +160,7 @@ acl_allows(const struct acl *acl, const struct address *a)
 {
 	const struct acl_rule *rule;
 
-	TAILQ_FOREACH (rule, acl, next) {
+	TAILQ_FOREACH(rule, acl, next) {
 		if (matches(rule, a))
 			return rule->allow;
 	}
@@ -267,7 +267,7 @@ acl_hosts_tick(struct acl_hosts *hosts, uint64_t now)
 {
 	struct acl_host *host, *next;
 
-	TAILQ_FOREACH_SAFE (host, &hosts->idle, idle, next) {
+	TAILQ_FOREACH_SAFE(host, &hosts->idle, idle, next) {
 		if ((host->wrong > 0 && now < host->forgive) ||
 		    (host->debt > 0 && now - host->debt_at < ACL_FORGIVE_MS))
 			continue;

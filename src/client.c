@@ -127,7 +127,7 @@ client_welcome(struct client *c)
 	const struct config_motd *m;
 
 	client_tell(c, "* Welcome to banter on %s.", conf->server_name);
-	STAILQ_FOREACH (m, &conf->motd, next)
+	STAILQ_FOREACH(m, &conf->motd, next)
 		client_tell(c, "* %s", m->text);
 	if (conf->password == NULL)
 		client_enter(c);

@@ -16,7 +16,7 @@
 #include "banterd/keyword.h"
 #include "banterd/opener.h"
 
-#define MAX_MOTD_SIZE (64 * 1024) /* bytes */
+#define MAX_MOTD_SIZE 65536L /* bytes */
 
 void
 reader_complain(struct reader *r, const char *fmt, ...)
@@ -33,7 +33,7 @@ reader_complain(struct reader *r, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(message))
 		n = 0;
 	va_start(ap, fmt);
-	vsnprintf(message + n, sizeof(message) - (size_t)n, fmt, ap);
+	(void)vsnprintf(message + n, sizeof(message) - (size_t)n, fmt, ap);
 	va_end(ap);
 	r->wrong++;
 	r->report(r->report_arg, message);
@@ -279,7 +279,8 @@ add_motd_line(struct reader *r, const char *line, size_t len)
 static void
 read_motd(struct reader *r, const char *path)
 {
-	size_t size = 0, total = 0;
+	size_t size = 0;
+	ssize_t total = 0;
 	char *line = NULL;
 	ssize_t len;
 	FILE *f;
@@ -291,20 +292,20 @@ read_motd(struct reader *r, const char *path)
 		return;
 	}
 	while ((len = getline(&line, &size, f)) > 0 && total <= MAX_MOTD_SIZE) {
-		total += (size_t)len;
+		total += len;
 		len -= (ssize_t)(line[len - 1] == '\n');
 		len -= (ssize_t)(len > 0 && line[len - 1] == '\r');
 		add_motd_line(r, line, (size_t)len);
 	}
 	if (total > MAX_MOTD_SIZE)
 		reader_complain(r,
-		    "motd %s is too long, expected at most %d bytes", path,
+		    "motd %s is too long, expected at most %ld bytes", path,
 		    MAX_MOTD_SIZE);
 	else if (!feof(f))
 		reader_complain(r, "motd %s: %s", path,
 		    strerror(ferror(f) ? errno : ENOMEM));
 	free(line);
-	fclose(f);
+	(void)fclose(f);
 }
 
 /* The server's name where the file gives none: the host's, to the dot. */
@@ -400,7 +401,7 @@ config_load_by(struct opener *opener, const char *path, bool optional,
 	if ((f = open_to_read(&r, OPENER_CONFIG, path)) != NULL) {
 		read_file(&r, f);
 		check_secret(&r, f);
-		fclose(f);
+		(void)fclose(f);
 	} else if (!optional || errno != ENOENT)
 		reader_complain(&r, "%s", strerror(errno));
 	default_listens(&r);

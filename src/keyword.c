@@ -277,7 +277,7 @@ room_is_listed(const struct config *conf, const char *name)
 {
 	const struct config_room *room;
 
-	TAILQ_FOREACH (room, &conf->rooms, next) {
+	TAILQ_FOREACH(room, &conf->rooms, next) {
 		if (strcasecmp(room->name, name) == 0)
 			return true;
 	}
@@ -332,10 +332,10 @@ set_room_options(
 		}
 		if (!room_text(r, option, text, field))
 			return;
-		if (field == &room->key && strpbrk(text, " \t") != NULL) {
+		if (room->key != NULL && strpbrk(room->key, " \t") != NULL) {
 			reader_complain(r,
 			    "room: \"%s\" is not a key, expected one word without spaces",
-			    text);
+			    room->key);
 			return;
 		}
 	}

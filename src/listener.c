@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
 #include <event2/event.h>
 
 #include "banterd/listener.h"
@@ -154,15 +155,14 @@ socket_text(int fd, char *buf, size_t size)
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	const struct sockaddr_un *sun = (const void *)&ss;
 
+	(void)strlcpy(buf, "?", size);
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
-		snprintf(buf, size, "?");
-	else if (ss.ss_family == AF_UNIX)
+		return;
+	if (ss.ss_family == AF_UNIX)
 		snprintf(buf, size, "%.*s", (int)sizeof(sun->sun_path),
 		    sun->sun_path);
 	else if (getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host),
-		     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(buf, size, "?");
-	else
+		     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		snprintf(buf, size,
 		    ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
@@ -266,7 +266,7 @@ find_open(struct listeners *ls, const struct config_listen *wanted)
 {
 	struct listener *l;
 
-	TAILQ_FOREACH (l, &ls->list, next) {
+	TAILQ_FOREACH(l, &ls->list, next) {
 		if (!l->passed && l->addrlen == wanted->addrlen &&
 		    memcmp(&l->addr, &wanted->addr, l->addrlen) == 0)
 			return l;
@@ -303,7 +303,7 @@ sweep(struct listeners *ls)
 {
 	struct listener *l, *next;
 
-	TAILQ_FOREACH_SAFE (l, &ls->list, next, next) {
+	TAILQ_FOREACH_SAFE(l, &ls->list, next, next) {
 		if (!l->keep && !l->passed)
 			listener_close(ls, l);
 	}
@@ -315,7 +315,7 @@ roll_back(struct listeners *ls)
 {
 	struct listener *l;
 
-	TAILQ_FOREACH (l, &ls->list, next)
+	TAILQ_FOREACH(l, &ls->list, next)
 		l->keep = !l->fresh;
 	sweep(ls);
 }
@@ -328,9 +328,9 @@ listeners_apply(
 	struct listener *l;
 	unsigned opened = 0, failed = 0;
 
-	TAILQ_FOREACH (l, &srv->listeners.list, next)
+	TAILQ_FOREACH(l, &srv->listeners.list, next)
 		l->keep = l->fresh = false;
-	TAILQ_FOREACH (w, wanted, next) {
+	TAILQ_FOREACH(w, wanted, next) {
 		if (open_wanted(srv, w)) {
 			opened++;
 			continue;
@@ -354,9 +354,9 @@ listeners_apply(
 void
 listeners_close(struct listeners *ls)
 {
-	struct listener *l;
+	struct listener *l, *next;
 
-	while ((l = TAILQ_FIRST(&ls->list)) != NULL)
+	TAILQ_FOREACH_SAFE(l, &ls->list, next, next)
 		listener_close(ls, l);
 	if (ls->spare_fd != -1)
 		close(ls->spare_fd);

@@ -149,8 +149,8 @@ write_line(const char *line, size_t len)
 		settings.lost++;
 }
 
-static void
-log_message(enum log_level level, const char *fmt, va_list ap)
+static void LOG_PRINTF(2, 0)
+    log_message(enum log_level level, const char *fmt, va_list ap)
 {
 	char raw[LINE_SIZE], line[64 + 4 * LINE_SIZE];
 	int save_errno = errno, n;
@@ -158,7 +158,7 @@ log_message(enum log_level level, const char *fmt, va_list ap)
 
 	if (level > settings.level)
 		return;
-	vsnprintf(raw, sizeof(raw), fmt, ap);
+	(void)vsnprintf(raw, sizeof(raw), fmt, ap);
 	if (settings.fd == -1) {
 		strnvis(line, raw, sizeof(line), VIS_NL | VIS_CSTYLE);
 		syslog(syslog_priority[level], "%s", line);

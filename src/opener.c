@@ -147,7 +147,7 @@ remove_sockets(const struct config_listens *listens)
 {
 	const struct config_listen *l;
 
-	TAILQ_FOREACH (l, listens, next)
+	TAILQ_FOREACH(l, listens, next)
 		listener_remove_dead(l);
 }
 
@@ -177,11 +177,11 @@ serve(struct service *s, int from, const struct config_listens *listens)
 static void
 ignore_signals(void)
 {
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGUSR1, SIG_IGN);
-	signal(SIGUSR2, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)signal(SIGUSR2, SIG_IGN);
 }
 
 bool
@@ -224,17 +224,17 @@ int
 opener_open(struct opener *o, enum opener_file what, const char *path)
 {
 	char request[REQUEST_SIZE];
-	size_t len = strlen(path);
+	size_t len = strlen(path) + 1;
 
 	if (o == NULL || o->fd == -1)
 		return open_file(what, path);
-	if (len + 1 > sizeof(request)) {
+	if (len >= sizeof(request)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	request[0] = (char)what;
 	memcpy(request + 1, path, len);
-	if (send(o->fd, request, len + 1, MSG_NOSIGNAL) == -1)
+	if (send(o->fd, request, 1 + len, MSG_NOSIGNAL) == -1)
 		return -1;
 	return receive_result(o->fd);
 }

@@ -94,7 +94,7 @@ set_stamp(struct output *out, time_t wall)
 	out->stamp_minute = wall / 60;
 	if (localtime_r(&wall, &tm) == NULL)
 		memset(&tm, 0, sizeof(tm));
-	strftime(out->stamp_text, sizeof(out->stamp_text), "%H:%M ", &tm);
+	(void)strftime(out->stamp_text, sizeof(out->stamp_text), "%H:%M ", &tm);
 	out->stamp.laid_turn = 0;
 }
 

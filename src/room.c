@@ -144,20 +144,20 @@ registry_configure(struct registry *reg, const struct config *conf)
 	reg->limits.max_joined = conf->max_joined;
 	reg->limits.history = conf->history;
 	/* Mark: what is still permanent afterwards was listed. */
-	RB_FOREACH (room, room_tree, &reg->rooms) {
+	RB_FOREACH(room, room_tree, &reg->rooms) {
 		room->was_permanent = room->permanent;
 		room->permanent = false;
 	}
 	if (conf->default_room != NULL)
 		ok = make_permanent(reg, conf->default_room) != NULL;
-	TAILQ_FOREACH (listed, &conf->rooms, next) {
+	TAILQ_FOREACH(listed, &conf->rooms, next) {
 		room = make_permanent(reg, listed->name);
 		if (room == NULL || !replace_text(&room->key, listed->key) ||
 		    (listed->topic != NULL &&
 			!replace_text(&room->topic, listed->topic)))
 			ok = false;
 	}
-	RB_FOREACH_SAFE (room, room_tree, &reg->rooms, next) {
+	RB_FOREACH_SAFE(room, room_tree, &reg->rooms, next) {
 		while (room->npast > conf->history)
 			forget_oldest(room);
 		if (room->was_permanent && !room->permanent)
@@ -172,7 +172,7 @@ registry_rooms(struct registry *reg, struct room **rooms)
 	struct room *room;
 	unsigned n = 0;
 
-	RB_FOREACH (room, room_tree, &reg->rooms)
+	RB_FOREACH(room, room_tree, &reg->rooms)
 		rooms[n++] = room;
 	return n;
 }
@@ -290,7 +290,7 @@ registry_tick(struct registry *reg)
 	uint64_t due;
 
 	reg->due = UINT64_MAX;
-	TAILQ_FOREACH_SAFE (room, &reg->pending, pending, tmp) {
+	TAILQ_FOREACH_SAFE(room, &reg->pending, pending, tmp) {
 		due = tally_tick(reg, room, &room->leaves, "left");
 		due = min_u64(
 		    due, tally_tick(reg, room, &room->joins, "joined"));
@@ -487,19 +487,21 @@ void
 room_kick(struct registry *reg, struct user *by, struct room *room,
     struct user *who, const char *reason)
 {
-	bool was_current = who->current == room;
+	bool was_current = who->current == room, remains;
 
 	user_tell(reg, who,
 	    reason == NULL ? "! %s kicked you from %s" :
 			     "! %s kicked you from %s (%s)",
 	    by->name, room->name, reason);
-	(void)part(reg, who, room);
+	remains = part(reg, who, room);
 	if (was_current)
 		user_tell(reg, who,
 		    who->current == NULL ?
 			"* You are in no room now; /join ROOM to enter one." :
 			"* You are in %s now.",
 		    who->current == NULL ? NULL : who->current->name);
+	if (!remains)
+		return;
 	room_event(reg, room, by,
 	    reason == NULL ? "%s kicked %s" : "%s kicked %s (%s)", by->name,
 	    who->name, reason);
@@ -602,7 +604,7 @@ room_count_past(const struct room *room, const struct user *u)
 	const struct room_past *past;
 	unsigned n = 0;
 
-	STAILQ_FOREACH (past, &room->past, next)
+	STAILQ_FOREACH(past, &room->past, next)
 		n += hears(u, past);
 	return n;
 }
@@ -614,7 +616,7 @@ room_replay(
 	const struct room_past *past;
 	unsigned left = room_count_past(room, u);
 
-	STAILQ_FOREACH (past, &room->past, next) {
+	STAILQ_FOREACH(past, &room->past, next) {
 		if (hears(u, past) && left-- <= n)
 			replay_line(reg, u, past);
 	}

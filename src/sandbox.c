@@ -90,10 +90,10 @@ add_rules(scmp_filter_ctx filter)
 	for (i = 0; i < COUNT(families) && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    SCMP_SYS(socket), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	for (i = 0; i < COUNT(ioctls) && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-		    SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
+		    SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0));
 	for (i = 0; i < COUNT(memory_calls) && error == 0; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 		    memory_calls[i], 1,

@@ -125,7 +125,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	srv->timer_due = UINT64_MAX;
 	now = server_now(srv);
 	next = acl_hosts_tick(&srv->hosts, now);
-	TAILQ_FOREACH_SAFE (c, &srv->waiting, waiting, tmp) {
+	TAILQ_FOREACH_SAFE(c, &srv->waiting, waiting, tmp) {
 		due = client_tick(c, now);
 		next = earlier(next, due);
 		if (due == UINT64_MAX && c->state != CLIENT_GONE) {
@@ -197,7 +197,7 @@ add_signals(struct server *srv)
 {
 	size_t i;
 
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	for (i = 0; i < SERVER_SIGNALS; i++) {
 		srv->signals[i] = evsignal_new(
 		    srv->base, handled_signals[i], on_signal, srv);
@@ -471,7 +471,7 @@ server_reload(struct server *srv)
 	output_set_limit(srv->output, conf->send_queue);
 	if (!registry_configure(&srv->registry, conf))
 		log_error("out of memory; some rooms could not be set up");
-	TAILQ_FOREACH_SAFE (c, &srv->clients, next, next)
+	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
 	log_notice("reloaded %s", srv->conf_path);
 	return true;
@@ -481,13 +481,15 @@ static unsigned long
 memory_kb(void)
 {
 	unsigned long pages = 0;
+	char line[128], *second;
 	FILE *f;
 
 	if ((f = fopen("/proc/self/statm", "re")) == NULL)
 		return 0;
-	if (fscanf(f, "%*u %lu", &pages) != 1)
-		pages = 0;
-	fclose(f);
+	if (fgets(line, sizeof(line), f) != NULL &&
+	    (second = strchr(line, ' ')) != NULL)
+		pages = strtoul(second, NULL, 10);
+	(void)fclose(f);
 	return pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
 }
 
@@ -565,7 +567,7 @@ read_the_rest(struct server *srv)
 	uint64_t before;
 	int i;
 
-	TAILQ_FOREACH_SAFE (c, &srv->clients, next, next)
+	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_input(c);
 	for (i = 0; i < STOP_ROUNDS; i++) {
 		before = srv->stats.bytes_in;
@@ -587,7 +589,7 @@ server_stop(struct server *srv)
 	listeners_close(&srv->listeners);
 	read_the_rest(srv);
 	srv->registry.closing = true;
-	TAILQ_FOREACH_SAFE (c, &srv->clients, next, next) {
+	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next) {
 		client_tell(c, "* The server is going down.");
 		client_close(c, NULL);
 	}

@@ -241,8 +241,9 @@ registry_format(char *line, size_t at, const char *fmt, va_list ap)
 		at += (size_t)n;
 	else if (n > 0)
 		at += text_cut(line + at, size - 1, size - 4);
-	memcpy(line + at, "\r\n", 2);
-	return at + 2;
+	line[at++] = '\r';
+	line[at++] = '\n';
+	return at;
 }
 
 void

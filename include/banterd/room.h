@@ -188,8 +188,8 @@ enum room_error user_rename(
 /* Answers u with one line; fmt has no CR LF and begins with "* " or "! ". */
 void user_tell(struct registry *reg, struct user *u, const char *fmt, ...)
     LOG_PRINTF(3, 4);
-void user_vtell(
-    struct registry *reg, struct user *u, const char *fmt, va_list ap);
+void user_vtell(struct registry *reg, struct user *u, const char *fmt,
+    va_list ap) LOG_PRINTF(3, 0);
 
 /* Delivers "[private] from: text" (or "* from text").  False: to's send queue
  * is full.  Somebody who ignores the writer counts as reached. */
