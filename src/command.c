@@ -140,8 +140,9 @@ static void
 run_command(struct client *c, char *text)
 {
 	const struct command *cmd;
-	const char *name = next_word(&text);
+	const char *name;
 
+	name = *text == ' ' || *text == '\t' ? "" : next_word(&text);
 	cmd = find_command(name);
 	if (cmd == NULL)
 		client_tell(c,

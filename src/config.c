@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <arpa/inet.h>
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
@@ -74,6 +76,7 @@ parse_inet(struct config_listen *l, const char *text)
 		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV },
 			*ai;
 	const char *port, *errstr;
+	struct in_addr in4;
 	char host[128];
 
 	if ((port = strrchr(text, ':')) == NULL || port == text)
@@ -87,7 +90,7 @@ parse_inet(struct config_listen *l, const char *text)
 			return false;
 		host[port - text - 1] = '\0';
 		memmove(host, host + 1, strlen(host));
-	} else if (strchr(host, ':') != NULL)
+	} else if (inet_pton(AF_INET, host, &in4) != 1)
 		return false;
 	if (getaddrinfo(host, port + 1, &hints, &ai) != 0)
 		return false;

@@ -116,8 +116,10 @@ set_size(struct reader *r, const struct keyword *k, const struct words *w)
 
 	if ((value = only_value(r, w, "a size such as 256K")) == NULL)
 		return;
-	strlcpy(digits, value, sizeof(digits));
-	if ((len = strlen(digits)) > 0) {
+	len = strlcpy(digits, value, sizeof(digits));
+	if (len >= sizeof(digits))
+		digits[0] = '\0'; /* no number, whatever follows */
+	else if (len > 0) {
 		if (digits[len - 1] == 'K' || digits[len - 1] == 'k')
 			unit = 1 << 10;
 		else if (digits[len - 1] == 'M' || digits[len - 1] == 'm')

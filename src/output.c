@@ -311,6 +311,8 @@ output_drained(struct output *out, struct output_queue *q)
 	uint32_t skipped = q->skipped;
 
 	q->backlogged = evbuffer_get_length(bufferevent_get_output(q->bev)) > 0;
+	/* If it stays full, what it is owed has to wake it again. */
+	output_send(out, q);
 	if (!q->full || output_unsent(q) > out->limit / 2)
 		return 0;
 	q->full = false;

@@ -133,6 +133,17 @@ make_ordinary(struct registry *reg, struct room *room)
 		room_set_op(reg, room, room->members[0]);
 }
 
+/* The key is the file's; the topic, too, until people set another. */
+static bool
+take_over(struct room *room, const struct config_room *listed)
+{
+	room->listed = true;
+	if (!replace_text(&room->key, listed->key))
+		return false;
+	return room->topic_is_set || listed->topic == NULL ||
+	    replace_text(&room->topic, listed->topic);
+}
+
 bool
 registry_configure(struct registry *reg, const struct config *conf)
 {
@@ -146,20 +157,20 @@ registry_configure(struct registry *reg, const struct config *conf)
 	/* Mark: what is still permanent afterwards was listed. */
 	RB_FOREACH(room, room_tree, &reg->rooms) {
 		room->was_permanent = room->permanent;
-		room->permanent = false;
+		room->permanent = room->listed = false;
 	}
 	if (conf->default_room != NULL)
 		ok = make_permanent(reg, conf->default_room) != NULL;
 	TAILQ_FOREACH(listed, &conf->rooms, next) {
 		room = make_permanent(reg, listed->name);
-		if (room == NULL || !replace_text(&room->key, listed->key) ||
-		    (listed->topic != NULL &&
-			!replace_text(&room->topic, listed->topic)))
+		if (room == NULL || !take_over(room, listed))
 			ok = false;
 	}
 	RB_FOREACH_SAFE(room, room_tree, &reg->rooms, next) {
 		while (room->npast > conf->history)
 			forget_oldest(room);
+		if (room->was_permanent && !room->listed)
+			(void)replace_text(&room->key, NULL);
 		if (room->was_permanent && !room->permanent)
 			make_ordinary(reg, room);
 	}
@@ -181,18 +192,20 @@ registry_rooms(struct registry *reg, struct room **rooms)
 
 static void
 send_to_members(struct registry *reg, struct room *room, struct line *line,
-    const struct user *except)
+    const struct user *doer)
 {
+	struct user *member;
 	uint32_t i;
 
 	for (i = 0; i < room->nmembers; i++) {
-		if (room->members[i] != except)
-			reg->deliver(room->members[i], line);
+		member = room->members[i];
+		if (member != doer && !user_ignores(member, doer))
+			reg->deliver(member, line);
 	}
 }
 
 void
-room_event(struct registry *reg, struct room *room, const struct user *except,
+room_event(struct registry *reg, struct room *room, const struct user *doer,
     const char *fmt, ...)
 {
 	char text[LINE_SIZE_MAX];
@@ -204,7 +217,7 @@ room_event(struct registry *reg, struct room *room, const struct user *except,
 	va_start(ap, fmt);
 	line.len = (uint32_t)registry_format(text, len, fmt, ap);
 	va_end(ap);
-	send_to_members(reg, room, &line, except);
+	send_to_members(reg, room, &line, doer);
 }
 
 /* "-- alice joined" and its like, which /set quiet hides. */
@@ -571,6 +584,7 @@ room_set_topic(
 {
 	if (!replace_text(&room->topic, topic))
 		return false;
+	room->topic_is_set = true;
 	room_event(reg, room, u, "%s set the topic: %s", u->name, topic);
 	return true;
 }

@@ -407,8 +407,8 @@ server_admit(struct server *srv, int fd, const struct address *address)
 		c = client_new(srv, fd, address);
 	if (c == NULL) {
 		if (host != NULL)
-			(void)acl_host_leave(
-			    &srv->hosts, host, server_now(srv));
+			server_wake_at(srv,
+			    acl_host_leave(&srv->hosts, host, server_now(srv)));
 		send_off(fd,
 		    refusal != NULL ? refusal :
 				      "! The server is full; try again later.");

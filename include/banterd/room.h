@@ -105,6 +105,8 @@ struct room {
 	struct room_tally joins, leaves;
 	bool permanent;     /* of the config; has no op */
 	bool was_permanent; /* before the last reading of it */
+	bool listed;        /* in a room line of it */
+	bool topic_is_set;  /* by people, not by it */
 	bool is_pending;
 	char name[ROOM_MAX + 1];
 };
@@ -235,9 +237,9 @@ void room_kick(struct registry *reg, struct user *by, struct room *room,
 /* Makes a member the one who runs the room. */
 void room_set_op(struct registry *reg, struct room *room, struct user *u);
 
-/* Tells every member but except "[room] -- ...". */
+/* Tells every member but doer, and those who ignore doer, "[room] -- ...". */
 void room_event(struct registry *reg, struct room *room,
-    const struct user *except, const char *fmt, ...) LOG_PRINTF(4, 5);
+    const struct user *doer, const char *fmt, ...) LOG_PRINTF(4, 5);
 
 /* How many lines of the past u may hear: all but those of people whom u
  * ignores. */

@@ -1,0 +1,83 @@
+/*
+ * A whole server for tests: no listeners, a clock that stands still until the
+ * test moves it, and people at the other ends of socket pairs.
+ */
+#ifndef TESTS_HOUSE_H
+#define TESTS_HOUSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "banterd/server.h"
+
+#define HOUSE_SIZE 64
+
+/* Somebody at the other end of a connection. */
+struct peer {
+	int fd;           /* -1: not there */
+	struct client *c; /* only as long as the server has it */
+	bool asleep;      /* reads nothing */
+	bool closed;      /* the server has said its last */
+	char *got;        /* what was read and not looked at yet */
+	size_t len, size;
+};
+
+struct house {
+	struct server srv;
+	uint64_t now;    /* ms */
+	int conf_fd;     /* the configuration file */
+	int send_buffer; /* of new connections; 0: as it is */
+	char conf_path[32];
+	struct peer peers[HOUSE_SIZE];
+};
+
+extern struct house house;
+
+/* Starts a server called "box" with these lines of configuration besides. */
+void house_start(const char *config);
+void house_stop(void);
+
+/* Has other lines in the file from now on, and has it read again. */
+bool house_reload(const char *config);
+
+/* Connects from an address (NULL: a UNIX socket).  Nothing is forgotten of
+ * what the server says to that. */
+struct peer *house_connect(const char *address);
+
+/* The same, known by that name; what was said meanwhile is forgotten. */
+struct peer *house_person(const char *name);
+
+/* Sends bytes, or a line (an LF is added), and lets the server deal with it. */
+void house_send(struct peer *p, const char *bytes, size_t len);
+void house_type(struct peer *p, const char *line);
+
+/* No more comes from p (as from nc -N); or p is gone altogether. */
+void house_half_close(struct peer *p);
+void house_hang_up(struct peer *p);
+
+/* Lets the server run, and those who are awake read, until nothing moves. */
+void house_settle(void);
+
+/* Reads at most max bytes for p, who is asleep, and lets the server run. */
+void house_read(struct peer *p, size_t max);
+
+/* How many connections the server has, those that are ending included. */
+unsigned house_connections(void);
+
+/* Whether text is in what p has got. */
+bool house_has(const struct peer *p, const char *text);
+
+/* Moves the clock, and lets the server do what is due then. */
+void house_advance(uint64_t ms);
+
+/* Fails unless p has got just these lines (each with an LF, which stands for
+ * CR LF) since the last time. */
+void house_heard(struct peer *p, const char *lines);
+
+/* The same of bytes as they are. */
+void house_got(struct peer *p, const char *bytes, size_t len);
+
+/* Forgets what everybody has got. */
+void house_forget(void);
+
+#endif

@@ -1,0 +1,350 @@
+/* Networks, and how many connections a host has. */
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "banterd/acl.h"
+#include "unit.h"
+
+/* An address as it comes from a socket of its family. */
+static struct address
+address(const char *text)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct address a;
+
+	if (inet_pton(AF_INET, text, &sin.sin_addr) == 1)
+		ck_assert(address_from_socket(&a, (struct sockaddr *)&sin));
+	else {
+		ck_assert_int_eq(inet_pton(AF_INET6, text, &sin6.sin6_addr), 1);
+		ck_assert(address_from_socket(&a, (struct sockaddr *)&sin6));
+	}
+	return a;
+}
+
+static bool
+allows(struct acl *acl, const char *text)
+{
+	struct address a = address(text);
+
+	return acl_allows(acl, &a);
+}
+
+START_TEST(address_texts)
+{
+	static const char *const rows[][2] = {
+		{ "192.0.2.7", "192.0.2.7" },
+		{ "::ffff:192.0.2.7", "192.0.2.7" },
+		{ "::1", "::1" },
+		{ "2001:db8::5", "2001:db8::5" },
+		{ "0.0.0.0", "0.0.0.0" },
+		{ "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+		    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff" },
+	};
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	char buf[ADDRESS_TEXT_SIZE];
+	struct address a;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		a = address(rows[i][0]);
+		ck_assert_str_eq(address_text(&a, buf), rows[i][1]);
+	}
+	ck_assert(!address_from_socket(&a, (struct sockaddr *)&sun));
+}
+END_TEST
+
+/* One "deny" rule: who is inside, and who is just outside. */
+static const struct {
+	const char *network, *inside, *outside;
+} edges[] = {
+	{ "192.0.2.7", "192.0.2.7", "192.0.2.6" },
+	{ "192.0.2.7", "192.0.2.7", "192.0.2.8" },
+	{ "192.0.2.7/32", "192.0.2.7", "192.0.2.6" },
+	{ "10.9.0.0/16", "10.9.0.0", "10.8.255.255" },
+	{ "10.9.0.0/16", "10.9.255.255", "10.10.0.0" },
+	{ "10.9.7.7/16", "10.9.0.1", "10.10.0.1" },
+	{ "10.0.0.0/8", "10.255.255.255", "11.0.0.0" },
+	{ "10.0.0.0/9", "10.127.255.255", "10.128.0.0" },
+	{ "192.0.2.128/25", "192.0.2.128", "192.0.2.127" },
+	{ "192.0.2.4/31", "192.0.2.5", "192.0.2.6" },
+	{ "128.0.0.0/1", "255.255.255.255", "127.255.255.255" },
+	{ "0.0.0.0/0", "203.0.113.9", "2001:db8::1" },
+	{ "0.0.0.0/0", "0.0.0.0", "::1" },
+	{ "::/0", "2001:db8::1", "203.0.113.9" },
+	{ "::/0", "::1", "127.0.0.1" },
+	{ "2001:db8::/32", "2001:db8:ffff::1", "2001:db9::" },
+	{ "2001:db8::/32",
+	    "2001:db8::", "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff" },
+	{ "2001:db8::/33", "2001:db8:7fff::", "2001:db8:8000::" },
+	{ "2001:db8::5", "2001:db8::5", "2001:db8::4" },
+	{ "2001:db8::5/128", "2001:db8::5", "2001:db8::6" },
+	{ "2001:db8::4/127", "2001:db8::5", "2001:db8::6" },
+	{ "::1", "::1", "::2" },
+	/* an IPv4 address is the same as IPv6 maps it, on both sides */
+	{ "192.0.2.0/24", "::ffff:192.0.2.9", "::ffff:192.0.3.9" },
+	{ "::ffff:192.0.2.0/120", "192.0.2.9", "192.0.3.9" },
+	{ "::ffff:0:0/96", "192.0.2.9", "2001:db8::1" },
+	{ "::ffff:0:0/96", "::ffff:192.0.2.9", "::fffe:192.0.2.9" },
+};
+
+START_TEST(prefix_edges)
+{
+	struct acl acl;
+	size_t i;
+
+	for (i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+		TAILQ_INIT(&acl);
+		ck_assert_ptr_null(acl_add(&acl, edges[i].network, false));
+		ck_assert_msg(!allows(&acl, edges[i].inside), "%s in %s",
+		    edges[i].inside, edges[i].network);
+		ck_assert_msg(allows(&acl, edges[i].outside), "%s not in %s",
+		    edges[i].outside, edges[i].network);
+		acl_free(&acl);
+	}
+}
+END_TEST
+
+START_TEST(no_rules)
+{
+	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
+
+	ck_assert(allows(&acl, "192.0.2.1"));
+	ck_assert(allows(&acl, "2001:db8::1"));
+}
+END_TEST
+
+START_TEST(first_match_wins)
+{
+	struct acl acl;
+
+	TAILQ_INIT(&acl);
+	acl_add(&acl, "10.9.1.0/24", true);
+	acl_add(&acl, "10.9.0.0/16", false);
+	acl_add(&acl, "10.9.2.0/24", true); /* too late */
+	ck_assert(allows(&acl, "10.9.1.5"));
+	ck_assert(!allows(&acl, "10.9.2.5"));
+	ck_assert(!allows(&acl, "10.9.3.5"));
+	ck_assert(allows(&acl, "10.10.0.1"));
+	ck_assert(allows(&acl, "2001:db8::1"));
+	acl_free(&acl);
+}
+END_TEST
+
+START_TEST(all)
+{
+	struct acl acl;
+
+	TAILQ_INIT(&acl);
+	acl_add(&acl, "192.168.0.0/16", true);
+	acl_add(&acl, "fe80::/10", true);
+	acl_add(&acl, "all", false);
+	ck_assert(allows(&acl, "192.168.1.1"));
+	ck_assert(allows(&acl, "::ffff:192.168.1.1"));
+	ck_assert(allows(&acl, "febf::1"));
+	ck_assert(!allows(&acl, "fec0::1"));
+	ck_assert(!allows(&acl, "192.169.1.1"));
+	ck_assert(!allows(&acl, "::1"));
+	acl_free(&acl);
+}
+END_TEST
+
+START_TEST(wrong_networks)
+{
+	static const char address_wrong[] = "is not an IPv4 or IPv6 address";
+	static const char *const no_address[] = { "", "/8", "box", "10.9",
+		"10.9.0.0.0", "256.0.0.1", "10.9.0.0 ", "2001:db8:::1", ":",
+		"[::1]", "ALL", "10.9.0.0:80", "1.2.3.4.5.6.7.8.9.0.1.2.3.4.5",
+		"2001:0db8:0000:0000:0000:0000:0000:0000:0000:0000:0001" };
+	static const char *const v4_prefix[] = { "10.0.0.0/33", "10.0.0.0/-1",
+		"10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8x", "10.0.0.0/255.0.0.0",
+		"10.0.0.0/99999999999999999999" };
+	static const char *const v6_prefix[] = { "::/129", "::/-1", "::/",
+		"::/1/2" };
+	struct acl acl;
+	size_t i;
+
+	TAILQ_INIT(&acl);
+	for (i = 0; i < sizeof(no_address) / sizeof(no_address[0]); i++)
+		ck_assert_str_eq(
+		    acl_add(&acl, no_address[i], true), address_wrong);
+	for (i = 0; i < sizeof(v4_prefix) / sizeof(v4_prefix[0]); i++)
+		ck_assert_str_eq(acl_add(&acl, v4_prefix[i], true),
+		    "has a wrong prefix length (0 to 32)");
+	for (i = 0; i < sizeof(v6_prefix) / sizeof(v6_prefix[0]); i++)
+		ck_assert_str_eq(acl_add(&acl, v6_prefix[i], true),
+		    "has a wrong prefix length (0 to 128)");
+	ck_assert(TAILQ_EMPTY(&acl));
+}
+END_TEST
+
+/* ---- hosts ---- */
+
+static struct acl_host *
+enter(struct acl_hosts *hosts, const char *text)
+{
+	struct address a = address(text);
+	struct acl_host *host = acl_host_enter(hosts, &a);
+
+	ck_assert_ptr_nonnull(host);
+	return host;
+}
+
+START_TEST(hosts_count)
+{
+	struct acl_hosts hosts;
+	struct acl_host *a, *b;
+
+	acl_hosts_init(&hosts);
+	a = enter(&hosts, "192.0.2.1");
+	ck_assert_uint_eq(a->clients, 1);
+	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
+	ck_assert_ptr_eq(enter(&hosts, "::ffff:192.0.2.1"), a);
+	ck_assert_uint_eq(a->clients, 3);
+	b = enter(&hosts, "192.0.2.2");
+	ck_assert_ptr_ne(a, b);
+	ck_assert_uint_eq(b->clients, 1);
+	acl_host_leave(&hosts, a, 0);
+	acl_host_leave(&hosts, a, 0);
+	ck_assert_uint_eq(a->clients, 1);
+	acl_host_leave(&hosts, a, 0);
+	acl_host_leave(&hosts, b, 0);
+	ck_assert(RB_EMPTY(&hosts.tree)); /* nothing stays behind */
+	acl_hosts_free(&hosts);
+}
+END_TEST
+
+/* Privacy addresses change the lower half of an IPv6 address. */
+START_TEST(hosts_by_64)
+{
+	struct acl_hosts hosts;
+	struct acl_host *a;
+
+	acl_hosts_init(&hosts);
+	a = enter(&hosts, "2001:db8:1:2::1");
+	ck_assert_ptr_eq(enter(&hosts, "2001:db8:1:2:ffff:ffff:ffff:ffff"), a);
+	ck_assert_uint_eq(a->clients, 2);
+	ck_assert_ptr_ne(enter(&hosts, "2001:db8:1:3::1"), a);
+	ck_assert_ptr_ne(enter(&hosts, "2001:db8:1:1:ffff::1"), a);
+	/* IPv4 addresses are hosts each, although they share a /64 */
+	ck_assert_ptr_ne(enter(&hosts, "::1"), enter(&hosts, "192.0.2.1"));
+	acl_hosts_free(&hosts);
+}
+END_TEST
+
+/* Everybody who comes through a UNIX socket is one host, of its own. */
+START_TEST(this_machine)
+{
+	struct acl_hosts hosts;
+	struct acl_host *local;
+
+	acl_hosts_init(&hosts);
+	local = acl_host_enter(&hosts, NULL);
+	ck_assert_ptr_nonnull(local);
+	ck_assert_ptr_eq(acl_host_enter(&hosts, NULL), local);
+	ck_assert_uint_eq(local->clients, 2);
+	ck_assert_ptr_ne(enter(&hosts, "127.0.0.1"), local);
+	ck_assert_ptr_ne(enter(&hosts, "2001:db8::1"), local);
+	acl_hosts_free(&hosts);
+}
+END_TEST
+
+START_TEST(wrong_passwords)
+{
+	struct acl_hosts hosts;
+	struct acl_host *a;
+
+	acl_hosts_init(&hosts);
+	ck_assert_uint_eq(acl_hosts_tick(&hosts, 1000), UINT64_MAX);
+	a = enter(&hosts, "192.0.2.1");
+	ck_assert_uint_eq(acl_host_wrong(a, 1000), 1);
+	ck_assert_uint_eq(acl_host_wrong(a, 3000), 2);
+	/* coming again does not help */
+	ck_assert_uint_eq(acl_host_leave(&hosts, a, 3000), 3000 + ACL_TICK_MS);
+	ck_assert_uint_eq(acl_hosts_tick(&hosts, 3000 + ACL_FORGIVE_MS - 1),
+	    3000 + ACL_FORGIVE_MS - 1 + ACL_TICK_MS);
+	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
+	ck_assert_uint_eq(acl_host_wrong(a, 3000 + ACL_FORGIVE_MS - 1), 3);
+	/* but time does, after the last one */
+	ck_assert_uint_eq(acl_host_wrong(a, 3000 + 2 * ACL_FORGIVE_MS - 1), 1);
+	acl_host_leave(&hosts, a, 0);
+	ck_assert_uint_eq(
+	    acl_hosts_tick(&hosts, 3000 + 3 * ACL_FORGIVE_MS), UINT64_MAX);
+	ck_assert(RB_EMPTY(&hosts.tree));
+	acl_hosts_free(&hosts);
+}
+END_TEST
+
+/* What those who left have spent shrinks with time. */
+START_TEST(debts)
+{
+	struct acl_hosts hosts;
+	struct acl_host *a;
+
+	acl_hosts_init(&hosts);
+	a = enter(&hosts, "192.0.2.1");
+	ck_assert_uint_eq(acl_host_debt(a, 5, 1000), 0);
+	acl_host_owe(a, 3000, 20000);
+	ck_assert_uint_eq(acl_host_debt(a, 5, 1000), 3000);
+	ck_assert_uint_eq(acl_host_debt(a, 5, 1100), 2500);
+	ck_assert_uint_eq(acl_host_debt(a, 5, 1599), 5);
+	ck_assert_uint_eq(acl_host_debt(a, 5, 1600), 0);
+	ck_assert_uint_eq(acl_host_debt(a, 5, 9999), 0);
+	acl_host_owe(a, 19999, 20000);
+	ck_assert_uint_eq(a->debt, 19999);
+	acl_host_owe(a, 1, 20000);
+	ck_assert_uint_eq(a->debt, 20000);
+	acl_host_owe(a, 20000, 20000);
+	ck_assert_uint_eq(a->debt, 20000);
+	/* it is remembered when the last one has gone, for a minute */
+	acl_host_leave(&hosts, a, 9999);
+	ck_assert_uint_ne(
+	    acl_hosts_tick(&hosts, 9999 + ACL_FORGIVE_MS - 1), UINT64_MAX);
+	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
+	acl_host_leave(&hosts, a, 9999);
+	ck_assert_uint_eq(
+	    acl_hosts_tick(&hosts, 9999 + ACL_FORGIVE_MS), UINT64_MAX);
+	ck_assert(RB_EMPTY(&hosts.tree));
+	acl_hosts_free(&hosts);
+}
+END_TEST
+
+/* A burst that a reload made smaller is the most from then on. */
+START_TEST(debt_above_the_most)
+{
+	struct acl_hosts hosts;
+	struct acl_host *a;
+
+	acl_hosts_init(&hosts);
+	a = enter(&hosts, "192.0.2.1");
+	acl_host_debt(a, 5, 1000);
+	acl_host_owe(a, 20000, 20000);
+	acl_host_owe(a, 5000, 5000);
+	ck_assert_uint_eq(a->debt, 5000);
+	acl_hosts_free(&hosts);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("acl");
+	TCase *tc = unit_case(s, "acl");
+
+	tcase_add_test(tc, address_texts);
+	tcase_add_test(tc, prefix_edges);
+	tcase_add_test(tc, no_rules);
+	tcase_add_test(tc, first_match_wins);
+	tcase_add_test(tc, all);
+	tcase_add_test(tc, wrong_networks);
+	tcase_add_test(tc, hosts_count);
+	tcase_add_test(tc, hosts_by_64);
+	tcase_add_test(tc, this_machine);
+	tcase_add_test(tc, wrong_passwords);
+	tcase_add_test(tc, debts);
+	tcase_add_test(tc, debt_above_the_most);
+	return unit_run(s);
+}

@@ -1,0 +1,661 @@
+/* One connection: coming, its lines, its rate, telnet, going. */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "house.h"
+#include "unit.h"
+
+#define HOST "192.0.2.1"
+
+#define FULL     "! The server is full; try again later.\n"
+#define TOO_MANY "! Too many connections from your address.\n"
+#define DENIED   "! Your address is not allowed here.\n"
+
+static void
+setup(void)
+{
+	house_start("rate off\n");
+}
+
+static void
+turned_away(const char *address, const char *why)
+{
+	struct peer *p = house_connect(address);
+
+	house_heard(p, why);
+	ck_assert(p->closed);
+	house_hang_up(p);
+}
+
+static struct peer *
+let_in(const char *address)
+{
+	struct peer *p = house_connect(address);
+
+	ck_assert(!p->closed);
+	ck_assert(house_has(p, "* Welcome to banter on box.\r\n"));
+	house_forget();
+	return p;
+}
+
+/* ---- coming ---- */
+
+START_TEST(max_clients)
+{
+	struct peer *a;
+
+	ck_assert(house_reload("max-clients 3\n"));
+	a = let_in(HOST);
+	let_in(HOST);
+	let_in(NULL);
+	ck_assert_uint_eq(house.srv.nclients, 3);
+	turned_away(HOST, FULL);
+	turned_away(NULL, FULL);
+	ck_assert_uint_eq(house.srv.nclients, 3);
+	ck_assert_uint_eq(house_connections(), 3);
+	ck_assert_uint_eq(house.srv.stats.refused, 2);
+	house_hang_up(a);
+	let_in(HOST);
+}
+END_TEST
+
+START_TEST(max_per_host)
+{
+	struct peer *a;
+
+	ck_assert(house_reload("max-per-host 2\n"));
+	a = let_in(HOST);
+	let_in("::ffff:" HOST);
+	turned_away(HOST, TOO_MANY);
+	turned_away("::ffff:" HOST, TOO_MANY);
+	let_in("192.0.2.2");
+	let_in("2001:db8::1");
+	let_in("2001:db8::ffff:1");
+	turned_away("2001:db8::2:1", TOO_MANY);
+	let_in("2001:db8:0:1::1");
+	let_in(NULL); /* a UNIX socket has no address */
+	let_in(NULL);
+	let_in(NULL);
+	house_hang_up(a);
+	let_in(HOST);
+	turned_away(HOST, TOO_MANY);
+}
+END_TEST
+
+START_TEST(denied)
+{
+	ck_assert(house_reload("allow 192.0.2.7\ndeny 192.0.2.0/24\n"
+			       "deny 2001:db8::/32\nmax-clients 3\n"));
+	turned_away("192.0.2.6", DENIED);
+	turned_away("::ffff:192.0.2.6", DENIED);
+	turned_away("2001:db8::1", DENIED);
+	let_in("192.0.2.7");
+	let_in("192.0.3.6");
+	let_in(NULL);
+	turned_away("192.0.2.6", DENIED); /* said before being full */
+}
+END_TEST
+
+/* More that are turned away at a time than the server has places for: each
+ * is told all the same. */
+START_TEST(many_refusals)
+{
+	struct peer *p[SERVER_LEAVING + 4];
+	size_t i;
+
+	ck_assert(house_reload("deny all\n"));
+	for (i = 0; i < SERVER_LEAVING + 4; i++) {
+		p[i] = house_connect(HOST);
+		house_heard(p[i], DENIED);
+		ck_assert(p[i]->closed);
+	}
+	ck_assert_uint_le(house_connections(), SERVER_LEAVING);
+	house_advance(2000);
+	ck_assert_uint_eq(house_connections(), 0);
+}
+END_TEST
+
+/* A reload turns out those who may no longer come in, with the reason. */
+START_TEST(denied_by_reload)
+{
+	struct peer *a = house_connect("192.0.2.1");
+	struct peer *b = house_person("b"), *c = house_connect(NULL);
+
+	house_hang_up(b);
+	b = house_connect("192.0.3.1");
+	house_type(a, "/nick a");
+	house_forget();
+	ck_assert(house_reload("deny 192.0.2.0/24\n"));
+	house_heard(a, DENIED);
+	ck_assert(a->closed);
+	house_heard(b, "[#lobby] -- a left (not allowed)\n");
+	house_heard(c, "[#lobby] -- a left (not allowed)\n");
+	house_advance(2000);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+}
+END_TEST
+
+/* ---- the password ---- */
+
+static struct peer *
+newcomer(void)
+{
+	struct peer *p = house_connect(HOST);
+
+	house_heard(p,
+	    "* Welcome to banter on box.\n"
+	    "* A password is needed: /pass PASSWORD\n");
+	return p;
+}
+
+START_TEST(login_timeout)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("password x\nlogin-timeout 30\n"));
+	a = newcomer();
+	b = newcomer();
+	house_advance(29999);
+	house_heard(a, "");
+	house_type(b, "/pass x");
+	house_forget();
+	house_advance(1);
+	house_heard(a, "! No password came in time; goodbye.\n");
+	ck_assert(a->closed);
+	house_advance(100000);
+	house_heard(b, "");
+	ck_assert(!b->closed);
+}
+END_TEST
+
+/* Each wrong try makes the host wait longer; the third one ends it. */
+START_TEST(wrong_passwords)
+{
+	struct peer *a;
+
+	ck_assert(house_reload("password open\nrate off\n"));
+	a = newcomer();
+	house_send(a, BYTES("/pass ope\n/pass opens\n/pass Open\n"));
+	house_heard(a, "! Wrong password; /pass PASSWORD\n");
+	house_advance(499);
+	house_heard(a, "");
+	house_advance(1);
+	house_heard(a, "! Wrong password; /pass PASSWORD\n");
+	house_advance(999);
+	house_heard(a, "");
+	house_advance(1);
+	house_heard(a, "! Wrong password, the third time; goodbye.\n");
+	ck_assert(a->closed);
+	/* coming again does not make it faster */
+	a = newcomer();
+	house_send(a, BYTES("/pass x\n/pass open\n"));
+	house_heard(a, "! Wrong password; /pass PASSWORD\n");
+	house_advance(1999);
+	house_heard(a, "");
+	house_advance(1);
+	ck_assert(house_has(a, "* You are guest"));
+}
+END_TEST
+
+/* ---- lines ---- */
+
+static void
+check_line_length(struct peer *a, struct peer *b, size_t len, bool good)
+{
+	char *line = malloc(len + 2);
+
+	memset(line, 'x', len);
+	memcpy(line + len, "\n", 2);
+	house_send(a, line, len + 1);
+	house_heard(a,
+	    good ? "" :
+		   "! Line too long (limit 100 bytes); it was not sent.\n");
+	ck_assert_uint_eq(b->len, good ? strlen("[#lobby] a: ") + len + 2 : 0);
+	house_forget();
+	free(line);
+}
+
+START_TEST(max_line)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("max-line 100\nrate off\n"));
+	a = house_person("a");
+	b = house_person("b");
+	house_forget();
+	check_line_length(a, b, 99, true);
+	check_line_length(a, b, 100, true);
+	check_line_length(a, b, 101, false);
+	check_line_length(a, b, 100000, false);
+	house_type(a, "hello");
+	house_heard(b, "[#lobby] a: hello\n");
+}
+END_TEST
+
+/* Negotiation within a line does not count. */
+START_TEST(max_line_and_telnet)
+{
+	struct peer *a, *b;
+	char line[512] = "";
+	int i;
+
+	ck_assert(house_reload("max-line 64\nrate off\n"));
+	a = house_person("a");
+	b = house_person("b");
+	house_forget();
+	for (i = 0; i < 64; i++)
+		strcat(line, "x\xff\xfc\x01");
+	house_type(a, line);
+	ck_assert_uint_eq(b->len, strlen("[#lobby] a: ") + 64 + 2);
+	house_heard(a, "");
+}
+END_TEST
+
+/* What follows a line that was thrown away is whole, whatever ended it. */
+START_TEST(after_a_long_line)
+{
+	static const char *const ends[] = { "\n", "\r\n", "x\r\n",
+		"\r\xff\xff\n", "\xff\xff\r\n", "\r\xff\xf1\n",
+		"\r\r\xff\xff\r\n" };
+	struct peer *a, *b;
+	char line[256];
+	size_t i;
+
+	ck_assert(house_reload("max-line 64\nrate off\n"));
+	a = house_person("a");
+	b = house_person("b");
+	house_forget();
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		memset(line, 'x', 64);
+		strcpy(line + 64, ends[i]);
+		strcat(line, "hello\n");
+		house_send(a, line, strlen(line));
+		if (!house_has(b, "[#lobby] a: hello\r\n"))
+			ck_abort_msg("end %zu: the next line is lost", i);
+		house_forget();
+	}
+}
+END_TEST
+
+START_TEST(cleaned_once)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	house_send(a, BYTES("helo\blo \x1b[2J \xe2\x80\xae \xc3\xa9\r\0"));
+	house_heard(b,
+	    "[#lobby] a: hello \xef\xbf\xbd[2J \xef\xbf\xbd "
+	    "\xc3\xa9\n");
+	house_send(a, BYTES("\b\x7f\n")); /* nothing is left of it */
+	house_heard(b, "");
+}
+END_TEST
+
+/* ---- telnet ---- */
+
+START_TEST(telnet)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	house_send(a, BYTES("\xff\xf6"));
+	house_heard(a, "* Yes.\n");
+	house_send(a, BYTES("\xff\xfb\x18\xff\xfd\x03\xff\xfd\x06"));
+	house_got(a, BYTES("\xff\xfe\x18\xff\xfc\x03\xff\xfb\x06"));
+	house_send(a,
+	    BYTES("abX\xff\xf7"
+		  "c\n"));
+	house_heard(b, "[#lobby] a: abc\n");
+	house_send(a,
+	    BYTES("abc\xff\xf8"
+		  "def\r\0"));
+	house_heard(b, "[#lobby] a: def\n");
+	house_send(a,
+	    BYTES("abc\xff\xf4\xff\xfd\x06"
+		  "def\r\n"));
+	house_heard(b, "[#lobby] a: def\n");
+	house_got(a, BYTES("\xff\xfb\x06"));
+	house_send(a,
+	    BYTES("a\xff\xfa\x18\0xterm\xff\xf0"
+		  "b\n"));
+	house_heard(b, "[#lobby] a: ab\n");
+	house_send(a,
+	    BYTES("a\xff\xff"
+		  "b\n"));
+	house_heard(b,
+	    "[#lobby] a: a\xef\xbf\xbd"
+	    "b\n");
+}
+END_TEST
+
+/* One byte at a time. */
+START_TEST(telnet_in_bytes)
+{
+	static const char raw[] = "ab\xff\xfb\x18X\xff\xf7"
+				  "c\xff\xfa\x18\0x\xff\xff\xff\xf0"
+				  "d\xff\xf6\r\0next\r\n";
+	struct peer *a = house_person("a"), *b = house_person("b");
+	size_t i;
+
+	for (i = 0; i < sizeof(raw) - 1; i++)
+		house_send(a, raw + i, 1);
+	house_got(a, BYTES("\xff\xfe\x18* Yes.\r\n"));
+	house_heard(b, "[#lobby] a: abcd\n[#lobby] a: next\n");
+}
+END_TEST
+
+/* A plain connection is never sent an IAC. */
+START_TEST(plain)
+{
+	struct peer *a = let_in(HOST);
+	unsigned char c;
+
+	for (c = 1; c < 0xff; c++)
+		house_send(a, (char *)&c, 1);
+	house_type(a, "");
+	house_type(a, "/help");
+	ck_assert_uint_gt(a->len, 0);
+	ck_assert_ptr_null(memchr(a->got, '\xff', a->len));
+}
+END_TEST
+
+/* ---- the rate ---- */
+
+START_TEST(rate)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("rate 3 2\n"));
+	a = house_connect(HOST);
+	b = house_connect(HOST);
+	house_forget();
+	house_send(a, BYTES("1\n2\n3\n4\n5\n6\n"));
+	house_heard(b,
+	    "[#lobby] guest1: 1\n[#lobby] guest1: 2\n"
+	    "[#lobby] guest1: 3\n");
+	ck_assert(!a->c->reading); /* TCP pushes back */
+	house_advance(499);
+	house_heard(b, "");
+	house_advance(2);
+	house_heard(b, "[#lobby] guest1: 4\n");
+	house_advance(498);
+	house_heard(b, "");
+	/* what has gathered meanwhile, but no line is lost */
+	house_advance(1500);
+	house_heard(b, "[#lobby] guest1: 5\n[#lobby] guest1: 6\n");
+	ck_assert_uint_gt(house.srv.stats.slowed, 0);
+	/* a long rest gives no more than the burst */
+	house_advance(3600000);
+	ck_assert(a->c->reading);
+	house_send(a, BYTES("7\n8\n9\n10\n"));
+	house_heard(b,
+	    "[#lobby] guest1: 7\n[#lobby] guest1: 8\n"
+	    "[#lobby] guest1: 9\n");
+	/* others are not slowed */
+	house_type(b, "x");
+	house_heard(a, "[#lobby] guest2: x\n");
+}
+END_TEST
+
+START_TEST(rate_defaults)
+{
+	struct peer *a, *b;
+	char lines[64 * 4] = "", want[64 * 32] = "";
+	int i;
+
+	ck_assert(house_reload(""));
+	a = house_connect(HOST);
+	b = house_connect(HOST);
+	house_forget();
+	for (i = 1; i <= 26; i++)
+		sprintf(lines + strlen(lines), "%d\n", i);
+	for (i = 1; i <= 20; i++)
+		sprintf(want + strlen(want), "[#lobby] guest1: %d\n", i);
+	house_send(a, lines, strlen(lines));
+	house_heard(b, want);
+	for (i = 21; i <= 25; i++) {
+		house_advance(201);
+		sprintf(want, "[#lobby] guest1: %d\n", i);
+		house_heard(b, want);
+	}
+}
+END_TEST
+
+/* Each line costs, whatever comes of it. */
+START_TEST(rate_counts_all_lines)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("rate 5 1\nmax-line 64\n"));
+	a = house_connect(HOST);
+	b = house_connect(HOST);
+	house_forget();
+	house_send(a,
+	    BYTES("\n/who\n/nonsense\n"
+		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		  "\n5\n6\n"));
+	house_heard(b, "[#lobby] guest1: 5\n");
+	house_advance(1001);
+	house_heard(b, "[#lobby] guest1: 6\n");
+}
+END_TEST
+
+/* To come again is no way around the rate. */
+START_TEST(rate_of_a_host)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("rate 3 1\n"));
+	b = house_connect("192.0.2.2");
+	a = house_connect(HOST);
+	house_forget();
+	house_send(a, BYTES("1\n2\n"));
+	house_half_close(a);
+	house_hang_up(a);
+	a = house_connect(HOST);
+	house_forget();
+	house_send(a, BYTES("3\n4\n"));
+	house_heard(b, "[#lobby] guest3: 3\n");
+	house_advance(1001);
+	house_heard(b, "[#lobby] guest3: 4\n");
+	/* another host's newcomers pay nothing for that */
+	a = house_connect("192.0.2.3");
+	house_forget();
+	house_send(a, BYTES("1\n2\n3\n"));
+	house_heard(b,
+	    "[#lobby] guest4: 1\n[#lobby] guest4: 2\n"
+	    "[#lobby] guest4: 3\n");
+}
+END_TEST
+
+START_TEST(rate_off)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+	char lines[3000] = "";
+	unsigned i, n = 0;
+
+	for (i = 0; i < 1000; i++)
+		strcat(lines, "x\n");
+	house_send(a, lines, strlen(lines));
+	for (i = 0; i < b->len; i++)
+		n += b->got[i] == '\n';
+	ck_assert_uint_eq(n, 1000);
+}
+END_TEST
+
+/* A half-closed client that is slowed is carried out to its end. */
+START_TEST(rate_and_half_close)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("rate 2 1\n"));
+	a = house_connect(HOST);
+	b = house_connect(HOST);
+	house_forget();
+	house_send(a, BYTES("1\n2\n3\n/who"));
+	house_half_close(a);
+	house_heard(b, "[#lobby] guest1: 1\n[#lobby] guest1: 2\n");
+	house_advance(1001);
+	house_heard(b, "[#lobby] guest1: 3\n");
+	ck_assert(!a->closed);
+	house_advance(1001);
+	house_heard(a, "* #lobby (2): guest1, guest2\n");
+	ck_assert(a->closed);
+	house_heard(b, "[#lobby] -- guest1 left\n");
+}
+END_TEST
+
+/* ---- going ---- */
+
+START_TEST(half_close)
+{
+	static const char text[] = "/nick ci\n/msg #lobby build 812 is green\n"
+				   "last";
+	struct peer *b = house_person("b"), *a = let_in(HOST);
+
+	ck_assert_int_eq(send(a->fd, text, strlen(text), 0), (int)strlen(text));
+	house_half_close(a);
+	house_heard(a, "* You are now ci.\n");
+	ck_assert(a->closed);
+	house_heard(b,
+	    "[#lobby] -- guest2 is now ci\n"
+	    "[#lobby] ci: build 812 is green\n"
+	    "[#lobby] ci: last\n"
+	    "[#lobby] -- ci left\n");
+	ck_assert_uint_eq(house.srv.nclients, 1);
+}
+END_TEST
+
+START_TEST(connection_lost)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	house_hang_up(a);
+	house_heard(b, "[#lobby] -- a left\n");
+	/* with output that it had not read, the system says reset */
+	a = house_person("a");
+	a->asleep = true;
+	house_type(b, "hello");
+	house_hang_up(a);
+	house_heard(b, "[#lobby] -- a left (connection lost)\n");
+	ck_assert_uint_eq(house.srv.nclients, 1);
+}
+END_TEST
+
+/* A line that a reset cuts short is none. */
+START_TEST(reset_within_a_line)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	a->asleep = true;
+	house_type(b, "hello");
+	house_send(a, BYTES("said\nrm -rf /"));
+	house_hang_up(a);
+	house_heard(b,
+	    "[#lobby] a: said\n"
+	    "[#lobby] -- a left (connection lost)\n");
+}
+END_TEST
+
+/* What a client sent before its end is still carried out. */
+START_TEST(said_before_the_end)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	ck_assert_int_eq(send(a->fd, "last words\n", 11, 0), 11);
+	house_hang_up(a);
+	house_heard(b, "[#lobby] a: last words\n[#lobby] -- a left\n");
+}
+END_TEST
+
+/* The place of one who is ending is free at once. */
+START_TEST(place_is_free)
+{
+	struct peer *a;
+
+	ck_assert(house_reload("max-clients 1\nmax-per-host 1\nrate off\n"));
+	a = let_in(HOST);
+	house_type(a, "/quit");
+	ck_assert_uint_eq(house_connections(), 1);
+	let_in(HOST);
+}
+END_TEST
+
+/* After its last word the server waits for the other side's end, not long. */
+START_TEST(lingering)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	house_type(a, "/quit");
+	house_type(b, "/quit");
+	ck_assert(a->closed && b->closed);
+	ck_assert_uint_eq(house_connections(), 2);
+	house_hang_up(b);
+	ck_assert_uint_eq(house_connections(), 1);
+	house_type(a, "too late");
+	house_advance(1999);
+	ck_assert_uint_eq(house_connections(), 1);
+	house_advance(1);
+	ck_assert_uint_eq(house_connections(), 0);
+}
+END_TEST
+
+/* What had arrived before the stop reaches all, whatever the rate. */
+START_TEST(stopping)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("rate 1 1\n"));
+	a = house_connect(HOST);
+	b = house_connect(HOST);
+	house_forget();
+	house_send(a, BYTES("1\n2\n3\n"));
+	house_heard(b, "[#lobby] guest1: 1\n");
+	server_stop(&house.srv);
+	house_settle();
+	house_heard(b,
+	    "[#lobby] guest1: 2\n[#lobby] guest1: 3\n"
+	    "* The server is going down.\n");
+	house_heard(a, "* The server is going down.\n");
+	ck_assert(a->closed && b->closed);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("client");
+	TCase *tc = unit_case(s, "client");
+
+	tcase_add_checked_fixture(tc, setup, house_stop);
+	tcase_add_test(tc, max_clients);
+	tcase_add_test(tc, max_per_host);
+	tcase_add_test(tc, denied);
+	tcase_add_test(tc, many_refusals);
+	tcase_add_test(tc, denied_by_reload);
+	tcase_add_test(tc, login_timeout);
+	tcase_add_test(tc, wrong_passwords);
+	tcase_add_test(tc, max_line);
+	tcase_add_test(tc, max_line_and_telnet);
+	tcase_add_test(tc, after_a_long_line);
+	tcase_add_test(tc, cleaned_once);
+	tcase_add_test(tc, telnet);
+	tcase_add_test(tc, telnet_in_bytes);
+	tcase_add_test(tc, plain);
+	tcase_add_test(tc, rate);
+	tcase_add_test(tc, rate_defaults);
+	tcase_add_test(tc, rate_counts_all_lines);
+	tcase_add_test(tc, rate_of_a_host);
+	tcase_add_test(tc, rate_off);
+	tcase_add_test(tc, rate_and_half_close);
+	tcase_add_test(tc, half_close);
+	tcase_add_test(tc, connection_lost);
+	tcase_add_test(tc, reset_within_a_line);
+	tcase_add_test(tc, said_before_the_end);
+	tcase_add_test(tc, place_is_free);
+	tcase_add_test(tc, lingering);
+	tcase_add_test(tc, stopping);
+	return unit_run(s);
+}

@@ -1,0 +1,329 @@
+/* Commands: the table, its checks, help, the password. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "house.h"
+#include "unit.h"
+
+static void
+setup(void)
+{
+	house_start("rate off\n");
+}
+
+/* Types a line, and hears just that. */
+static void
+ask(struct peer *p, const char *line, const char *answer)
+{
+	house_type(p, line);
+	house_heard(p, answer);
+}
+
+START_TEST(chat)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	ask(a, "hello", "");
+	house_heard(b, "[#lobby] a: hello\n");
+	ask(a, "//nick is a command", "");
+	house_heard(b, "[#lobby] a: /nick is a command\n");
+	ask(a, "///x", "");
+	house_heard(b, "[#lobby] a: //x\n");
+	ask(a, " /nick x", ""); /* a blank first: no command */
+	house_heard(b, "[#lobby] a:  /nick x\n");
+	ask(a, "", ""); /* an empty line does nothing */
+	ask(a, "\r", "");
+	house_heard(b, "");
+	ask(a, "a\tb \x1b[2J\xfe", "");
+	house_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd[2J\xef\xbf\xbd\n");
+}
+END_TEST
+
+START_TEST(in_no_room)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	house_type(a, "/leave");
+	house_forget();
+	ask(a, "hello", "! You are in no room; /join ROOM to enter one.\n");
+	ask(a, "/me waves", "! You are in no room; /join ROOM to enter one.\n");
+	ask(a, "/topic", "! You are in no room; /join ROOM to enter one.\n");
+	ask(a, "/who", "! You are in no room; /join ROOM to enter one.\n");
+	ask(a, "/history", "! You are in no room; /join ROOM to enter one.\n");
+	ask(a, "/leave", "! You are in no room; /join ROOM to enter one.\n");
+	ask(a, "/kick b", "! You are in no room; /join ROOM to enter one.\n");
+	house_heard(b, "");
+}
+END_TEST
+
+/* An unknown command is an error and never chat. */
+START_TEST(unknown)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	ask(a, "/mgs b secret",
+	    "! There is no command /mgs; /help lists them. Nothing was "
+	    "sent.\n");
+	ask(a, "/",
+	    "! There is no command /; /help lists them. Nothing was sent.\n");
+	ask(a, "/nickx y",
+	    "! There is no command /nickx; /help lists them. Nothing was "
+	    "sent.\n");
+	ask(a, "/joi #x",
+	    "! There is no command /joi; /help lists them. Nothing was "
+	    "sent.\n");
+	house_heard(b, "");
+}
+END_TEST
+
+static const char *const names[][2] = { { "nick", NULL }, { "join", "j" },
+	{ "leave", "part" }, { "msg", "m" }, { "reply", "r" }, { "me", NULL },
+	{ "who", "names" }, { "rooms", "list" }, { "whois", NULL },
+	{ "topic", NULL }, { "history", NULL }, { "away", NULL },
+	{ "back", NULL }, { "ignore", NULL }, { "unignore", NULL },
+	{ "kick", NULL }, { "op", NULL }, { "set", NULL }, { "pass", NULL },
+	{ "help", "?" }, { "quit", "q" } };
+
+/* Each name and alias, in any case, is one and the same command. */
+START_TEST(names_and_aliases)
+{
+	struct peer *a = house_person("a");
+	char line[64], start[64];
+	size_t i, j, k;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (j = 0; j < 2 && names[i][j] != NULL; j++) {
+			snprintf(line, sizeof(line), "/HELP %s", names[i][j]);
+			for (k = 6; j == 1 && line[k] != '\0'; k++)
+				line[k] = (char)toupper(line[k]);
+			house_type(a, line);
+			snprintf(start, sizeof(start), "* /%s", names[i][0]);
+			ck_assert_msg(memcmp(a->got, start, strlen(start)) == 0,
+			    "%s", line);
+			house_forget();
+		}
+	}
+}
+END_TEST
+
+START_TEST(help)
+{
+	struct peer *a = house_person("a");
+	char needle[32];
+	size_t i;
+
+	ask(a, "/help join",
+	    "* /join ROOM [KEY]: enters a room, making it if need be (also "
+	    "/j)\n");
+	ask(a, "/? /quit", "* /quit [REASON]: leaves (also /q)\n");
+	ask(a, "/help back", "* /back: ends being away\n");
+	ask(a, "/help nothing",
+	    "! There is no command nothing; /help lists them.\n");
+	house_type(a, "/help");
+	a->got[a->len] = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(needle, sizeof(needle), "\r\n* /%s ", names[i][0]);
+		ck_assert_msg(strstr(a->got, needle) != NULL, "%s", needle);
+	}
+}
+END_TEST
+
+START_TEST(missing_words)
+{
+	static const char *const rows[][2] = {
+		{ "/nick", "! /nick needs more: /nick NAME\n" },
+		{ "/nick   \t", "! /nick needs more: /nick NAME\n" },
+		{ "/join", "! /join needs more: /join ROOM [KEY]\n" },
+		{ "/J", "! /join needs more: /join ROOM [KEY]\n" },
+		{ "/msg", "! /msg needs more: /msg TARGET TEXT\n" },
+		{ "/msg b", "! /msg needs more: /msg TARGET TEXT\n" },
+		{ "/msg b  ", "! /msg needs more: /msg TARGET TEXT\n" },
+		{ "/r", "! /reply needs more: /reply TEXT\n" },
+		{ "/me", "! /me needs more: /me TEXT\n" },
+		{ "/whois", "! /whois needs more: /whois NICK\n" },
+		{ "/unignore", "! /unignore needs more: /unignore NICK\n" },
+		{ "/kick", "! /kick needs more: /kick NICK [REASON]\n" },
+		{ "/op", "! /op needs more: /op NICK\n" },
+		{ "/pass", "! /pass needs more: /pass PASSWORD\n" },
+	};
+	struct peer *a = house_person("a"), *b = house_person("b");
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ask(a, rows[i][0], rows[i][1]);
+	house_heard(b, "");
+}
+END_TEST
+
+/* Blanks around words do not matter; those in a text stay. */
+START_TEST(blanks)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	ask(a, "/msg   b \t hi  there ", "");
+	house_heard(b, "[private] a: hi  there \n");
+	ask(a, "/me  \twaves", "");
+	house_heard(b, "[#lobby] * a waves\n");
+	ask(a, "/set\ttime\toff", "* time is off now.\n");
+}
+END_TEST
+
+/* ---- the password ---- */
+
+static void
+setup_password(void)
+{
+	house_start("rate off\npassword \"open sesame\"\n");
+}
+
+#define NEEDED  "* A password is needed: /pass PASSWORD\n"
+#define NEEDED2 "! A password is needed: /pass PASSWORD\n"
+
+START_TEST(password_needed)
+{
+	struct peer *a = house_connect("192.0.2.1");
+	size_t i;
+	char line[64];
+
+	house_heard(a, "* Welcome to banter on box.\n" NEEDED);
+	ask(a, "hello", NEEDED2);
+	ask(a, "//hello", NEEDED2);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i][0], "pass") == 0 ||
+		    strcmp(names[i][0], "help") == 0 ||
+		    strcmp(names[i][0], "quit") == 0)
+			continue;
+		snprintf(line, sizeof(line), "/%s x y", names[i][0]);
+		ask(a, line, NEEDED2);
+	}
+	ask(a, "/help back", "* /back: ends being away\n");
+	ask(a, "/mgs",
+	    "! There is no command /mgs; /help lists them. Nothing was "
+	    "sent.\n");
+	ck_assert_uint_eq(a->c->user.id, 0);
+	ask(a, "/pass open sesame",
+	    "* You are guest1 in #lobby (1 here). Say something, or /nick "
+	    "NAME to be known; /help lists the rest.\n");
+	ask(a, "/pass open sesame", "! No password is needed.\n");
+}
+END_TEST
+
+START_TEST(password_quit)
+{
+	struct peer *a = house_connect("192.0.2.1");
+
+	house_forget();
+	ask(a, "/quit", "* Bye.\n");
+	ck_assert(a->closed);
+}
+END_TEST
+
+START_TEST(no_password_needed)
+{
+	ask(house_person("a"), "/pass x", "! No password is needed.\n");
+}
+END_TEST
+
+/* ---- the first contact ---- */
+
+START_TEST(first_contact)
+{
+	struct peer *a, *b;
+
+	a = house_connect("192.0.2.1");
+	house_heard(a,
+	    "* Welcome to banter on box.\n"
+	    "* You are guest1 in #lobby (1 here). Say something, or /nick "
+	    "NAME to be known; /help lists the rest.\n");
+	b = house_connect(NULL);
+	house_heard(b,
+	    "* Welcome to banter on box.\n"
+	    "* You are guest2 in #lobby (2 here). Say something, or /nick "
+	    "NAME to be known; /help lists the rest.\n");
+	house_heard(a, "[#lobby] -- guest2 joined\n");
+}
+END_TEST
+
+START_TEST(first_contact_history)
+{
+	struct peer *a = house_person("a"), *b;
+
+	house_type(a, "hello");
+	b = house_connect("192.0.2.2");
+	ck_assert_ptr_nonnull(memmem(b->got, b->len, " [#lobby] a: hello", 18));
+}
+END_TEST
+
+static void
+setup_nowhere(void)
+{
+	house_start("default-room none\n");
+}
+
+START_TEST(first_contact_nowhere)
+{
+	struct peer *a = house_connect("192.0.2.1");
+
+	house_heard(a,
+	    "* Welcome to banter on box.\n"
+	    "* You are guest1. /join ROOM to begin, /nick NAME to be known; "
+	    "/help lists the rest.\n");
+}
+END_TEST
+
+/* ---- the end ---- */
+
+START_TEST(quitting)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	ask(a, "/quit", "* Bye.\n");
+	ck_assert(a->closed);
+	house_heard(b, "[#lobby] -- a left\n");
+	a = house_person("c");
+	ask(a, "/q see you\tall ", "* Bye.\n");
+	house_heard(b, "[#lobby] -- c left (see you\tall )\n");
+}
+END_TEST
+
+/* What follows /quit in the same piece is not carried out. */
+START_TEST(after_quit)
+{
+	struct peer *a = house_person("a"), *b = house_person("b");
+
+	house_send(a, BYTES("one\n/quit\ntwo\n"));
+	house_heard(a, "* Bye.\n");
+	house_heard(b, "[#lobby] a: one\n[#lobby] -- a left\n");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("command");
+	TCase *tc = unit_case(s, "table");
+
+	tcase_add_checked_fixture(tc, setup, house_stop);
+	tcase_add_test(tc, chat);
+	tcase_add_test(tc, in_no_room);
+	tcase_add_test(tc, unknown);
+	tcase_add_test(tc, names_and_aliases);
+	tcase_add_test(tc, help);
+	tcase_add_test(tc, missing_words);
+	tcase_add_test(tc, blanks);
+	tcase_add_test(tc, no_password_needed);
+	tcase_add_test(tc, first_contact);
+	tcase_add_test(tc, first_contact_history);
+	tcase_add_test(tc, quitting);
+	tcase_add_test(tc, after_quit);
+	tc = unit_case(s, "password");
+	tcase_add_checked_fixture(tc, setup_password, house_stop);
+	tcase_add_test(tc, password_needed);
+	tcase_add_test(tc, password_quit);
+	tc = unit_case(s, "no default room");
+	tcase_add_checked_fixture(tc, setup_nowhere, house_stop);
+	tcase_add_test(tc, first_contact_nowhere);
+	return unit_run(s);
+}

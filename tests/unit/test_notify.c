@@ -1,0 +1,369 @@
+/* The service manager: what it is told, and the sockets it passes. */
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "banterd/notify.h"
+#include "conf_file.h"
+#include "house.h"
+#include "unit.h"
+
+/* ---- telling ---- */
+
+static int manager = -1;
+
+/* A socket that stands for the service manager; an '@' is for the NUL of an
+ * abstract address. */
+static void
+start_manager(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	memcpy(sun.sun_path, path, strlen(path));
+	if (path[0] == '@')
+		sun.sun_path[0] = '\0';
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(
+	    bind(manager, (struct sockaddr *)&sun,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		    strlen(path))),
+	    0);
+	setenv("NOTIFY_SOCKET", path, 1);
+}
+
+static const char *
+told(void)
+{
+	static char text[256];
+	ssize_t n = recv(manager, text, sizeof(text) - 1, 0);
+
+	if (n == -1 && errno == EAGAIN)
+		return "nothing";
+	ck_assert_int_ge(n, 0);
+	text[n] = '\0';
+	return text;
+}
+
+/* The test is in a directory of its own: conf_setup() made it. */
+static void
+socket_in_directory(char *path, size_t size)
+{
+	ck_assert_ptr_nonnull(getcwd(path, size - 8));
+	strcat(path, "/notify");
+	(void)unlink(path);
+}
+
+static void
+clear_environment(void)
+{
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
+static void
+check_words(const char *path)
+{
+	struct notify n;
+
+	start_manager(path);
+	notify_init(&n);
+	ck_assert_int_ne(n.fd, -1);
+	ck_assert_ptr_null(getenv("NOTIFY_SOCKET"));
+	ck_assert_str_eq(told(), "nothing");
+	notify_ready(&n);
+	ck_assert_str_eq(told(), "READY=1");
+	notify_stopping(&n);
+	ck_assert_str_eq(told(), "STOPPING=1");
+	notify_watchdog(&n);
+	ck_assert_str_eq(told(), "WATCHDOG=1");
+	notify_status(&n, 12, 3);
+	ck_assert_str_eq(told(), "STATUS=12 clients in 3 rooms");
+	notify_status(&n, 1, 1);
+	ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
+	notify_status(&n, 0, 0);
+	ck_assert_str_eq(told(), "STATUS=0 clients in 0 rooms");
+	ck_assert_str_eq(told(), "nothing");
+	notify_close(&n);
+	ck_assert_int_eq(n.fd, -1);
+	close(manager);
+}
+
+START_TEST(words)
+{
+	char path[128];
+
+	socket_in_directory(path, sizeof(path));
+	check_words(path);
+	snprintf(path, sizeof(path), "@banter-unit-%d", getpid());
+	check_words(path);
+}
+END_TEST
+
+static long long
+monotonic_usec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+START_TEST(reloading)
+{
+	char path[128];
+	long long before, at;
+	struct notify n;
+
+	socket_in_directory(path, sizeof(path));
+	start_manager(path);
+	notify_init(&n);
+	before = monotonic_usec();
+	notify_reloading(&n);
+	ck_assert_int_eq(
+	    sscanf(told(), "RELOADING=1\nMONOTONIC_USEC=%lld", &at), 1);
+	ck_assert_int_ge(at, before);
+	ck_assert_int_le(at, monotonic_usec());
+	notify_close(&n);
+	close(manager);
+}
+END_TEST
+
+START_TEST(nobody_to_tell)
+{
+	struct notify n;
+
+	notify_init(&n);
+	ck_assert_int_eq(n.fd, -1);
+	notify_ready(&n);
+	notify_reloading(&n);
+	notify_stopping(&n);
+	notify_watchdog(&n);
+	notify_status(&n, 1, 1);
+	notify_close(&n);
+	setenv("NOTIFY_SOCKET", "relative", 1);
+	notify_init(&n);
+	ck_assert_int_eq(n.fd, -1);
+	setenv("NOTIFY_SOCKET", "/not/there", 1);
+	notify_init(&n);
+	ck_assert_int_eq(n.fd, -1);
+	ck_assert_ptr_null(getenv("NOTIFY_SOCKET"));
+	notify_ready(&n);
+}
+END_TEST
+
+/* A manager that has gone, or does not read, makes nobody wait. */
+START_TEST(manager_gone)
+{
+	char path[128];
+	struct notify n;
+	int i;
+
+	socket_in_directory(path, sizeof(path));
+	start_manager(path);
+	notify_init(&n);
+	for (i = 0; i < 10000; i++)
+		notify_watchdog(&n);
+	ck_assert_str_eq(told(), "WATCHDOG=1");
+	close(manager);
+	notify_ready(&n);
+	notify_close(&n);
+}
+END_TEST
+
+START_TEST(watchdog)
+{
+	static const struct {
+		const char *usec;
+		int pid; /* 0: none, 1: ours, 2: another's */
+		uint64_t ms;
+	} rows[] = { { "30000000", 1, 30000 }, { "30000000", 0, 30000 },
+		{ "30000000", 2, 0 }, { "1999", 1, 1 }, { "999", 1, 0 },
+		{ "0", 1, 0 }, { "x", 1, 0 }, { "-5", 1, 0 }, { NULL, 1, 0 } };
+	char path[128], pid[16];
+	struct notify n;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		socket_in_directory(path, sizeof(path));
+		start_manager(path);
+		if (rows[i].usec != NULL)
+			setenv("WATCHDOG_USEC", rows[i].usec, 1);
+		snprintf(pid, sizeof(pid), "%d", getpid() + (rows[i].pid == 2));
+		if (rows[i].pid > 0)
+			setenv("WATCHDOG_PID", pid, 1);
+		notify_init(&n);
+		ck_assert_msg(n.watchdog_ms == rows[i].ms, "row %zu", i);
+		ck_assert_ptr_null(getenv("WATCHDOG_USEC"));
+		ck_assert_ptr_null(getenv("WATCHDOG_PID"));
+		notify_close(&n);
+		close(manager);
+	}
+	/* without a socket there is nobody who would hear it */
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	notify_init(&n);
+	ck_assert_uint_eq(n.watchdog_ms, 0);
+}
+END_TEST
+
+/* ---- passed sockets ---- */
+
+static struct notify_sockets
+sockets_with(const char *pid, const char *fds, const char *names)
+{
+	struct notify_sockets s;
+
+	if (pid != NULL)
+		setenv("LISTEN_PID", pid, 1);
+	if (fds != NULL)
+		setenv("LISTEN_FDS", fds, 1);
+	if (names != NULL)
+		setenv("LISTEN_FDNAMES", names, 1);
+	s = notify_sockets();
+	ck_assert_ptr_null(getenv("LISTEN_PID"));
+	ck_assert_ptr_null(getenv("LISTEN_FDS"));
+	ck_assert_ptr_null(getenv("LISTEN_FDNAMES"));
+	return s;
+}
+
+START_TEST(passed)
+{
+	struct notify_sockets s;
+	char ours[16], other[16];
+
+	snprintf(ours, sizeof(ours), "%d", getpid());
+	snprintf(other, sizeof(other), "%d", getppid());
+	s = sockets_with(ours, "2", "tcp:unix");
+	ck_assert_int_eq(s.first, 3);
+	ck_assert_int_eq(s.n, 2);
+	ck_assert_str_eq(s.names, "tcp:unix");
+	free(s.names);
+	s = sockets_with(ours, "1", NULL);
+	ck_assert_int_eq(s.n, 1);
+	ck_assert_ptr_null(s.names);
+	ck_assert_int_eq(sockets_with(other, "2", "a:b").n, 0);
+	ck_assert_int_eq(sockets_with(NULL, "2", NULL).n, 0);
+	ck_assert_int_eq(sockets_with(ours, NULL, NULL).n, 0);
+	ck_assert_int_eq(sockets_with(ours, "0", NULL).n, 0);
+	ck_assert_int_eq(sockets_with(ours, "-1", NULL).n, 0);
+	ck_assert_int_eq(sockets_with(ours, "x", NULL).n, 0);
+	ck_assert_int_eq(sockets_with("x", "2", NULL).n, 0);
+}
+END_TEST
+
+static const struct kind {
+	int family, type;
+	bool listens;
+	const char *log; /* what is said of descriptor %d (name) */
+} kinds[] = {
+	{ AF_INET, SOCK_STREAM, true, "listening on 127.0.0.1:" },
+	{ AF_INET6, SOCK_STREAM, true, "listening on [::1]:" },
+	{ AF_UNIX, SOCK_STREAM, true, "listening on " },
+	{ AF_INET, SOCK_STREAM, false, "does not listen" },
+	{ AF_INET, SOCK_DGRAM, false,
+	    "is of the wrong kind, expected a stream socket of IPv4, IPv6 or "
+	    "UNIX" },
+	{ AF_INET6, SOCK_DGRAM, false, "is of the wrong kind" },
+	{ AF_UNIX, SOCK_DGRAM, false, "is of the wrong kind" },
+	{ AF_UNIX, SOCK_SEQPACKET, true, "is of the wrong kind" },
+	{ AF_UNSPEC, 0, false, "is not a socket" },
+};
+
+static int
+make_socket(const struct kind *k)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr *sa = (void *)&sun;
+	socklen_t len = sizeof(sun);
+	int fd;
+
+	if (k->family == AF_UNSPEC)
+		return open("/dev/null", O_RDONLY);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "sock");
+	(void)unlink("sock");
+	if (k->family == AF_INET) {
+		sa = (void *)&sin;
+		len = sizeof(sin);
+	} else if (k->family == AF_INET6) {
+		sa = (void *)&sin6;
+		len = sizeof(sin6);
+	}
+	fd = socket(k->family, k->type, 0);
+	if (bind(fd, sa, len) == -1) {
+		/* a machine without IPv6 */
+		ck_assert_int_eq(k->family, AF_INET6);
+		return -1;
+	}
+	if (k->listens)
+		ck_assert_int_eq(listen(fd, 5), 0);
+	return fd;
+}
+
+/* A wrong kind of socket is refused, with a clear line. */
+START_TEST(kinds_of_sockets)
+{
+	const struct kind *k = &kinds[_i];
+	char log[4096], name[64];
+	int fd, log_fd;
+	ssize_t n;
+	bool good = k->log[0] == 'l';
+
+	if ((fd = make_socket(k)) == -1)
+		return;
+	house_start("");
+	(void)unlink("log");
+	ck_assert_int_eq(log_open("log"), 0);
+	ck_assert(listener_adopt(&house.srv, fd, "door") == good);
+	log_fd = open("log", O_RDONLY);
+	n = read(log_fd, log, sizeof(log) - 1);
+	close(log_fd);
+	ck_assert_int_ge(n, 0);
+	log[n] = '\0';
+	ck_assert_msg(strstr(log, k->log) != NULL, "%s", log);
+	snprintf(name, sizeof(name), " %d (door) ", fd);
+	ck_assert(good || strstr(log, name) != NULL);
+	ck_assert(good ==
+	    ((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 &&
+		(fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0));
+	if (!good)
+		close(fd);
+	house_stop();
+	/* a passed socket's file is the manager's */
+	ck_assert(k->family != AF_UNIX || access("sock", F_OK) == 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("notify");
+	TCase *tc = unit_case(s, "notify");
+
+	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
+	tcase_add_checked_fixture(tc, clear_environment, NULL);
+	tcase_add_test(tc, words);
+	tcase_add_test(tc, reloading);
+	tcase_add_test(tc, nobody_to_tell);
+	tcase_add_test(tc, manager_gone);
+	tcase_add_test(tc, watchdog);
+	tcase_add_test(tc, passed);
+	tcase_add_loop_test(
+	    tc, kinds_of_sockets, 0, (int)(sizeof(kinds) / sizeof(kinds[0])));
+	return unit_run(s);
+}

@@ -1,0 +1,379 @@
+/* Slow readers: skipped lines and their number, stalls, and what a client that
+ * does not read costs. */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "house.h"
+#include "unit.h"
+
+#define SMALL_BUFFER 4608 /* bytes, the least that Linux gives */
+
+static void
+setup(void)
+{
+	house_start("rate off\nsend-queue 8K\nhistory 5\n");
+}
+
+/* Somebody who sleeps over a small buffer. */
+static struct peer *
+sleeper(const char *name)
+{
+	struct peer *p;
+
+	house.send_buffer = SMALL_BUFFER;
+	p = house_person(name);
+	house.send_buffer = 0;
+	p->asleep = true;
+	return p;
+}
+
+static unsigned
+unsent(const struct peer *p)
+{
+	return output_unsent(&p->c->out);
+}
+
+static unsigned
+limit(void)
+{
+	return house.srv.output->limit;
+}
+
+static unsigned
+say_number(struct peer *p, unsigned n)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%080u", n);
+	house_type(p, text);
+	return n + 1;
+}
+
+/* p says numbers from n on until the sleeper has missed so many. */
+static unsigned
+say_until_skipped(
+    struct peer *p, struct peer *slow, unsigned n, unsigned missed)
+{
+	while (slow->c->out.skipped < missed) {
+		ck_assert_uint_lt(n, 100000);
+		n = say_number(p, n);
+		ck_assert_uint_le(unsent(slow), limit());
+	}
+	return n;
+}
+
+static void
+wake(struct peer *p)
+{
+	p->asleep = false;
+	house_settle();
+}
+
+/* Counts the lines "[#lobby] NAME: NUMBER" in what p has got, which have to
+ * come in order, once each; and the numbers of skipped ones it was told. */
+static unsigned
+count_numbers(struct peer *p, unsigned *skipped)
+{
+	unsigned long n, last = 0;
+	unsigned lines = 0, told;
+	char *line, *rest, *at;
+
+	p->got[p->len] = '\0';
+	*skipped = 0;
+	for (rest = p->got; (line = strsep(&rest, "\n")) != NULL;) {
+		if (sscanf(line, "* %u line", &told) == 1) {
+			*skipped += told;
+			continue;
+		}
+		if ((at = strstr(line, ": ")) == NULL)
+			continue;
+		n = strtoul(at + 2, NULL, 10);
+		ck_assert_msg(lines == 0 || n > last, "%lu after %lu", n, last);
+		last = n;
+		lines++;
+	}
+	p->len = 0;
+	return lines;
+}
+
+START_TEST(skipped_are_counted)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+	unsigned n, skipped, lines;
+
+	n = say_until_skipped(b, a, 0, 120);
+	wake(a);
+	ck_assert(
+	    house_has(a, "\r\n* 120 lines skipped; /history shows them.\r\n"));
+	lines = count_numbers(a, &skipped);
+	ck_assert_uint_eq(skipped, 120);
+	ck_assert_uint_eq(lines + skipped, n);
+	/* from there on it gets all */
+	n = say_number(b, n);
+	ck_assert_uint_eq(count_numbers(a, &skipped), 1);
+	ck_assert_uint_eq(skipped, 0);
+	ck_assert_uint_eq(house.srv.output->skipped, 120);
+}
+END_TEST
+
+START_TEST(one_skipped)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+
+	say_until_skipped(b, a, 0, 1);
+	wake(a);
+	ck_assert(house_has(a, "\r\n* 1 line skipped; /history shows it.\r\n"));
+}
+END_TEST
+
+/* Just before the queue is full nothing is missed, and nothing told. */
+START_TEST(none_skipped)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+	unsigned n = 0, skipped;
+
+	while (unsent(a) < limit() - 200)
+		n = say_number(b, n);
+	wake(a);
+	ck_assert_uint_eq(count_numbers(a, &skipped), n);
+	ck_assert_uint_eq(skipped, 0);
+}
+END_TEST
+
+/* Woken at half, not before, and not later; a second time as well as the
+ * first. */
+START_TEST(woken_at_half)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+	unsigned n = 0, skipped, told, lines = 0, total = 0, round;
+
+	for (round = 0; round < 2; round++) {
+		n = say_until_skipped(b, a, n, 10);
+		while (a->c->out.full) {
+			ck_assert_uint_gt(unsent(a), limit() / 2);
+			house_read(a, 256);
+		}
+	}
+	wake(a);
+	lines += count_numbers(a, &told);
+	total += told;
+	skipped = (unsigned)house.srv.output->skipped;
+	ck_assert_uint_eq(total, skipped);
+	ck_assert_uint_eq(lines + total, n);
+}
+END_TEST
+
+/* It delays nobody. */
+START_TEST(others_hear_all)
+{
+	struct peer *b = house_person("b"), *c = house_person("c");
+	struct peer *a = sleeper("a");
+	unsigned n, skipped;
+
+	house_forget();
+	n = say_until_skipped(b, a, 0, 500);
+	ck_assert_uint_eq(count_numbers(c, &skipped), n);
+	ck_assert_uint_eq(skipped, 0);
+	/* what was kept for it is given back when it goes */
+	house_hang_up(a);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+}
+END_TEST
+
+START_TEST(private_lines_are_refused)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+	unsigned skipped;
+
+	say_until_skipped(b, a, 0, 3);
+	house_forget();
+	house_type(b, "/msg a hello");
+	house_heard(b, "! a is not reading; your message was not sent.\n");
+	wake(a);
+	ck_assert(!house_has(a, "[private]"));
+	count_numbers(a, &skipped);
+	ck_assert_uint_eq(skipped, 3);
+	house_type(b, "/msg a hello");
+	house_heard(a, "[private] b: hello\n");
+}
+END_TEST
+
+/* A line longer than the queue reaches whoever has taken all before it. */
+START_TEST(line_longer_than_queue)
+{
+	struct peer *a, *b;
+	char *text = malloc(10001);
+
+	ck_assert(house_reload("rate off\nsend-queue 4K\nmax-line 16384\n"));
+	a = house_person("a");
+	b = house_person("b");
+	house_forget();
+	memset(text, 'x', 10000);
+	text[10000] = '\0';
+	house_type(b, text);
+	free(text);
+	ck_assert_uint_eq(a->len, strlen("[#lobby] b: \r\n") + 10000);
+	house_forget();
+	house_type(b, "still there?");
+	house_heard(a, "[#lobby] b: still there?\n");
+}
+END_TEST
+
+/* ---- stalls ---- */
+
+START_TEST(stalled)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+
+	say_until_skipped(b, a, 0, 1);
+	house_forget();
+	house_advance(59999);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+	house_heard(b, "");
+	house_advance(1);
+	ck_assert_uint_eq(house.srv.nclients, 1);
+	ck_assert_uint_eq(house.srv.stats.stalled, 1);
+	house_heard(b, "[#lobby] -- a left (stalled)\n");
+}
+END_TEST
+
+/* A little progress is progress. */
+START_TEST(slow_but_not_stalled)
+{
+	struct peer *a, *b;
+	unsigned before;
+
+	ck_assert(house_reload("rate off\nsend-queue 64K\n"));
+	b = house_person("b");
+	a = sleeper("a");
+	say_until_skipped(b, a, 0, 1);
+	house_forget();
+	before = unsent(a);
+	house_advance(59000);
+	while (unsent(a) == before)
+		house_read(a, 64);
+	ck_assert(a->c->out.full);
+	house_advance(1000);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+	house_advance(59999);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+	house_advance(1);
+	house_heard(b, "[#lobby] -- a left (stalled)\n");
+}
+END_TEST
+
+/* Whoever wakes up in time stays. */
+START_TEST(woken_in_time)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+
+	say_until_skipped(b, a, 0, 1);
+	house_advance(59999);
+	wake(a);
+	house_forget();
+	house_advance(600000);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+	house_type(b, "hello");
+	house_heard(a, "[#lobby] b: hello\n");
+}
+END_TEST
+
+/* ---- one's own replies ---- */
+
+/* A client that sends without end and never reads is not read any more: its
+ * replies cannot grow beyond its queue by more than one of them. */
+START_TEST(own_replies_stop_reading)
+{
+	struct peer *a = sleeper("a");
+	char *p, *end;
+	unsigned i, n = 0;
+
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(send(a->fd, "/help\n", 6, 0), 6);
+	house_settle();
+	ck_assert_uint_ge(unsent(a), limit());
+	ck_assert_uint_le(unsent(a), limit() + 4096);
+	ck_assert(!a->c->reading);
+	/* no reply is lost */
+	wake(a);
+	end = a->got + a->len;
+	for (p = a->got;
+	     (p = memmem(p, (size_t)(end - p), "* //TEXT", 8)) != NULL; p++)
+		n++;
+	ck_assert_uint_eq(n, 100);
+	ck_assert(a->c->reading);
+}
+END_TEST
+
+START_TEST(own_replies_stall)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+	unsigned i;
+
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(send(a->fd, "/help\n", 6, 0), 6);
+	house_settle();
+	house_forget();
+	house_advance(59999);
+	house_heard(b, "");
+	house_advance(1);
+	house_heard(b, "[#lobby] -- a left (stalled)\n");
+}
+END_TEST
+
+/* ---- the end of a slow reader ---- */
+
+START_TEST(quit_with_output_unsent)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+	unsigned n, skipped;
+
+	n = say_until_skipped(b, a, 0, 5);
+	house_type(a, "/quit");
+	ck_assert_int_eq(a->c->state, CLIENT_CLOSING);
+	wake(a);
+	ck_assert(a->closed);
+	ck_assert(house_has(a, "\r\n* Bye.\r\n"));
+	ck_assert_uint_eq(count_numbers(a, &skipped), n - 5);
+}
+END_TEST
+
+START_TEST(quit_and_never_read)
+{
+	struct peer *b = house_person("b"), *a = sleeper("a");
+
+	say_until_skipped(b, a, 0, 5);
+	house_type(a, "/quit");
+	house_advance(59999);
+	ck_assert_uint_eq(house_connections(), 2);
+	house_advance(1);
+	ck_assert_uint_eq(house_connections(), 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("slow");
+	TCase *tc = unit_case(s, "slow");
+
+	tcase_add_checked_fixture(tc, setup, house_stop);
+	tcase_add_test(tc, skipped_are_counted);
+	tcase_add_test(tc, one_skipped);
+	tcase_add_test(tc, none_skipped);
+	tcase_add_test(tc, woken_at_half);
+	tcase_add_test(tc, others_hear_all);
+	tcase_add_test(tc, private_lines_are_refused);
+	tcase_add_test(tc, line_longer_than_queue);
+	tcase_add_test(tc, stalled);
+	tcase_add_test(tc, slow_but_not_stalled);
+	tcase_add_test(tc, woken_in_time);
+	tcase_add_test(tc, own_replies_stop_reading);
+	tcase_add_test(tc, own_replies_stall);
+	tcase_add_test(tc, quit_with_output_unsent);
+	tcase_add_test(tc, quit_and_never_read);
+	return unit_run(s);
+}

@@ -1,0 +1,290 @@
+/* Joins and leaves that are summed up: at most 5 a second are told one by one
+ * in each room. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "party.h"
+#include "unit.h"
+
+/* So many newcomers p0, p1, ... join #dev. */
+static void
+crowd_joins(int from, int n)
+{
+	char name[16];
+	int i;
+
+	for (i = from; i < from + n; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		ck_assert_int_eq(room_join(&party.reg, &party_enter(name)->user,
+				     "#dev", NULL),
+		    ROOM_OK);
+	}
+}
+
+static void
+crowd_leaves(int from, int n)
+{
+	char name[16];
+	int i;
+
+	for (i = from; i < from + n; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		user_exit(
+		    &party.reg, user_find(&party.reg, name), "connection lost");
+	}
+}
+
+/* Somebody who is there and hears it all; nothing is tallied yet. */
+static struct person *
+witness(void)
+{
+	struct person *w = party_enter("witness");
+
+	party_join(w, "#dev");
+	party.reg.now += 10 * ROOM_TALLY_MS;
+	return w;
+}
+
+static void
+tick_at(uint64_t now)
+{
+	party.reg.now = now;
+	registry_tick(&party.reg);
+}
+
+START_TEST(one_below)
+{
+	struct person *w = witness();
+
+	crowd_joins(0, 4);
+	party_heard(w,
+	    "[#dev] -- p0 joined\n[#dev] -- p1 joined\n"
+	    "[#dev] -- p2 joined\n[#dev] -- p3 joined\n");
+	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+	tick_at(party.reg.now + 2 * ROOM_TALLY_MS);
+	party_heard(w, "");
+}
+END_TEST
+
+START_TEST(at_the_limit)
+{
+	struct person *w = witness();
+
+	crowd_joins(0, 5);
+	party_heard(w,
+	    "[#dev] -- p0 joined\n[#dev] -- p1 joined\n"
+	    "[#dev] -- p2 joined\n[#dev] -- p3 joined\n"
+	    "[#dev] -- p4 joined\n");
+	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+	tick_at(party.reg.now + 2 * ROOM_TALLY_MS);
+	party_heard(w, "");
+}
+END_TEST
+
+START_TEST(one_above)
+{
+	struct person *w = witness();
+	uint64_t start = party.reg.now;
+
+	crowd_joins(0, 5);
+	party_forget();
+	crowd_joins(5, 1);
+	party_heard(w, "");
+	ck_assert_uint_eq(party.reg.due, start + ROOM_TALLY_MS);
+	tick_at(start + ROOM_TALLY_MS - 1);
+	party_heard(w, "");
+	ck_assert_uint_eq(party.reg.due, start + ROOM_TALLY_MS);
+	tick_at(start + ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 1 person joined\n");
+	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+	tick_at(start + 3 * ROOM_TALLY_MS);
+	party_heard(w, "");
+}
+END_TEST
+
+START_TEST(many)
+{
+	struct person *w = witness();
+
+	crowd_joins(0, 53);
+	party_forget();
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 48 people joined\n");
+	/* and out again, within a second */
+	crowd_leaves(0, 53);
+	party_heard(w,
+	    "[#dev] -- p0 left (connection lost)\n"
+	    "[#dev] -- p1 left (connection lost)\n"
+	    "[#dev] -- p2 left (connection lost)\n"
+	    "[#dev] -- p3 left (connection lost)\n"
+	    "[#dev] -- p4 left (connection lost)\n");
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 48 people left\n");
+}
+END_TEST
+
+/* The second begins with the first join that is told in it. */
+START_TEST(window_edges)
+{
+	struct person *w = witness();
+	uint64_t start = party.reg.now;
+
+	crowd_joins(0, 3);
+	party.reg.now = start + ROOM_TALLY_MS - 1;
+	crowd_joins(3, 3);
+	party_heard(w,
+	    "[#dev] -- p0 joined\n[#dev] -- p1 joined\n"
+	    "[#dev] -- p2 joined\n[#dev] -- p3 joined\n"
+	    "[#dev] -- p4 joined\n");
+	/* a join may come before the tick: the sum goes first */
+	party.reg.now = start + ROOM_TALLY_MS;
+	crowd_joins(6, 1);
+	party_heard(w, "[#dev] -- 1 person joined\n[#dev] -- p6 joined\n");
+	/* a new second began with that */
+	crowd_joins(7, 4);
+	party_forget();
+	crowd_joins(11, 1);
+	party_heard(w, "");
+	tick_at(start + 2 * ROOM_TALLY_MS - 1);
+	party_heard(w, "");
+	tick_at(start + 2 * ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 1 person joined\n");
+}
+END_TEST
+
+/* After a sum the next second starts fresh. */
+START_TEST(again_after_a_sum)
+{
+	struct person *w = witness();
+
+	crowd_joins(0, 7);
+	party_forget();
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 2 people joined\n");
+	crowd_joins(7, 5);
+	party_heard(w,
+	    "[#dev] -- p7 joined\n[#dev] -- p8 joined\n"
+	    "[#dev] -- p9 joined\n[#dev] -- p10 joined\n"
+	    "[#dev] -- p11 joined\n");
+}
+END_TEST
+
+/* Joins and leaves are tallied apart, and so is each room. */
+START_TEST(apart)
+{
+	struct person *w = witness(), *other = party_enter("other");
+
+	party_join(w, "#ops");
+	party.reg.now += 10 * ROOM_TALLY_MS;
+	crowd_joins(0, 5);
+	party_forget();
+	crowd_leaves(0, 1);
+	party_heard(w, "[#dev] -- p0 left (connection lost)\n");
+	ck_assert_int_eq(
+	    room_join(&party.reg, &other->user, "#ops", NULL), ROOM_OK);
+	party_heard(w, "[#ops] -- other joined\n");
+	crowd_joins(10, 2);
+	crowd_leaves(1, 4);
+	party_forget();
+	crowd_leaves(10, 2);
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(w,
+	    "[#dev] -- 2 people left\n"
+	    "[#dev] -- 2 people joined\n");
+}
+END_TEST
+
+/* Two rooms whose sums are due at different times. */
+START_TEST(due_times)
+{
+	struct person *w = witness();
+	uint64_t start = party.reg.now;
+	char name[16];
+	int i;
+
+	party_join(w, "#ops");
+	crowd_joins(0, 6);
+	party.reg.now = start + 300;
+	/* w's own join of #ops was told in this second, too */
+	for (i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "q%d", i);
+		room_join(&party.reg, &party_enter(name)->user, "#ops", NULL);
+	}
+	party_forget();
+	ck_assert_uint_eq(party.reg.due, start + ROOM_TALLY_MS);
+	party.reg.now = start + 500;
+	tick_at(start + ROOM_TALLY_MS);
+	party_heard(w,
+	    "[#dev] -- 1 person joined\n"
+	    "[#ops] -- 1 person joined\n");
+	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+}
+END_TEST
+
+/* /set quiet hides them, one by one and summed. */
+START_TEST(quiet)
+{
+	struct person *w = witness(), *q = party_enter("q");
+
+	party_join(q, "#dev");
+	party.reg.now += 10 * ROOM_TALLY_MS;
+	q->user.set_quiet = true;
+	crowd_joins(0, 7);
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(q, "");
+	crowd_leaves(0, 7);
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(q, "");
+	ck_assert_uint_gt(w->len, 0);
+}
+END_TEST
+
+/* A room that goes with a sum waiting leaves nothing behind. */
+START_TEST(room_goes_first)
+{
+	crowd_joins(0, 7);
+	crowd_leaves(0, 7);
+	ck_assert_ptr_null(room_find(&party.reg, "#dev"));
+	ck_assert(TAILQ_EMPTY(&party.reg.pending));
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+}
+END_TEST
+
+/* The clock of the registry may stand still or start at 0. */
+START_TEST(clock_at_zero)
+{
+	struct person *w = party_enter("witness");
+
+	party.reg.now = 0;
+	party_join(w, "#dev");
+	crowd_joins(0, 6);
+	party_forget();
+	tick_at(ROOM_TALLY_MS - 1);
+	party_heard(w, "");
+	tick_at(ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 2 people joined\n");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("tally");
+	TCase *tc = unit_case(s, "tally");
+
+	tcase_add_checked_fixture(tc, party_setup, party_teardown);
+	tcase_add_test(tc, one_below);
+	tcase_add_test(tc, at_the_limit);
+	tcase_add_test(tc, one_above);
+	tcase_add_test(tc, many);
+	tcase_add_test(tc, window_edges);
+	tcase_add_test(tc, again_after_a_sum);
+	tcase_add_test(tc, apart);
+	tcase_add_test(tc, due_times);
+	tcase_add_test(tc, quiet);
+	tcase_add_test(tc, room_goes_first);
+	tcase_add_test(tc, clock_at_zero);
+	return unit_run(s);
+}

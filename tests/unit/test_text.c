@@ -1,0 +1,449 @@
+/* Cleaning text, and names. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banterd/text.h"
+#include "unit.h"
+
+#define BAD "\xef\xbf\xbd" /* U+FFFD */
+
+/* Buffers of just the promised size, so that the sanitizer sees a byte more. */
+static void
+check_clean(const char *raw, size_t len, const char *want, size_t want_len)
+{
+	char *in = malloc(len > 0 ? len : 1), *what = unit_show(raw, len);
+	char *out = malloc(TEXT_CLEANED_SIZE(len));
+	size_t n;
+
+	memcpy(in, raw, len);
+	n = text_clean(in, len, out);
+	ck_assert_int_eq(out[n], '\0');
+	unit_bytes(what, out, n, want, want_len);
+	free(in);
+	free(what);
+	free(out);
+}
+
+static const struct {
+	const char *raw;
+	size_t len;
+	const char *want;
+	size_t want_len;
+} cleaned[] = {
+	{ BYTES(""), BYTES("") },
+	{ BYTES("hello"), BYTES("hello") },
+	{ BYTES(" two  blanks "), BYTES(" two  blanks ") },
+	{ BYTES("a\tb"), BYTES("a\tb") },
+	{ BYTES("~ !"), BYTES("~ !") },
+
+	/* control characters */
+	{ BYTES("a\0b"), BYTES("a" BAD "b") },
+	{ BYTES("a\rb"), BYTES("a" BAD "b") },
+	{ BYTES("a\nb"), BYTES("a" BAD "b") },
+	{ BYTES("\x1b[2J"), BYTES(BAD "[2J") },
+	{ BYTES("\x1b]0;owned\x07"), BYTES(BAD "]0;owned" BAD) },
+	{ BYTES("\xc2\x80"), BYTES(BAD) },
+	{ BYTES("\xc2\x9b"
+		"2J"),
+	    BYTES(BAD "2J") },
+	{ BYTES("\xc2\x9f"), BYTES(BAD) },
+	{ BYTES("\xc2\xa0"), BYTES("\xc2\xa0") },
+
+	/* line separators and bidi controls, and their neighbours */
+	{ BYTES("\xe2\x80\xa7"), BYTES("\xe2\x80\xa7") },
+	{ BYTES("\xe2\x80\xa8"), BYTES(BAD) },
+	{ BYTES("\xe2\x80\xa9"), BYTES(BAD) },
+	{ BYTES("\xe2\x80\xaa"), BYTES(BAD) },
+	{ BYTES("\xe2\x80\xae"), BYTES(BAD) },
+	{ BYTES("\xe2\x80\xaf"), BYTES("\xe2\x80\xaf") },
+	{ BYTES("\xe2\x81\xa5"), BYTES("\xe2\x81\xa5") },
+	{ BYTES("\xe2\x81\xa6"), BYTES(BAD) },
+	{ BYTES("\xe2\x81\xa9"), BYTES(BAD) },
+	{ BYTES("\xe2\x81\xaa"), BYTES("\xe2\x81\xaa") },
+
+	/* whole characters of each length */
+	{ BYTES("\x7e\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+	    BYTES("\x7e\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80") },
+	{ BYTES("\xef\xbf\xbd"), BYTES(BAD) },
+
+	/* bytes that begin nothing */
+	{ BYTES("\x80"), BYTES(BAD) },
+	{ BYTES("\xbf\xbf"), BYTES(BAD BAD) },
+	{ BYTES("\xf5\x80\x80\x80"), BYTES(BAD BAD BAD BAD) },
+	{ BYTES("\xf8\x88\x80\x80\x80"), BYTES(BAD BAD BAD BAD BAD) },
+	{ BYTES("\xfe"), BYTES(BAD) },
+	{ BYTES("\xff\xff"), BYTES(BAD BAD) },
+
+	/* overlong forms, and the shortest right ones */
+	{ BYTES("\xc0\x80"), BYTES(BAD BAD) },
+	{ BYTES("\xc1\xbf"), BYTES(BAD BAD) },
+	{ BYTES("\xe0\x80\x80"), BYTES(BAD BAD BAD) },
+	{ BYTES("\xe0\x9f\xbf"), BYTES(BAD BAD BAD) },
+	{ BYTES("\xe0\xa0\x80"), BYTES("\xe0\xa0\x80") },
+	{ BYTES("\xf0\x80\x80\x8a"), BYTES(BAD BAD BAD BAD) },
+	{ BYTES("\xf0\x8f\xbf\xbf"), BYTES(BAD BAD BAD BAD) },
+	{ BYTES("\xf0\x90\x80\x80"), BYTES("\xf0\x90\x80\x80") },
+
+	/* surrogates, and past U+10FFFF */
+	{ BYTES("\xed\x9f\xbf"), BYTES("\xed\x9f\xbf") },
+	{ BYTES("\xed\xa0\x80"), BYTES(BAD BAD BAD) },
+	{ BYTES("\xed\xbf\xbf"), BYTES(BAD BAD BAD) },
+	{ BYTES("\xee\x80\x80"), BYTES("\xee\x80\x80") },
+	{ BYTES("\xf4\x8f\xbf\xbf"), BYTES("\xf4\x8f\xbf\xbf") },
+	{ BYTES("\xf4\x90\x80\x80"), BYTES(BAD BAD BAD BAD) },
+
+	/* cut short, by the end or by something else */
+	{ BYTES("\xc3"), BYTES(BAD) },
+	{ BYTES("\xc3("), BYTES(BAD "(") },
+	{ BYTES("\xe2\x82"), BYTES(BAD BAD) },
+	{ BYTES("\xe2\x82"
+		"A"),
+	    BYTES(BAD BAD "A") },
+	{ BYTES("\xf0\x9f\x98"), BYTES(BAD BAD BAD) },
+	{ BYTES("\xf0\x9f\x98\xc3\xa9"), BYTES(BAD BAD BAD "\xc3\xa9") },
+	{ BYTES("\xe2\xe2\x82\xac"), BYTES(BAD "\xe2\x82\xac") },
+	{ BYTES("\xc3\xa9\xa9"), BYTES("\xc3\xa9" BAD) },
+
+	/* erasing */
+	{ BYTES("helo\blo"), BYTES("hello") },
+	{ BYTES("helo\x7flo"), BYTES("hello") },
+	{ BYTES("\bx"), BYTES("x") },
+	{ BYTES("ab\b\b\b\bc"), BYTES("c") },
+	{ BYTES("a\xc3\xa9\b"), BYTES("a") },
+	{ BYTES("a\xe2\x82\xac\x7f"), BYTES("a") },
+	{ BYTES("a\xf0\x9f\x98\x80\b"), BYTES("a") },
+	{ BYTES("a\xff\b"), BYTES("a") },
+	{ BYTES("a\x01\b"), BYTES("a") },
+	{ BYTES("a\t\b"), BYTES("a") },
+	{ BYTES("\xe2\x82\b\b"), BYTES("") },
+	{ BYTES("a\b"), BYTES("") },
+};
+
+START_TEST(clean_table)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(cleaned) / sizeof(cleaned[0]); i++)
+		check_clean(cleaned[i].raw, cleaned[i].len, cleaned[i].want,
+		    cleaned[i].want_len);
+}
+END_TEST
+
+START_TEST(clean_every_ascii)
+{
+	char c;
+
+	for (c = 0; c < 0x7f; c++) {
+		if (c == '\b')
+			check_clean(&c, 1, "", 0);
+		else if (c < 0x20 && c != '\t')
+			check_clean(&c, 1, BAD, 3);
+		else
+			check_clean(&c, 1, &c, 1);
+	}
+	check_clean("\x7f", 1, "", 0);
+}
+END_TEST
+
+static size_t
+encode(unsigned u, char *out)
+{
+	if (u < 0x80) {
+		out[0] = (char)u;
+		return 1;
+	}
+	if (u < 0x800) {
+		out[0] = (char)(0xc0 | u >> 6);
+		out[1] = (char)(0x80 | (u & 0x3f));
+		return 2;
+	}
+	if (u < 0x10000) {
+		out[0] = (char)(0xe0 | u >> 12);
+		out[1] = (char)(0x80 | (u >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (u & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | u >> 18);
+	out[1] = (char)(0x80 | (u >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (u >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (u & 0x3f));
+	return 4;
+}
+
+static const char *
+wanted_of(unsigned u, const char *itself)
+{
+	if (u >= 0xd800 && u <= 0xdfff)
+		return BAD BAD BAD;
+	if ((u >= 0x80 && u < 0xa0) || (u >= 0x2028 && u <= 0x202e) ||
+	    (u >= 0x2066 && u <= 0x2069))
+		return BAD;
+	return itself;
+}
+
+START_TEST(clean_every_character)
+{
+	char raw[5], out[TEXT_CLEANED_SIZE(4)];
+	unsigned u;
+	size_t n;
+
+	for (u = 0x80; u <= 0x10ffff; u++) {
+		n = encode(u, raw);
+		raw[n] = '\0';
+		text_clean(raw, n, out);
+		if (strcmp(out, wanted_of(u, raw)) != 0)
+			ck_abort_msg("U+%04X", u);
+	}
+}
+END_TEST
+
+/* What comes out needs no more cleaning, whatever went in. */
+START_TEST(clean_random_bytes)
+{
+	unsigned long long state = 1;
+	char raw[24], once[TEXT_CLEANED_SIZE(sizeof(raw))];
+	char twice[TEXT_CLEANED_SIZE(sizeof(once))];
+	size_t i, len, n, m;
+	int round;
+
+	for (round = 0; round < 20000; round++) {
+		len = unit_random(&state) % (sizeof(raw) + 1);
+		for (i = 0; i < len; i++) {
+			raw[i] = (char)unit_random(&state);
+			if (unit_random(&state) % 2 == 0)
+				raw[i] = (char)(raw[i] | 0x80);
+		}
+		n = text_clean(raw, len, once);
+		if (n > 3 * len || strlen(once) != n)
+			ck_abort_msg("%zu bytes of %zu", n, len);
+		m = text_clean(once, n, twice);
+		unit_bytes("again", twice, m, once, n);
+	}
+}
+END_TEST
+
+START_TEST(erase_last_table)
+{
+	static const struct {
+		const char *text;
+		size_t len, want;
+	} rows[] = {
+		{ BYTES(""), 0 },
+		{ BYTES("a"), 0 },
+		{ BYTES("ab"), 1 },
+		{ BYTES("a\t"), 1 },
+		{ BYTES("a\xc3\xa9"), 1 },
+		{ BYTES("a\xe2\x82\xac"), 1 },
+		{ BYTES("a\xf0\x9f\x98\x80"), 1 },
+		/* no whole character at the end: one byte */
+		{ BYTES("\x80"), 0 },
+		{ BYTES("a\xff"), 1 },
+		{ BYTES("a\xe2\x82"), 2 },
+		{ BYTES("\xc3\xa9\xa9"), 2 },
+		{ BYTES("\xed\xa0\x80"), 2 },
+		{ BYTES("\x80\x80\x80\x80\x80"), 4 },
+		{ BYTES("\xf0\x9f\x98\x80\x80"), 4 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_uint_eq(
+		    text_erase_last(rows[i].text, rows[i].len), rows[i].want);
+}
+END_TEST
+
+START_TEST(apply_erasures_table)
+{
+	static const struct {
+		const char *raw;
+		size_t len;
+		const char *want;
+		size_t want_len;
+	} rows[] = {
+		{ BYTES(""), BYTES("") },
+		{ BYTES("abc"), BYTES("abc") },
+		{ BYTES("abx\bc"), BYTES("abc") },
+		{ BYTES("\b\x7f"), BYTES("") },
+		{ BYTES("\xc3\xa9\bx"), BYTES("x") },
+		{ BYTES("\xff\xff\b"), BYTES("\xff") },
+		{ BYTES("a\1\2\b"), BYTES("a\1") },
+	};
+	char buf[16];
+	size_t i, n;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(buf, rows[i].raw, rows[i].len);
+		n = text_apply_erasures(buf, 0, rows[i].len);
+		unit_bytes("erased", buf, n, rows[i].want, rows[i].want_len);
+	}
+	/* what is known to have none is not looked at, but can be erased */
+	memcpy(buf, "ab\bX\b\bd", 7);
+	n = text_apply_erasures(buf, 3, 7);
+	unit_bytes("from the fourth byte on", buf, n, BYTES("abd"));
+}
+END_TEST
+
+/* Erasing early (telnet's EC does) comes to the same as erasing at the end. */
+START_TEST(erasing_early_or_late)
+{
+	static const char *const pieces[] = { "a", "\xc3\xa9", "\xe2\x82\xac",
+		"\xf0\x9f\x98\x80", "\xff", "\x1b", "\b", "\x7f" };
+	char raw[64], early[TEXT_CLEANED_SIZE(64)], late[TEXT_CLEANED_SIZE(64)];
+	unsigned long long state = 7;
+	size_t i, len;
+	int round;
+
+	for (round = 0; round < 5000; round++) {
+		raw[0] = '\0';
+		for (i = unit_random(&state) % 12; i > 0; i--)
+			strcat(raw, pieces[unit_random(&state) % 8]);
+		text_clean(raw, strlen(raw), late);
+		len = text_apply_erasures(raw, 0, strlen(raw));
+		text_clean(raw, len, early);
+		ck_assert_str_eq(early, late);
+	}
+}
+END_TEST
+
+#define X24 "abcdefghijklmnopqrstuvwx"
+#define X32 X24 "yz012345"
+
+START_TEST(nicks)
+{
+	static const char *const good[] = { "a", "Z", "alice", "a1", "a_-.b",
+		"a.", "guest7", X24, "your", "server2", "You_" };
+	static const char *const bad[] = { "", "1a", "_a", "-a", ".a", "#a",
+		"a b", "a:", "a,", "@a", "a\t", "\xc3\xa9", "a\xc3\xa9", "a*",
+		"a)", X24 "y", X32, "you", "YOU", "server", "Server" };
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ck_assert_msg(text_is_nick(good[i]), "%s", good[i]);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!text_is_nick(bad[i]), "%s", bad[i]);
+	ck_assert_uint_eq(strlen(X24), NICK_MAX);
+}
+END_TEST
+
+START_TEST(rooms)
+{
+	static const char *const good[] = { "#a", "#1", "#_", "#-", "#.",
+		"#dev", "#2026.11-x_y", "#" X32 };
+	static const char *const bad[] = { "", "#", "dev", "##dev", "#a b",
+		"#a#", "#a,b", "#\xc3\xa9", "#a\n", "#" X32 "6", "&a" };
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ck_assert_msg(text_is_room(good[i]), "%s", good[i]);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!text_is_room(bad[i]), "%s", bad[i]);
+	ck_assert_uint_eq(strlen("#" X32), ROOM_MAX);
+}
+END_TEST
+
+/* Each byte in a name's second place. */
+START_TEST(name_bytes)
+{
+	char nick[3] = "ax", room[4] = "#ax";
+	int c;
+	bool want;
+
+	for (c = 1; c < 256; c++) {
+		nick[1] = room[2] = (char)c;
+		want = strchr("abcdefghijklmnopqrstuvwxyz"
+			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
+			   c) != NULL;
+		ck_assert_msg(text_is_nick(nick) == want, "nick, byte %d", c);
+		ck_assert_msg(text_is_room(room) == want, "room, byte %d", c);
+	}
+}
+END_TEST
+
+START_TEST(mentions)
+{
+	static const struct {
+		const char *text, *nick;
+		bool want;
+	} rows[] = {
+		{ "bob", "bob", true },
+		{ "hi bob", "bob", true },
+		{ "BOB: look", "bob", true },
+		{ "look, Bob!", "bOB", true },
+		{ "(bob)", "bob", true },
+		{ "ask bob.", "bob", true },
+		{ "bob. Then", "bob", true },
+		{ "bobby and bob", "bob", true },
+		{ "\xc3\xa9"
+		  "bob",
+		    "bob", true },
+		{ "", "bob", false },
+		{ "bo", "bob", false },
+		{ "bobby", "bob", false },
+		{ "kebob", "bob", false },
+		{ "bob2", "bob", false },
+		{ "bob_", "bob", false },
+		{ "-bob", "bob", false },
+		{ "bob.com", "bob", false },
+		{ "my.bob", "bob", false },
+		{ "alice", "bob", false },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_msg(
+		    text_mentions(rows[i].text, rows[i].nick) == rows[i].want,
+		    "\"%s\" and %s", rows[i].text, rows[i].nick);
+}
+END_TEST
+
+START_TEST(secrets)
+{
+	ck_assert(text_same_secret("open sesame", "open sesame"));
+	ck_assert(text_same_secret("x", "x"));
+	ck_assert(!text_same_secret("open sesame", ""));
+	ck_assert(!text_same_secret("open sesame", "open sesam"));
+	ck_assert(!text_same_secret("open sesame", "open sesame "));
+	ck_assert(!text_same_secret("open sesame", "Open sesame"));
+	ck_assert(!text_same_secret("open sesame", "open sesamf"));
+	ck_assert(!text_same_secret("aa", "a"));
+	ck_assert(!text_same_secret("a", "aa"));
+	ck_assert(!text_same_secret("a", "a\x80"));
+}
+END_TEST
+
+START_TEST(cuts)
+{
+	/* a, e acute, euro sign, b: 1 + 2 + 3 + 1 bytes */
+	const char *text = "a\xc3\xa9\xe2\x82\xac"
+			   "b";
+	static const size_t want[] = { 0, 1, 1, 3, 3, 3, 6, 7, 7, 7 };
+	size_t i;
+
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		ck_assert_uint_eq(text_cut(text, 7, i), want[i]);
+	ck_assert_uint_eq(text_cut("", 0, 0), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("text");
+	TCase *tc = unit_case(s, "text");
+
+	tcase_add_test(tc, clean_table);
+	tcase_add_test(tc, clean_every_ascii);
+	tcase_add_test(tc, clean_every_character);
+	tcase_add_test(tc, clean_random_bytes);
+	tcase_add_test(tc, erase_last_table);
+	tcase_add_test(tc, apply_erasures_table);
+	tcase_add_test(tc, erasing_early_or_late);
+	tcase_add_test(tc, nicks);
+	tcase_add_test(tc, rooms);
+	tcase_add_test(tc, name_bytes);
+	tcase_add_test(tc, mentions);
+	tcase_add_test(tc, secrets);
+	tcase_add_test(tc, cuts);
+	return unit_run(s);
+}
