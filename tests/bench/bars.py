@@ -1,0 +1,156 @@
+"""What the bench's numbers must be, and how they are shown."""
+
+import statistics
+
+from contest import FLOORS, PEERS
+
+OURS = "banterd"
+SEND_QUEUE = 256 * 1024
+
+
+def spread(samples):
+    """Median and quartiles."""
+    if len(samples) < 2:
+        return samples[0], samples[0], samples[0]
+    q1, median, q3 = statistics.quantiles(samples, n=4, method="inclusive")
+    return median, q1, q3
+
+
+def number(x):
+    if isinstance(x, float) and abs(x) < 10:
+        return f"{x:.3g}" if abs(x) < 1 else f"{x:.2f}"
+    return f"{x:,.1f}" if isinstance(x, float) and abs(x) < 1000 else f"{round(x):,}"
+
+
+def show(contestants):
+    """A block for each measure: who, the median, the quartiles."""
+    measures = []
+    for samples in contestants.values():
+        measures += [m for m in samples if m not in measures]
+    for measure in measures:
+        if not any(any(samples.get(measure, [])) for samples in contestants.values()):
+            continue    # nothing but zeros
+        print(f"  {measure}")
+        for name, samples in contestants.items():
+            values = samples.get(measure)
+            if not values:
+                continue
+            if isinstance(values[0], dict):
+                print(f"    {name:15} " + ", ".join(f"{k} {v}" for k, v in values[-1].items()))
+                continue
+            median, q1, q3 = spread(values)
+            print(f"    {name:15} {number(median):>12}   [{number(q1)} - {number(q3)}]")
+
+
+class Results:
+    """The medians, and how they compare."""
+
+    def __init__(self, results):
+        self.results = results
+
+    def median(self, scenario, name, measure):
+        samples = self.results.get(scenario, {}).get(name, {}).get(measure)
+        return spread(samples)[0] if samples else None
+
+    def best(self, scenario, names, measure):
+        values = [self.median(scenario, n, measure) for n in names]
+        return min((v for v in values if v is not None), default=None)
+
+
+def ratio(a, b):
+    return a / b if a is not None and b else None
+
+
+def judge(results):
+    """All bars that these results can be held against."""
+    r = Results(results)
+    rows = []
+
+    def bar(scenario, what, value, limit):
+        if value is not None:
+            rows.append({"scenario": scenario, "what": what, "value": value, "limit": limit,
+                         "met": None if limit is None else value <= limit})
+
+    def against(scenario, what, measure, names, limit):
+        bar(scenario, what, ratio(r.median(scenario, OURS, measure),
+                                  r.best(scenario, names, measure)), limit)
+
+    against("1", "CPU per delivery / floor", "cpu_us", FLOORS, 1.10)
+    against("1", "CPU per delivery / best peer", "cpu_us", PEERS, 0.75)
+    against("2", "CPU per delivery / floor with gathered lines", "cpu_us", FLOORS[1:], 1.15)
+    against("2", "CPU per delivery / best peer", "cpu_us", PEERS, 0.80)
+    against("3", "CPU per delivery / best floor", "cpu_us", FLOORS, 1.15)
+    against("3", "CPU per delivery / best peer", "cpu_us", PEERS, 0.85)
+    joins(r, bar)
+    idle(r, bar)
+    bar("6", "CPU per delivery, 10,000 / 100",
+        ratio(r.median("6", OURS, "cpu_us (10000)"), r.median("6", OURS, "cpu_us (100)")), 1.3)
+    for floor in FLOORS:
+        bar("6", f"the same for the {floor}", ratio(r.median("6", floor, "cpu_us (10000)"),
+                                                    r.median("6", floor, "cpu_us (100)")), None)
+    against("6", "CPU per delivery for 10,000 / best floor", "cpu_us (10000)", FLOORS, None)
+    against("7", "CPU per message / best floor", "cpu_us", FLOORS, None)
+    against("7", "CPU per message / best peer", "cpu_us", PEERS, 0.80)
+    sleepers(r, bar)
+    for scenario in ("1", "2", "3", "7"):
+        against(scenario, "p99 latency / best peer", "p99_ms", PEERS, 1.0)
+    for scenario in ("1", "2", "3", "7", "burst"):
+        bar(scenario, "memory after / before", ratio(
+            r.median(scenario, OURS, "after_bytes"), r.median(scenario, OURS, "before_bytes")),
+            1.5)
+    for scenario, limit in (("1", 1.01), ("2", 0.25), ("3", 1.01), ("7", 1.01)):
+        bar("counts", f"sending system calls per delivery ({scenario})",
+            r.median("counts", OURS, f"sends ({scenario})"), limit)
+    for scenario in ("1", "2"):
+        bar("counts", f"allocations per delivery ({scenario})",
+            r.median("counts", OURS, f"allocations ({scenario})"), 0.01)
+    return rows
+
+
+def joins(r, bar):
+    common = "(name and join, 1000)"
+    bar("4", "CPU per join / InspIRCd's", ratio(
+        r.median("4", OURS, f"join_cpu_us {common}"),
+        r.median("4", "inspircd", f"join_cpu_us {common}")), 0.25)
+    bar("4", "wall time for all 1,000 / best peer's", ratio(
+        r.median("4", OURS, f"join_wall_ms {common}"),
+        r.best("4", PEERS, f"join_wall_ms {common}")), 0.1)
+    for way in ("name and join", "lobby", "lobby, name and join"):
+        for verb in ("join", "leave"):
+            # Four times the people: four times the lines, not sixteen times.
+            bar("4", f"{verb}: lines for 1,000 / 4 x lines for 250 ({way})", ratio(
+                r.median("4", OURS, f"{verb}_lines ({way}, 1000)"),
+                4 * (r.median("4", OURS, f"{verb}_lines ({way}, 250)") or 0)), 1.5)
+
+
+def idle(r, bar):
+    for way in ("just connected", "rooms of 100"):
+        mine = r.median("5", OURS, f"idle_bytes ({way})")
+        bar("5", f"bytes per idle client ({way})", mine, 1600)
+        bar("5", f"bytes per idle client / best peer ({way})",
+            ratio(mine, r.best("5", PEERS, f"idle_bytes ({way})")), 1.0)
+        bar("5", f"wake-ups a second ({way})", r.median("5", OURS, f"wakeups_s ({way})"), 0.1)
+
+
+def sleepers(r, bar):
+    for inflight in (1, 16):
+        bar("8", f"CPU per delivery / the same without sleepers ({inflight} in flight)", ratio(
+            r.median("8", OURS, f"cpu_us (asleep, {inflight})"),
+            r.median("8", OURS, f"cpu_us (awake, {inflight})")), 1.15)
+        bar("8", f"p99 latency / the same without sleepers ({inflight} in flight)", ratio(
+            r.median("8", OURS, f"p99_ms (asleep, {inflight})"),
+            r.median("8", OURS, f"p99_ms (awake, {inflight})")), 1.15)
+        bar("8", f"p99 latency / best peer ({inflight} in flight)", ratio(
+            r.median("8", OURS, f"p99_ms (asleep, {inflight})"),
+            r.best("8", PEERS, f"p99_ms (asleep, {inflight})")), 1.0)
+    bar("8", "memory per sleeper / send-queue", ratio(
+        r.median("8", OURS, "sleeper_bytes"), SEND_QUEUE), 1.0)
+    bar("8", "memory after / before", ratio(r.median("8", OURS, "after_bytes"),
+                                            r.median("8", OURS, "before_bytes")), 1.5)
+
+
+def tell(rows):
+    for row in rows:
+        limit = "" if row["limit"] is None else f" (at most {number(row['limit'])})"
+        word = {True: "met", False: "MISSED", None: "-"}[row["met"]]
+        print(f"{word:6} ({row['scenario']}) {row['what']}: {number(row['value'])}{limit}")
