@@ -1,0 +1,239 @@
+/*
+ * A daemon in which one call fails: linked with the daemon's own objects, it
+ * stands in front of the C library for allocation and for the calls of the
+ * loop.  Which call fails is said in a file that a test has mapped, too
+ * (FAULT_FILE), so that it can choose while the daemon runs.
+ *
+ * Everything here is compiled without sanitizers: malloc is called before
+ * they are ready.
+ */
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Kinds of calls, as the test names them by number. */
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_ALLOC,
+	FAULT_ACCEPT,
+	FAULT_READ,
+	FAULT_WRITE,
+	FAULT_EPOLL_CTL,
+	FAULT_EPOLL_WAIT
+};
+
+/* The file; the test knows it as "=IIIiIIq". */
+struct fault_control {
+	uint32_t kind;
+	uint32_t at;    /* this call fails, counted from 1 */
+	uint32_t count; /* and so many, together with it */
+	int32_t error;  /* with this errno */
+	uint32_t calls; /* of that kind, so far */
+	uint32_t failed;
+	int64_t time_offset; /* seconds that the wall's clock is wrong */
+};
+
+int banterd_main(int argc, char *argv[]);
+
+static struct fault_control no_control;
+static struct fault_control *control = &no_control;
+static pid_t daemon_pid; /* it alone has faults: not the processes it starts */
+
+static bool
+fails(enum fault_kind kind)
+{
+	struct fault_control *c = control;
+
+	if (c->kind != (uint32_t)kind || getpid() != daemon_pid)
+		return false;
+	c->calls++;
+	if (c->calls < c->at || c->calls - c->at >= c->count)
+		return false;
+	c->failed++;
+	errno = c->error;
+	return true;
+}
+
+/* ISO C knows no way from a pointer to an object to one to a function. */
+#define REAL(name) real_##name
+#define FIND(name)                                             \
+	do {                                                   \
+		if (REAL(name) == NULL)                        \
+			*(void **)(void *)&REAL(name) = dlsym( \
+			    RTLD_NEXT, #name);                 \
+	} while (0)
+
+/* ---- allocation ---- */
+
+/* Not looked up: looking up allocates. */
+#if defined(FAULT_SANITIZED)
+#define ALLOCATOR(name) __interceptor_##name
+#else
+#define ALLOCATOR(name) __libc_##name
+#endif
+void *ALLOCATOR(malloc)(size_t);
+void *ALLOCATOR(calloc)(size_t, size_t);
+void *ALLOCATOR(realloc)(void *, size_t);
+
+void *
+malloc(size_t size)
+{
+	return fails(FAULT_ALLOC) ? NULL : ALLOCATOR(malloc)(size);
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	return fails(FAULT_ALLOC) ? NULL : ALLOCATOR(calloc)(n, size);
+}
+
+void *
+realloc(void *p, size_t size)
+{
+	return fails(FAULT_ALLOC) ? NULL : ALLOCATOR(realloc)(p, size);
+}
+
+/* A sanitizer has its own of these, which do not come by here. */
+void *
+reallocarray(void *p, size_t n, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(p, total);
+}
+
+char *
+strdup(const char *s)
+{
+	size_t size = strlen(s) + 1;
+	char *copy = malloc(size);
+
+	return copy == NULL ? NULL : memcpy(copy, s, size);
+}
+
+/*
+ * ---- the loop ----
+ *
+ * read() is left alone: libevent reads its own wake-up socket with it, which
+ * cannot fail, and ends the program if it does.  Clients are read with readv.
+ */
+
+/* The C library's own type: with _GNU_SOURCE an address may be of many. */
+static int (*REAL(accept4))(int, __SOCKADDR_ARG, socklen_t *restrict, int);
+static ssize_t (*REAL(readv))(int, const struct iovec *, int);
+static ssize_t (*REAL(write))(int, const void *, size_t);
+static ssize_t (*REAL(writev))(int, const struct iovec *, int);
+static ssize_t (*REAL(send))(int, const void *, size_t, int);
+static ssize_t (*REAL(sendmsg))(int, const struct msghdr *, int);
+static int (*REAL(epoll_ctl))(int, int, int, struct epoll_event *);
+static int (*REAL(epoll_wait))(int, struct epoll_event *, int, int);
+static time_t (*REAL(time))(time_t *);
+
+int
+accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
+{
+	FIND(accept4);
+	return fails(FAULT_ACCEPT) ? -1 : REAL(accept4)(fd, addr, len, flags);
+}
+
+ssize_t
+readv(int fd, const struct iovec *iov, int n)
+{
+	FIND(readv);
+	return fails(FAULT_READ) ? -1 : REAL(readv)(fd, iov, n);
+}
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+	FIND(write);
+	return fails(FAULT_WRITE) ? -1 : REAL(write)(fd, buf, n);
+}
+
+ssize_t
+writev(int fd, const struct iovec *iov, int n)
+{
+	FIND(writev);
+	return fails(FAULT_WRITE) ? -1 : REAL(writev)(fd, iov, n);
+}
+
+ssize_t
+send(int fd, const void *buf, size_t n, int flags)
+{
+	FIND(send);
+	return fails(FAULT_WRITE) ? -1 : REAL(send)(fd, buf, n, flags);
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	FIND(sendmsg);
+	return fails(FAULT_WRITE) ? -1 : REAL(sendmsg)(fd, msg, flags);
+}
+
+int
+epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	FIND(epoll_ctl);
+	return fails(FAULT_EPOLL_CTL) ? -1 :
+					REAL(epoll_ctl)(epfd, op, fd, event);
+}
+
+int
+epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
+{
+	FIND(epoll_wait);
+	return fails(FAULT_EPOLL_WAIT) ?
+	    -1 :
+	    REAL(epoll_wait)(epfd, events, max, timeout);
+}
+
+time_t
+time(time_t *t)
+{
+	time_t now;
+
+	FIND(time);
+	now = REAL(time)(NULL) + (time_t)control->time_offset;
+	if (t != NULL)
+		*t = now;
+	return now;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *path = getenv("FAULT_FILE");
+	void *p;
+	int fd;
+
+	if (path != NULL) {
+		if ((fd = open(path, O_RDWR | O_CLOEXEC)) == -1 ||
+		    (p = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE,
+			 MAP_SHARED, fd, 0)) == MAP_FAILED) {
+			perror(path);
+			return 3;
+		}
+		close(fd);
+		daemon_pid = getpid();
+		control = p;
+	}
+	return banterd_main(argc, argv);
+}

@@ -1,0 +1,163 @@
+"""What the fault tests share: arming a fault in the running daemon, and
+people who live with the consequences.
+
+One who talks to a daemon in which something fails cannot wait for each answer
+as long as it takes: from the moment that a fault has struck, one waits a
+little while only, and then goes on.
+"""
+
+import mmap
+import os
+import select
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "e2e"))
+import harness  # noqa: E402  (found through the line above)
+
+LONG = os.environ.get("FAULTS") == "long"
+AFTER_FAULT = 0.25		# seconds to wait for what may never come
+LISTENER_RESTS = 3		# for a listener without descriptors rests for one
+
+ALLOC, ACCEPT, READ, WRITE, EPOLL_CTL, EPOLL_WAIT = range(1, 7)
+KINDS = {ALLOC: "alloc", ACCEPT: "accept", READ: "read", WRITE: "write",
+         EPOLL_CTL: "epoll_ctl", EPOLL_WAIT: "epoll_wait"}
+
+
+class Control:
+    """The file through which a daemon is told what is to fail."""
+
+    LAYOUT = struct.Struct("=IIIiIIq")
+
+    def __init__(self):
+        self.path = harness.scratch_path("fault")
+        with open(self.path, "wb") as out:
+            out.write(bytes(self.LAYOUT.size))
+        harness.give_away(self.path)
+        with open(self.path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), self.LAYOUT.size)
+
+    def arm(self, kind, at, error, count=1):
+        """The at-th call of the kind from now on fails, and count in all."""
+        offset = self.LAYOUT.unpack(self.map[:])[6]
+        self.map[:] = self.LAYOUT.pack(0, at, count, error, 0, 0, offset)
+        self.map[:4] = struct.pack("=I", kind)
+
+    def disarm(self):
+        """Returns how many calls there were, and how many failed."""
+        self.map[:4] = struct.pack("=I", 0)
+        return self.LAYOUT.unpack(self.map[:])[4:6]
+
+    @property
+    def failed(self):
+        return self.LAYOUT.unpack(self.map[:])[5]
+
+    def shift_clock(self, seconds):
+        self.map[24:32] = struct.pack("=q", seconds)
+
+    def close(self):
+        self.map.close()
+
+
+class Person:
+    """A connection that may suffer, and says whether it did."""
+
+    def __init__(self, control, address, rcvbuf=None):
+        self.control = control
+        self.data = b""
+        self.ended = False
+        self.deaf = False	# a question was never answered
+        self.asked = 0
+        try:
+            self.sock = harness.dial(address, rcvbuf=rcvbuf)
+        except OSError:
+            self.sock = None
+            self.ended = True
+
+    def wait(self, wanted, patience=AFTER_FAULT):
+        """Reads until the bytes come; False if the time or the end did."""
+        began = time.monotonic()
+        struck = None
+        while wanted not in self.data and not self.ended:
+            now = time.monotonic()
+            if struck is None and self.control.failed:
+                struck = now
+            if struck is not None and now - struck > patience:
+                return False
+            if now - began > harness.DEADLINE:
+                raise AssertionError("waited in vain for %r; got %r" % (
+                    wanted, self.data[-500:]))
+            if select.select([self.sock], [], [], 0.02)[0]:
+                self.read()
+        return wanted in self.data
+
+    def read(self):
+        try:
+            data = self.sock.recv(65536)
+        except OSError:
+            data = b""
+        self.data += data
+        self.ended = not data
+
+    def send(self, data):
+        if self.sock is None:
+            return
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            pass
+
+    def say(self, *lines):
+        self.send("".join(line + "\n" for line in lines).encode())
+
+    def ask(self, *lines):
+        """Says the lines, and waits until they are carried out.
+
+        That is known by the error for a command that does not exist, or by
+        the word that there was no memory for it.
+        """
+        self.asked += 1
+        marker = b"There is no command /z%d;" % self.asked
+        self.data = self.data[-2000:]
+        self.say(*lines, "/z%d" % self.asked)
+        if self.deaf:
+            return
+        began = self.data.count(b"out of memory")
+        if not self.wait(marker) and not self.ended:
+            self.deaf = self.data.count(b"out of memory") == began
+
+    def greeted(self):
+        self.wait(b"/help lists the rest.\r\n", LISTENER_RESTS)
+
+    @property
+    def suffered(self):
+        return self.ended or self.deaf
+
+    def half_close(self):
+        if self.sock is not None and not self.ended:
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.ended = True
+
+    def close(self, reset=False):
+        if self.sock is None:
+            return
+        if reset:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                 struct.pack("ii", 1, 0))
+        self.sock.close()
+        self.sock = None
+
+
+def every_call(kind, error, run, control, limit=20000):
+    """Calls run() with the first, second, ... call failing, to the last."""
+    for at in range(1, limit):
+        control.arm(kind, at, error)
+        run("%s %d fails with %s" % (KINDS[kind], at, os.strerror(error)))
+        if not control.disarm()[1]:
+            return at - 1
+    raise AssertionError("the session never comes to an end")

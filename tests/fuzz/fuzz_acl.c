@@ -1,0 +1,264 @@
+/*
+ * acl.c: rules and addresses out of the input, decided bit by bit and
+ * compared; and hosts that come, go, owe and guess passwords, beside a plain
+ * table of them.
+ *
+ * The input is a line of rules ("+ADDR" allows, "-ADDR" denies), a zero byte,
+ * and then five bytes for each step.
+ */
+#include <arpa/inet.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "banterd/acl.h"
+#include "fuzz.h"
+
+#define MAX_RULES 64
+#define MAX_HELD  64
+#define MOST_DEBT 20000 /* thousandths of lines */
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
+}
+
+/* ---- rules ---- */
+
+/* A rule as the one who wrote it means it. */
+struct meant {
+	int family; /* AF_UNSPEC: all */
+	uint8_t net[16];
+	unsigned long bits;
+	bool allow;
+};
+
+static bool
+same_bits(const uint8_t *a, const uint8_t *b, unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		if (((a[i / 8] ^ b[i / 8]) >> (7 - i % 8) & 1) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_v4(const uint8_t *a)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(a, prefix, 12) == 0;
+}
+
+static bool
+means(const struct meant *m, const struct address *a)
+{
+	const uint8_t *bytes = a->in6.s6_addr;
+
+	if (m->family == AF_UNSPEC)
+		return true;
+	if (m->family == AF_INET)
+		return is_v4(bytes) && same_bits(m->net, bytes + 12, m->bits);
+	/* What is IPv4 is meant only by a network within ::ffff:0:0/96. */
+	if (is_v4(bytes) && m->bits < 96)
+		return false;
+	return same_bits(m->net, bytes, m->bits);
+}
+
+/* What a rule means that acl_add() has taken. */
+static void
+understand(struct meant *m, char *text, bool allow)
+{
+	char *slash = strchr(text, '/');
+
+	memset(m, 0, sizeof(*m));
+	m->allow = allow;
+	if (strcmp(text, "all") == 0)
+		return;
+	if (slash != NULL)
+		*slash = '\0';
+	m->family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
+	FUZZ_CHECK(inet_pton(m->family, text, m->net) == 1,
+	    "took %s for an address", text);
+	m->bits = m->family == AF_INET ? 32 : 128;
+	if (slash != NULL) {
+		FUZZ_CHECK(slash[1] != '\0', "took an empty prefix length");
+		FUZZ_CHECK(strtoul(slash + 1, NULL, 10) <= m->bits,
+		    "took the prefix length %s", slash + 1);
+		m->bits = strtoul(slash + 1, NULL, 10);
+	}
+}
+
+static unsigned
+read_rules(struct acl *acl, struct meant *meant, char *text)
+{
+	char *word, *rest = text;
+	unsigned n = 0;
+
+	while (n < MAX_RULES && (word = strsep(&rest, " \n")) != NULL) {
+		if (word[0] != '+' && word[0] != '-')
+			continue;
+		if (acl_add(acl, word + 1, word[0] == '+') == NULL)
+			understand(&meant[n++], word + 1, word[0] == '+');
+	}
+	return n;
+}
+
+static void
+check_rules(const struct acl *acl, const struct meant *meant, unsigned n,
+    const struct address *a)
+{
+	bool allowed = true;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (means(&meant[i], a)) {
+			allowed = meant[i].allow;
+			break;
+		}
+	}
+	FUZZ_CHECK(acl_allows(acl, a) == allowed, "%s, by rule %u",
+	    allowed ? "kept out" : "let in", i);
+}
+
+/* ---- hosts ---- */
+
+/* The connections that are open, and the hosts that acl.c says they are of. */
+struct held {
+	struct address address;
+	struct acl_host *host;
+};
+
+static bool
+same_host(const struct address *a, const struct address *b)
+{
+	const uint8_t *x = a->in6.s6_addr, *y = b->in6.s6_addr;
+
+	if (is_v4(x) || is_v4(y))
+		return memcmp(x, y, 16) == 0;
+	return memcmp(x, y, 8) == 0;
+}
+
+static void
+check_held(const struct held *held, unsigned n)
+{
+	unsigned i, j, same;
+
+	for (i = 0; i < n; i++) {
+		for (j = same = 0; j < n; j++) {
+			FUZZ_CHECK((held[i].host == held[j].host) ==
+				same_host(&held[i].address, &held[j].address),
+			    "hosts taken for one another");
+			same += held[i].host == held[j].host;
+		}
+		FUZZ_CHECK(held[i].host->clients == same,
+		    "%u connections, not %u", held[i].host->clients, same);
+	}
+}
+
+/* Few hosts, so that they meet again. */
+static void
+make_address(struct fuzz_input *in, struct address *a)
+{
+	uint8_t kind = fuzz_byte(in), low = fuzz_byte(in);
+
+	memset(a, 0, sizeof(*a));
+	if ((kind & 1) != 0) {
+		memset(a->in6.s6_addr + 10, 0xff, 2);
+		a->in6.s6_addr[12] = 10;
+		a->in6.s6_addr[14] = kind >> 4;
+	} else {
+		a->in6.s6_addr[0] = 0xfd;
+		a->in6.s6_addr[7] = kind >> 4;
+		a->in6.s6_addr[8] = kind & 2;
+	}
+	a->in6.s6_addr[15] = low;
+}
+
+static void
+check_text(const struct address *a)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	uint8_t back[16];
+
+	(void)address_text(a, text);
+	if (is_v4(a->in6.s6_addr))
+		FUZZ_CHECK(inet_pton(AF_INET, text, back) == 1 &&
+			memcmp(back, a->in6.s6_addr + 12, 4) == 0,
+		    "an address is written %s", text);
+	else
+		FUZZ_CHECK(inet_pton(AF_INET6, text, back) == 1 &&
+			memcmp(back, a->in6.s6_addr, 16) == 0,
+		    "an address is written %s", text);
+}
+
+static void
+deal_with_host(struct acl_hosts *hosts, struct held *held, unsigned *n,
+    unsigned which, uint64_t now)
+{
+	struct held *h = &held[which / 8 % *n];
+	uint32_t debt;
+
+	if ((which & 2) != 0) {
+		FUZZ_CHECK(acl_host_wrong(h->host, now) > 0, "forgotten");
+		return;
+	}
+	if ((which & 4) != 0) {
+		debt = acl_host_debt(h->host, 5, now);
+		acl_host_owe(h->host, 1000 * (which >> 3), MOST_DEBT);
+		FUZZ_CHECK(acl_host_debt(h->host, 5, now) >= debt &&
+			acl_host_debt(h->host, 5, now) <= MOST_DEBT,
+		    "%u lines owed, then %u", debt, h->host->debt);
+	}
+	FUZZ_CHECK(acl_host_leave(hosts, h->host, now) > now, "already due");
+	*h = held[--*n];
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = { data, size };
+	static struct meant meant[MAX_RULES];
+	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
+	struct acl_hosts hosts;
+	struct held held[MAX_HELD];
+	unsigned n = 0, nrules, which;
+	uint64_t now = 0;
+	struct address a;
+	char *rules;
+
+	rules = fuzz_string(&in);
+	nrules = read_rules(&acl, meant, rules);
+	acl_hosts_init(&hosts);
+	while (in.left > 0) {
+		now += 100ULL * fuzz_byte(&in);
+		which = fuzz_byte(&in);
+		make_address(&in, &a);
+		check_text(&a);
+		check_rules(&acl, meant, nrules, &a);
+		if ((which & 1) != 0 && n < MAX_HELD) {
+			held[n].address = a;
+			held[n].host = acl_host_enter(&hosts, &a);
+			n++;
+		} else if (n > 0)
+			deal_with_host(&hosts, held, &n, which, now);
+		FUZZ_CHECK(acl_hosts_tick(&hosts, now) > now, "already due");
+		check_held(held, n);
+	}
+	while (n > 0)
+		(void)acl_host_leave(&hosts, held[--n].host, now);
+	FUZZ_CHECK(
+	    acl_hosts_tick(&hosts, now + 2 * ACL_FORGIVE_MS) == UINT64_MAX &&
+		RB_EMPTY(&hosts.tree),
+	    "hosts are left that nobody is connected from");
+	acl_hosts_free(&hosts);
+	acl_free(&acl);
+	free(rules);
+	return 0;
+}

@@ -1,0 +1,194 @@
+/* text.c against a plain and slow reading of what its header promises. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "banterd/text.h"
+#include "fuzz.h"
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
+}
+
+static bool
+is_erase(uint8_t c)
+{
+	return c == 0x08 || c == 0x7f;
+}
+
+static size_t
+encode(long point, char *out)
+{
+	size_t n = 0;
+
+	if (point < 0x80)
+		out[n++] = (char)point;
+	else if (point < 0x800)
+		out[n++] = (char)(0xc0 | point >> 6);
+	else if (point < 0x10000)
+		out[n++] = (char)(0xe0 | point >> 12);
+	else
+		out[n++] = (char)(0xf0 | point >> 18);
+	if (point >= 0x10000)
+		out[n++] = (char)(0x80 | (point >> 12 & 0x3f));
+	if (point >= 0x800)
+		out[n++] = (char)(0x80 | (point >> 6 & 0x3f));
+	if (point >= 0x80)
+		out[n++] = (char)(0x80 | (point & 0x3f));
+	return n;
+}
+
+/* Cleaning, one code point after the other. */
+static size_t
+clean_slowly(const uint8_t *raw, size_t len, char *out)
+{
+	size_t i, n, npoints = 0, o = 0;
+	long point, *points;
+
+	if ((points = calloc(len + 1, sizeof(*points))) == NULL)
+		abort();
+	for (i = 0; i < len; i += n) {
+		point = fuzz_decode(raw + i, len - i, &n);
+		if (is_erase(raw[i]))
+			npoints -= npoints > 0;
+		else if (point == -1 || fuzz_is_forbidden(point))
+			points[npoints++] = 0xfffd;
+		else
+			points[npoints++] = point;
+	}
+	for (i = 0; i < npoints; i++)
+		o += encode(points[i], out + o);
+	free(points);
+	return o;
+}
+
+static void
+check_clean(const uint8_t *raw, size_t len)
+{
+	size_t size = TEXT_CLEANED_SIZE(len), n, again;
+	char *out = malloc(size), *slow = malloc(size + 1);
+	char *twice = malloc(TEXT_CLEANED_SIZE(size));
+
+	if (out == NULL || slow == NULL || twice == NULL)
+		abort();
+	n = text_clean((const char *)raw, len, out);
+	FUZZ_CHECK(n < size && out[n] == '\0', "no NUL at the end");
+	FUZZ_CHECK(
+	    n == clean_slowly(raw, len, slow) && memcmp(out, slow, n) == 0,
+	    "cleaned to something else");
+	FUZZ_CHECK(fuzz_is_clean(out, n), "cleaned, and not clean");
+	again = text_clean(out, n, twice);
+	FUZZ_CHECK(again == n && memcmp(out, twice, n) == 0,
+	    "cleaning what is clean changed it");
+	free(out);
+	free(slow);
+	free(twice);
+}
+
+static size_t
+erase_slowly(const uint8_t *s, size_t len)
+{
+	size_t n, used;
+
+	for (n = 2; n <= 4 && n <= len; n++) {
+		if (fuzz_decode(s + len - n, n, &used) != -1 && used == n)
+			return len - n;
+	}
+	return len - (len > 0);
+}
+
+static void
+check_erase(const uint8_t *raw, size_t len)
+{
+	char *typed = malloc(len + 1), *slow = malloc(len + 1);
+	size_t i, n, from, o = 0;
+
+	if (typed == NULL || slow == NULL)
+		abort();
+	FUZZ_CHECK(
+	    text_erase_last((const char *)raw, len) == erase_slowly(raw, len),
+	    "the last character is another one");
+	if (len > 0)
+		memcpy(typed, raw, len);
+	for (from = 0; from < len && !is_erase(raw[from]); from++)
+		;
+	n = text_apply_erasures(typed, from, len);
+	for (i = 0; i < len; i++) {
+		if (is_erase(raw[i]))
+			o = erase_slowly((const uint8_t *)slow, o);
+		else
+			slow[o++] = (char)raw[i];
+	}
+	FUZZ_CHECK(n == o && memcmp(typed, slow, n) == 0, "erased otherwise");
+	free(typed);
+	free(slow);
+}
+
+static void
+check_cut(const char *text, size_t limit)
+{
+	size_t len = strlen(text), n = text_cut(text, len, limit), used;
+
+	if (!fuzz_is_clean(text, len))
+		return;
+	FUZZ_CHECK(n <= limit && fuzz_is_clean(text, n), "cut in a character");
+	if (n < len) {
+		(void)fuzz_decode((const uint8_t *)text + n, len - n, &used);
+		FUZZ_CHECK(n + used > limit, "cut too early");
+	}
+}
+
+static void
+check_names(const char *name, const char *text)
+{
+	char *joined = malloc(strlen(name) + strlen(text) + 3);
+	size_t i, n = strlen(name);
+
+	if (joined == NULL)
+		abort();
+	FUZZ_CHECK(!(text_is_nick(name) && text_is_room(name)),
+	    "both a nick and a room");
+	if (text_is_nick(name) || text_is_room(name)) {
+		FUZZ_CHECK(n <= ROOM_MAX && fuzz_is_clean(name, n),
+		    "a name that is none");
+		for (i = 0; i < n; i++)
+			FUZZ_CHECK(name[i] > ' ', "a blank in a name");
+	}
+	if (text_is_nick(name)) {
+		FUZZ_CHECK(text_mentions(name, name), "is not itself");
+		strcpy(joined, name);
+		strcat(joined, ", ");
+		strcat(joined, text);
+		FUZZ_CHECK(text_mentions(joined, name), "not found in front");
+		if (text_mentions(text, name))
+			FUZZ_CHECK(strcasestr(text, name) != NULL,
+			    "found where it is not");
+	}
+	FUZZ_CHECK(text_same_secret(name, text) == (strcmp(name, text) == 0),
+	    "secrets compare otherwise");
+	FUZZ_CHECK(text_same_secret(text, text), "not the same as itself");
+	free(joined);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = { data, size };
+	char *name, *text;
+	size_t limit;
+
+	check_clean(data, size);
+	check_erase(data, size);
+	limit = fuzz_byte(&in);
+	name = fuzz_string(&in);
+	text = fuzz_string(&in);
+	check_cut(text, limit);
+	check_names(name, text);
+	free(name);
+	free(text);
+	return 0;
+}
