@@ -1,0 +1,82 @@
+"""Upgrades, and what is left in the end: nothing."""
+
+from box import CONF, PORT, UNIT, BoxTest
+from check_install import all_files
+from machine import wait_until
+
+
+class Removal(BoxTest):
+    def upgrade(self, deb):
+        """dpkg asks about the edited file; Enter takes what it proposes."""
+        self.box.run("apt-get", "install", "--yes", "--allow-downgrades",
+                     "--reinstall", deb, stdin="\n")
+
+    def test_01_upgrade_keeps_an_edited_file(self):
+        box = self.box
+        box.wait_active()
+        pid = box.main_pid()
+        box.configure("server-name edited\n")
+        box.write("/etc/banterd/motd", "Edited, too.\n")
+        edited = box.read(CONF)
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            self.upgrade(box.later)
+            somebody.expect("* The server is going down.")
+        self.assertEqual(box.run("dpkg-query", "-W", "-f=${Version}",
+                                 "banterd").stdout, "9.0.0-1")
+        self.assertEqual(box.read(CONF), edited)
+        self.assertEqual(box.run("stat", "-c", "%a %U %G", CONF)
+                         .stdout.strip(), "640 root banterd")
+        self.assertIn("later package", box.read(CONF + ".dpkg-dist"))
+        self.assertTrue(box.is_active())
+        self.assertNotEqual(box.main_pid(), pid)
+        with box.laptop_nc() as somebody:
+            self.assertEqual(somebody.line(),
+                             "* Welcome to banter on edited.")
+            self.assertEqual(somebody.line(), "* Edited, too.")
+
+    def test_02_disabled_stays_disabled(self):
+        box = self.box
+        box.systemctl("disable", "--now", UNIT)
+        self.upgrade(box.deb)
+        self.assertEqual(box.show("UnitFileState"), "disabled")
+        self.assertEqual(box.show("ActiveState"), "inactive")
+
+    def test_03_enabled_socket_stays_enabled(self):
+        """And people who wait at the port are served by the new version."""
+        box = self.box
+        box.systemctl("enable", "--now", "banterd.socket")
+        box.systemctl("enable", "--now", UNIT)
+        self.upgrade(box.later)
+        for unit in (UNIT, "banterd.socket"):
+            self.assertEqual(box.show("UnitFileState", unit), "enabled")
+            self.assertTrue(box.is_active(unit))
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+
+    def test_04_remove_and_come_back(self):
+        box = self.box
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            box.run("apt-get", "remove", "--yes", "banterd")
+            somebody.expect("* The server is going down.")
+        self.assertNotIn(f":{PORT}", box.run("ss", "-Hltn").stdout)
+        box.run("test", "-e", CONF)
+        box.run("apt-get", "install", "--yes", box.later)
+        wait_until("it runs again", box.is_active)
+        self.assertEqual(box.greeting(), "* Welcome to banter on edited.")
+
+    def test_05_purge_leaves_nothing(self):
+        box = self.box
+        box.configure("log-target /var/log/banterd/banterd.log\n")
+        box.systemctl("restart", UNIT)
+        box.run("test", "-e", "/var/log/banterd/banterd.log")
+        box.run("apt-get", "purge", "--yes", "banterd")
+        self.assertEqual(all_files(box) - box.files_before, set())
+        self.assertNotEqual(box.run("getent", "passwd", "banterd",
+                                    check=False).returncode, 0)
+        self.assertNotEqual(box.run("getent", "group", "banterd",
+                                    check=False).returncode, 0)
+        for unit in (UNIT, "banterd.socket"):
+            self.assertEqual(box.show("LoadState", unit), "not-found")
+        self.assertNotIn(f":{PORT}", box.run("ss", "-Hltn").stdout)
