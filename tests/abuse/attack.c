@@ -1,0 +1,445 @@
+/*
+ * An attacker: many connections that say or do not say, read or do not read,
+ * stay or come again.  What it does is put together from its options, so that
+ * one small program serves for every abuse.
+ *
+ * It prints "ready" once all connections are up and have sent their prelude
+ * (or, with -C, at once), goes on until its standard input ends, its time is
+ * up or its bytes are sent, and then prints what it did.
+ */
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net.h"
+
+#define MS	    1000000ULL
+#define SECOND	    (1000 * MS)
+#define PENDING_MAX 512	     /* connections under way at one time */
+#define EVENTS	    256	     /* taken in one turn */
+#define TEXT_MIN    4096     /* bytes of repeated pattern, at least */
+#define TEXT_BIG    (256 << 10) /* the same for a few connections */
+
+struct conn {
+	int fd;	       /* -1: none */
+	bool up;       /* connected */
+	bool prelude;  /* all of it was sent */
+	char *text;    /* prelude, then the pattern many times over */
+	size_t npre;   /* bytes of the prelude */
+	size_t len;    /* bytes in all */
+	size_t at;     /* what is sent next */
+	uint32_t want; /* EPOLL events it is registered for */
+};
+
+struct attack {
+	struct target target;
+	const char *prelude, *pattern; /* with escapes */
+	unsigned n, sources;
+	unsigned long long max_bytes; /* 0: no end */
+	uint64_t ends_at;
+	unsigned drip_ms;
+	int rcvbuf;
+	bool reads, half_close, cycle, reset;
+	int epoll;
+	struct conn *conns;
+	unsigned pending, started, ready;
+	bool told_ready;
+	unsigned long long connects, ended, sent, received;
+};
+
+static void __attribute__((__noreturn__))
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: attack -a ADDR [-n CONNECTIONS] [-S SOURCES] [-p PRELUDE]\n"
+	    "              [-e PATTERN] [-b BYTES] [-d MS] [-t SECONDS]\n"
+	    "              [-B RCVBUF] [-CHXr]\n"
+	    "  -p  sent once; \\n \\r \\xHH as in C, %%d: the connection's "
+	    "number;\n"
+	    "      @FILE: what is in that file\n"
+	    "  -e  sent again and again; -d: one byte each MS milliseconds\n"
+	    "  -r  reads what comes (else nothing is ever read)\n"
+	    "  -H  half-closes after the prelude\n"
+	    "  -C  closes after the prelude and connects again, without end\n"
+	    "  -X  closes by reset\n");
+	exit(2);
+}
+
+/* ---- texts ---- */
+
+/* A text that begins with '@' is in that file: it may be longer than an
+ * argument can be. */
+static const char *
+load(const char *text)
+{
+	char *copy = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	if (text[0] != '@')
+		return text;
+	if ((f = fopen(text + 1, "re")) == NULL ||
+	    getdelim(&copy, &size, '\0', f) == -1)
+		net_die(text);
+	fclose(f);
+	return copy;
+}
+
+static size_t
+hex(const char *s)
+{
+	char two[3] = { s[0], s[1], '\0' };
+
+	return strtoul(two, NULL, 16);
+}
+
+/* Writes text, with its escapes carried out, to out; returns the length. */
+static size_t
+unescape(const char *s, unsigned number, char *out)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++) {
+		if (s[0] == '\\' && s[1] == 'x' && s[2] != '\0' &&
+		    s[3] != '\0') {
+			out[n++] = (char)hex(s + 2);
+			s += 3;
+		} else if (s[0] == '\\' && s[1] == 'n') {
+			out[n++] = '\n';
+			s++;
+		} else if (s[0] == '\\' && s[1] == 'r') {
+			out[n++] = '\r';
+			s++;
+		} else if (s[0] == '%' && s[1] == 'd') {
+			n += (size_t)sprintf(out + n, "%u", number);
+			s++;
+		} else
+			out[n++] = *s;
+	}
+	return n;
+}
+
+static void
+make_text(const struct attack *a, struct conn *c, unsigned number)
+{
+	size_t npre = strlen(a->prelude), npat = strlen(a->pattern), n;
+	size_t min = a->n <= 16 ? TEXT_BIG : TEXT_MIN;
+
+	/* A "%d" may grow to 10 digits. */
+	c->text = malloc(5 * npre + 10 * npat + min + 1);
+	if (c->text == NULL)
+		net_die("malloc");
+	c->npre = c->len = unescape(a->prelude, number, c->text);
+	if ((n = unescape(a->pattern, number, c->text + c->npre)) == 0)
+		return;
+	c->len += n;
+	for (; c->len - c->npre + n <= min; c->len += n)
+		memcpy(c->text + c->len, c->text + c->npre, n);
+}
+
+/* ---- connections ---- */
+
+static void
+want(struct attack *a, struct conn *c, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = c };
+
+	if (c->want == events)
+		return;
+	if (epoll_ctl(a->epoll, EPOLL_CTL_MOD, c->fd, &ev) == -1)
+		net_die("epoll_ctl");
+	c->want = events;
+}
+
+static bool
+begin(struct attack *a, struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLOUT, .data.ptr = c };
+	unsigned number = (unsigned)(c - a->conns);
+	unsigned source = a->sources == 0 ?
+	    0 :
+	    0x4d00 + 1 + (unsigned)(a->connects + number) % a->sources;
+
+	if ((c->fd = net_connect(&a->target, source, a->rcvbuf)) == -1) {
+		if (errno != EAGAIN && errno != EADDRNOTAVAIL &&
+		    errno != ECONNREFUSED && errno != ENOENT)
+			net_die("connect");
+		return false;
+	}
+	c->up = c->prelude = false;
+	c->at = 0;
+	c->want = EPOLLOUT;
+	if (c->text == NULL)
+		make_text(a, c, number);
+	if (epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &ev) == -1)
+		net_die("epoll_ctl");
+	a->pending++;
+	return true;
+}
+
+static void
+finish(struct attack *a, struct conn *c)
+{
+	struct linger linger = { 1, 0 };
+
+	if (!c->up)
+		a->pending--;
+	if (!c->prelude)
+		a->ready++; /* it will not be waited for */
+	if (a->reset)
+		(void)setsockopt(
+		    c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(c->fd);
+	c->fd = -1;
+	a->ended++;
+}
+
+/* The prelude is out: what comes next? */
+static void
+after_prelude(struct attack *a, struct conn *c)
+{
+	c->prelude = true;
+	a->ready++;
+	if (a->half_close)
+		(void)shutdown(c->fd, SHUT_WR);
+	if (a->cycle) {
+		finish(a, c);
+		(void)begin(a, c);
+	}
+}
+
+/* Sends up to most bytes; false if the connection ended. */
+static bool
+push(struct attack *a, struct conn *c, size_t most)
+{
+	size_t end = c->prelude ? c->len : c->npre;
+	size_t n = end - c->at < most ? end - c->at : most;
+	ssize_t sent;
+
+	if (n > 0) {
+		sent = send(c->fd, c->text + c->at, n, MSG_NOSIGNAL);
+		if (sent == -1)
+			return errno == EAGAIN || errno == ENOBUFS;
+		c->at += (size_t)sent;
+		a->sent += (unsigned long long)sent;
+	}
+	if (!c->prelude && c->at == c->npre)
+		after_prelude(a, c);
+	else if (c->at == c->len)
+		c->at = c->npre;
+	return true;
+}
+
+static bool
+pull(struct attack *a, struct conn *c)
+{
+	static char buf[256 << 10];
+	ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
+
+	if (n > 0)
+		a->received += (unsigned long long)n;
+	return n > 0 || (n == -1 && errno == EAGAIN);
+}
+
+static bool
+connected(struct attack *a, struct conn *c)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	a->pending--;
+	c->up = true;
+	a->connects++;
+	return getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	    error == 0;
+}
+
+static void
+on_event(struct attack *a, struct conn *c, uint32_t events)
+{
+	bool pushes;
+
+	if (c->fd == -1)
+		return;
+	if ((!c->up && !connected(a, c)) ||
+	    ((events & EPOLLOUT) != 0 && !push(a, c, (size_t)-1)) ||
+	    (c->fd != -1 && (events & EPOLLIN) != 0 && !pull(a, c))) {
+		finish(a, c);
+		if (a->cycle)
+			(void)begin(a, c);
+		return;
+	}
+	if (c->fd == -1 || !c->up)
+		return;
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0 &&
+	    (events & EPOLLIN) == 0 && c->prelude) {
+		finish(a, c);
+		return;
+	}
+	pushes = !c->prelude ||
+	    (c->len > c->npre && a->drip_ms == 0 && !a->half_close);
+	want(a, c, (pushes ? EPOLLOUT : 0) | (a->reads ? EPOLLIN : 0u));
+}
+
+/* ---- the whole ---- */
+
+static void
+begin_some(struct attack *a)
+{
+	while (a->started < a->n && a->pending < PENDING_MAX &&
+	    begin(a, &a->conns[a->started]))
+		a->started++;
+	for (unsigned i = 0; a->cycle && i < a->started; i++) {
+		if (a->conns[i].fd == -1)
+			(void)begin(a, &a->conns[i]);
+	}
+}
+
+static void
+drip(struct attack *a)
+{
+	for (unsigned i = 0; i < a->started; i++) {
+		struct conn *c = &a->conns[i];
+
+		if (c->fd != -1 && c->prelude && !push(a, c, 1))
+			finish(a, c);
+	}
+}
+
+static void
+tell_ready(struct attack *a)
+{
+	if (a->told_ready || (!a->cycle && a->ready < a->n))
+		return;
+	puts("ready");
+	fflush(stdout);
+	a->told_ready = true;
+}
+
+/* Whether whoever started it wants it to end. */
+static bool
+is_over(const struct attack *a)
+{
+	return net_now() >= a->ends_at ||
+	    (a->max_bytes > 0 && a->sent >= a->max_bytes);
+}
+
+static void
+run(struct attack *a)
+{
+	struct epoll_event evs[EVENTS];
+	struct epoll_event input = { .events = EPOLLIN, .data.ptr = NULL };
+	uint64_t drip_at = net_now();
+	int i, n, wait = a->drip_ms > 0 ? (int)a->drip_ms : 100;
+
+	a->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (a->epoll == -1 ||
+	    epoll_ctl(a->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input) == -1)
+		net_die("epoll");
+	while (!is_over(a)) {
+		begin_some(a);
+		tell_ready(a);
+		n = epoll_wait(a->epoll, evs, EVENTS,
+		    a->started < a->n || a->cycle ? 5 : wait);
+		for (i = 0; i < n; i++) {
+			if (evs[i].data.ptr == NULL)
+				return;
+			on_event(a, evs[i].data.ptr, evs[i].events);
+		}
+		if (a->drip_ms > 0 && net_now() >= drip_at) {
+			drip(a);
+			drip_at = net_now() + a->drip_ms * MS;
+		}
+	}
+}
+
+static void
+options(struct attack *a, int argc, char *argv[])
+{
+	const char *address = NULL;
+	int ch;
+
+	a->n = 1;
+	a->prelude = a->pattern = "";
+	a->ends_at = UINT64_MAX;
+	while ((ch = getopt(argc, argv, "a:n:S:p:e:b:d:t:B:CHXr")) != -1) {
+		switch (ch) {
+		case 'a':
+			address = optarg;
+			break;
+		case 'n':
+			a->n = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'S':
+			a->sources = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			a->prelude = load(optarg);
+			break;
+		case 'e':
+			a->pattern = load(optarg);
+			break;
+		case 'b':
+			a->max_bytes = strtoull(optarg, NULL, 10);
+			break;
+		case 'd':
+			a->drip_ms = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			a->ends_at = net_now() +
+			    strtoull(optarg, NULL, 10) * SECOND;
+			break;
+		case 'B':
+			a->rcvbuf = (int)strtol(optarg, NULL, 10);
+			break;
+		case 'C':
+			a->cycle = true;
+			break;
+		case 'H':
+			a->half_close = true;
+			break;
+		case 'X':
+			a->reset = true;
+			break;
+		case 'r':
+			a->reads = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (address == NULL || a->n == 0 || optind != argc)
+		usage();
+	net_parse(&a->target, address);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct attack a = { 0 };
+	unsigned i, left = 0;
+
+	options(&a, argc, argv);
+	net_raise_nofile();
+	if ((a.conns = calloc(a.n, sizeof(*a.conns))) == NULL)
+		net_die("calloc");
+	for (i = 0; i < a.n; i++)
+		a.conns[i].fd = -1;
+	run(&a);
+	for (i = 0; i < a.n; i++)
+		left += a.conns[i].fd != -1;
+	printf("connects %llu ended %llu left %u sent %llu received %llu\n",
+	    a.connects, a.ended, left, a.sent, a.received);
+	fflush(stdout);
+	for (i = 0; i < a.n; i++) {
+		if (a.conns[i].fd != -1)
+			finish(&a, &a.conns[i]);
+		free(a.conns[i].text);
+	}
+	free(a.conns);
+	return 0;
+}

@@ -1,0 +1,286 @@
+"""What the abuse tests share: one daemon, one attack, one honest crowd.
+
+A scenario measures honest pairs at rest, then again while the attack goes on,
+samples the daemon's memory meanwhile, and asks at the end that all is as it
+was at the start: clients, rooms, descriptors, memory. Asserted are only
+correctness (the pairs lose nothing, see pair.c), the memory that the
+configured limits allow, and the return to the start; times are reported.
+
+Environment, beside that of the end-to-end tests' harness:
+  ATTACK, PAIR  the programs built from attack.c and pair.c
+  ABUSE_LONG    if set, each abuse is as long and as large as its name says
+  ABUSE_REPORT  a file that gets one JSON object for each scenario
+  SANITIZED     if 1, memory is not compared: a sanitizer's own is in it
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                os.pardir, "e2e"))
+
+import harness  # noqa: E402  (found by the line above)
+
+LONG = bool(os.environ.get("ABUSE_LONG"))
+SANITIZED = os.environ.get("SANITIZED", "0").upper() not in ("", "0", "OFF")
+PAIRS = 8			# honest ones
+SAMPLE = 0.02			# seconds between two looks at memory
+PAGE = os.sysconf("SC_PAGESIZE")
+
+harness.TEST_LIMIT = 600 if LONG else 110
+harness.DEADLINE = max(harness.DEADLINE, 60)
+
+
+def size(short, long):
+    """How much of it: in ctest, or by hand."""
+    return long if LONG else short
+
+
+class Bound:
+    """How much memory the configured limits allow beyond the start.
+
+    The same sum stands in docs/security.md; keep them alike.
+    """
+
+    KEYWORDS = {"send-queue": 256 << 10, "max-line": 1024, "history": 50,
+                "max-joined": 20}
+
+    def __init__(self, config):
+        self.value = dict(self.KEYWORDS)
+        for name in self.value:
+            found = re.search(r"^%s (\d+)([KM]?)$" % name, config, re.M)
+            if found:
+                unit = {"": 1, "K": 1 << 10, "M": 1 << 20}[found.group(2)]
+                self.value[name] = int(found.group(1)) * unit
+
+    def line(self):
+        """The longest line that can be said: each byte may become three."""
+        return 3 * self.value["max-line"] + 256
+
+    def client(self, queue):
+        """One client: itself, its input, its unfinished line, its rooms, its
+        away text, and (if it does not read) its queue and one more answer."""
+        joined = self.value["max-joined"]
+        return (1800 + 2 * 4096 + self.value["max-line"] + 32 * joined
+                + self.line()
+                + (self.value["send-queue"] + 4096 + joined * self.line()
+                   if queue else 0))
+
+    def room(self):
+        """One room: itself, its topic, its key, what was said in it."""
+        return 256 + 2 * self.line() + self.value["history"] * (
+            self.line() + 48)
+
+    def total(self, clients, full, rooms):
+        """For so many clients, of which some do not read, and so many rooms;
+        and a fixed sum for what the C library keeps aside."""
+        return ((clients - full) * self.client(False)
+                + full * self.client(True) + rooms * self.room() + (2 << 20))
+
+
+def argument(value):
+    """An argument of an attacker; a long one in a file, as @FILE."""
+    text = str(value)
+    if len(text) < 4096:
+        return text
+    path = harness.scratch_path("text")
+    with open(path, "w", encoding="ascii") as out:
+        out.write(text)
+    return "@" + path
+
+
+class Program:
+    """A running attacker or crowd; polite to the rest of the machine."""
+
+    def __init__(self, args, nice=0):
+        def child():
+            harness.die_with_parent()
+            os.nice(nice)
+        self.args = args
+        self.process = subprocess.Popen(
+            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            preexec_fn=child)
+        harness._running.add(self.process)
+
+    def ready(self):
+        line = self.process.stdout.readline().decode()
+        if line != "ready\n":
+            raise AssertionError("%s: %r" % (shlex.join(self.args), line))
+        return self
+
+    def wait(self):
+        """Waits until it ends by itself; what it said, as a dict."""
+        out = self.process.stdout.read().decode()
+        status = self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        harness._running.discard(self.process)
+        if status != 0:
+            raise AssertionError("%s: exit status %d, %r" % (
+                shlex.join(self.args), status, out))
+        words = out.split()
+        return {k: int(v) for k, v in zip(words[::2], words[1::2])}
+
+    def stop(self):
+        self.process.stdin.close()
+        return self.wait()
+
+
+def rss_anon(pid):
+    """The daemon's own memory, in bytes."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status.read()).group(1)
+                   ) * 1024
+
+
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def kernel_memory():
+    """What TCP holds in the kernel, for all of the machine, in bytes."""
+    with open("/proc/net/sockstat", encoding="ascii") as stat:
+        return int(re.search(r"^TCP:.* mem (\d+)", stat.read(), re.M).group(1)
+                   ) * PAGE
+
+
+class Sampler(threading.Thread):
+    """Watches a process's memory until told to end."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.peak = rss_anon(pid)
+        self.kernel = kernel_memory()
+        self.over = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(SAMPLE):
+            try:
+                self.peak = max(self.peak, rss_anon(self.pid))
+            except (OSError, AttributeError):
+                return		# the daemon is gone
+            self.kernel = max(self.kernel, kernel_memory())
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+class Case(harness.Case):
+    """A test that measures one abuse after another."""
+
+    def server(self, config="", rate=None, **how):
+        """A daemon with room for the crowd; rate None: the default's."""
+        how.setdefault("listen", ["127.0.0.1:0", "[::1]:0",
+                                  harness.scratch_path("sock")])
+        self.config = config
+        self.d = self.daemon(config, rate=rate, **how)
+        return self.d
+
+    def counters(self):
+        """Clients and rooms, as SIGUSR1 tells them."""
+        self.d.mark()
+        self.d.signal(harness.signal.SIGUSR1)
+        found = self.d.wait_log(r"clients (\d+), rooms (\d+)")
+        return int(found.group(1)), int(found.group(2))
+
+    def state(self):
+        return self.counters() + (descriptors(self.d.pid),)
+
+    def attack(self, *args, address=0, nice=10):
+        """Starts an attacker, and waits until it says it is at work."""
+        return Program([os.environ["ATTACK"], "-a", self.d.addresses[address]]
+                       + [argument(a) for a in args], nice).ready()
+
+    def begin(self, *args, **how):
+        """For scenario(): an attack of these options, started later."""
+        return lambda: self.attack(*args, **how)
+
+    def pair(self, seconds):
+        return Program([os.environ["PAIR"], self.d.addresses[0], str(PAIRS),
+                        str(seconds)]).ready()
+
+    def scenario(self, title, *attacks, seconds=(3, 60), clients=0, full=0,
+                 rooms=0, meanwhile=None, until_done=False):
+        """One abuse; attacks are functions that start a Program.
+
+        clients, full and rooms say how much the attackers can hold at one
+        time, for the bound. With until_done the attackers end by themselves.
+        """
+        self.d.guest("first").hang_up()	# what is made once is made now
+        rest = self.pair(size(2, 10)).wait()
+        harness.eventually(lambda: self.counters()[0] == 0, "nobody is left")
+        before, memory = self.state(), rss_anon(self.d.pid)
+        kernel = kernel_memory()
+        sampler = Sampler(self.d.pid)
+        pair = self.pair(3600 if until_done else size(*seconds))
+        programs = [start() for start in attacks]
+        if meanwhile:
+            meanwhile(pair)
+        if until_done:
+            done = [p.wait() for p in programs]
+            under = pair.stop()
+        else:
+            under = pair.wait()
+            done = [p.stop() for p in programs]
+        sampler.stop()
+        self.check_return(before, memory)
+        crowd = clients + 2 * PAIRS
+        allowed = memory + Bound(self.config).total(crowd, full,
+                                                    rooms + PAIRS)
+        self.report(title, rest, under, memory, sampler, allowed, done, kernel)
+        if not SANITIZED:
+            self.assertLess(sampler.peak, allowed, title)
+
+    def check_return(self, before, memory):
+        """Afterwards everything is back at the start."""
+        harness.eventually(lambda: self.counters()[0] == before[0],
+                           "the clients are gone", 100)
+        harness.eventually(lambda: self.state() == before,
+                           "%s are back, not %s" % (before, self.state()))
+        if SANITIZED:
+            return
+        most = memory * 1.5 + (1 << 20)
+        try:
+            harness.eventually(lambda: rss_anon(self.d.pid) <= most,
+                               "memory is given back", 10)
+        except AssertionError:
+            self.fail("memory: %d KB at the start, %d KB now" % (
+                memory >> 10, rss_anon(self.d.pid) >> 10))
+
+    def report(self, title, rest, under, memory, sampler, allowed, done,
+               kernel):
+        row = {"title": title, "rest": rest, "under": under,
+               "start_kb": memory >> 10, "peak_kb": sampler.peak >> 10,
+               "allowed_kb": allowed >> 10, "after_kb":
+               rss_anon(self.d.pid) >> 10, "attackers": done,
+               "kernel_kb": max(sampler.kernel - kernel, 0) >> 10}
+        print("%s\n    honest p50/p99/max: %s at rest, %s under it\n"
+              "    memory: %d KB before, %d KB at most (limits allow %d KB), "
+              "%d KB after\n    attackers: %s" % (
+                  title, times(rest), times(under), row["start_kb"],
+                  row["peak_kb"], row["allowed_kb"], row["after_kb"], done),
+              flush=True)
+        if "ABUSE_REPORT" in os.environ:
+            with open(os.environ["ABUSE_REPORT"], "a",
+                      encoding="utf-8") as out:
+                out.write(json.dumps(row) + "\n")
+
+
+def times(sample):
+    return "%.2f/%.2f/%.2f ms" % tuple(
+        sample[k] / 1000 for k in ("p50", "p99", "max"))
+
+
+def main():
+    for name in ("ATTACK", "PAIR"):
+        if name not in os.environ:
+            sys.exit("set %s to the program built here" % name)
+    harness.main()

@@ -1,0 +1,420 @@
+#!/usr/bin/env python3
+"""Who gets in: passwords' files, networks, sockets, names, root."""
+
+import ipaddress
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import unittest
+
+import lab
+from lab import harness
+from harness import rx
+
+NOT_ALLOWED = "! Your address is not allowed here."
+TOO_MANY = "! Too many connections from your address."
+
+
+def can_have_a_network():
+    """Whether we may make a network of our own."""
+    return os.geteuid() == 0 and shutil.which("ip") and subprocess.run(
+        ["unshare", "--net", "true"], stderr=subprocess.DEVNULL,
+        check=False).returncode == 0
+
+
+unittest_root = unittest.skipUnless(os.geteuid() == 0, "not root")
+unittest_network = unittest.skipUnless(can_have_a_network(),
+                                       "no network of its own can be made")
+
+
+class Files(lab.Case):
+
+    def test_password_that_others_can_read(self):
+        """At the start, at -t and at a reload; each mode at its edge."""
+        path = harness.scratch_path("banterd.conf")
+        with open(path, "w", encoding="ascii") as out:
+            out.write("password secret\n")
+        harness.give_away(path)
+        for mode, status in ((0o600, 0), (0o640, 0), (0o660, 0), (0o644, 1),
+                             (0o604, 1), (0o666, 1), (0o400, 0)):
+            os.chmod(path, mode)
+            with self.subTest(mode=oct(mode)):
+                got, _, err = harness.run_banterd("-t", "-f", path)
+                self.assertEqual(got, status, err)
+                self.assertNotIn("secret", err)
+        os.chmod(path, 0o644)
+        got, _, err = harness.run_banterd("-f", path, "-l", "127.0.0.1:0")
+        self.assertEqual(got, 1, err)
+        self.assertNotIn("listening", err)
+
+    def test_reload_of_a_file_that_became_readable(self):
+        self.server("password secret\n")
+        os.chmod(self.d.conf, 0o644)
+        self.d.signal(signal.SIGHUP)
+        self.d.wait_log("can be read by others")
+        self.d.wait_log("not reloaded")
+        self.assertNotIn("secret", "\n".join(self.d.log))
+
+    def test_modes_of_unix_sockets(self):
+        directory = harness.scratch_path("")
+        for words, mode in (("", 0o660), (" mode 0600", 0o600),
+                            (" mode 0666", 0o666), (" mode 000", 0o000)):
+            path = directory + "s%o" % mode
+            daemon = self.daemon("listen %s%s\n" % (path, words), listen=None)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), mode)
+            daemon.stop()
+            self.assertFalse(os.path.exists(path), "its socket is left")
+
+    @unittest_root
+    def test_unix_socket_keeps_strangers_out(self):
+        path = harness.scratch_path("sock")
+        self.daemon("listen %s mode 0600\n" % path, listen=None)
+        child = subprocess.run(
+            ["python3", "-c", "import socket, sys\n"
+             "s = socket.socket(socket.AF_UNIX)\n"
+             "try: s.connect(sys.argv[1])\n"
+             "except PermissionError: sys.exit(3)\n", path],
+            user=pwd.getpwnam("daemon").pw_uid, group=1, extra_groups=[],
+            check=False)
+        self.assertEqual(child.returncode, 3)
+
+
+class Networks(lab.Case):
+
+    def first_line(self, address, source=None):
+        client = self.d.connect("stranger", address=address, source=source)
+        line = client.next()
+        client.close()
+        return line
+
+    def test_allow_and_deny(self):
+        """The first that matches counts; else all are allowed."""
+        self.server("allow 127.5.5.5\ndeny 127.5.0.0/16\ndeny 127.6.7.8/32\n"
+                    "allow 127.7.0.0/17\ndeny 127.7.0.0/16\n")
+        for source, allowed in (
+                ("127.5.5.5", True), ("127.5.5.4", False),
+                ("127.5.0.0", False), ("127.5.255.255", False),
+                ("127.4.255.255", True), ("127.6.0.0", True),
+                ("127.6.7.8", False), ("127.6.7.9", True),
+                ("127.7.127.255", True), ("127.7.128.0", False)):
+            line = self.first_line(self.d.addresses[0], source)
+            self.assertEqual(line != NOT_ALLOWED, allowed, source)
+        self.assertNotEqual(self.first_line(self.d.addresses[1]), NOT_ALLOWED)
+
+    def test_each_family_for_itself(self):
+        """::/0 is not IPv4, 0.0.0.0/0 is not IPv6, "all" is both; a UNIX
+        socket has no address."""
+        for rule, v4, v6 in (("deny ::/0", True, False),
+                             ("deny 0.0.0.0/0", False, True),
+                             ("deny all", False, False),
+                             ("deny ::ffff:0:0/96", False, True),
+                             ("deny ::ffff:127.0.0.1", False, True),
+                             ("deny ::1", True, False),
+                             ("deny ::127.0.0.1", True, True)):
+            self.server(rule + "\n")
+            for address, allowed in zip(self.d.addresses, (v4, v6, True)):
+                line = self.first_line(address)
+                self.assertEqual(line != NOT_ALLOWED, allowed,
+                                 "%s at %s" % (rule, address))
+
+    def passed_socket(self, config):
+        """A daemon that was passed a socket for both families at once, where
+        IPv4 comes as ::ffff:a.b.c.d; and the socket's port."""
+        sock = socket.socket(socket.AF_INET6)
+        self.addCleanup(sock.close)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(("::", 0))
+        sock.listen(100)
+        fd = sock.fileno()
+
+        def child():
+            os.dup2(fd, 3)
+
+        # the shell becomes the daemon, so its number is the daemon's
+        wrapper = harness.scratch_path("start")
+        with open(wrapper, "w", encoding="ascii") as out:
+            out.write('#!/bin/sh\nexport LISTEN_PID=$$ LISTEN_FDS=1\n'
+                      'exec "$@"\n')
+        os.chmod(wrapper, 0o755)
+        command = harness.banterd_command()
+        old = os.environ["BANTERD"]
+        os.environ["BANTERD"] = " ".join([wrapper] + command)
+        try:
+            self.d = harness.Daemon(
+                config, listen=None, before_exec=child,
+                run_as=dict(harness.AS_NOBODY, pass_fds=(3,)))
+        finally:
+            os.environ["BANTERD"] = old
+        self.addCleanup(self.d.stop)
+        return sock.getsockname()[1]
+
+    def test_mapped_addresses(self):
+        """IPv4 through a socket for both is IPv4 all the same."""
+        port = self.passed_socket("deny 127.5.0.0/16\nmax-per-host 2\n")
+        where = "127.0.0.1:%d" % port
+        self.assertEqual(self.first_line(where, "127.5.1.1"), NOT_ALLOWED)
+        self.assertNotEqual(self.first_line(where, "127.6.1.1"), NOT_ALLOWED)
+        clients = [self.d.connect("c", address=where) for _ in range(2)]
+        for client in clients:
+            client.greeted()
+        self.assertEqual(self.first_line(where), TOO_MANY)
+        clients.append(self.d.connect("six", address="[::1]:%d" % port))
+        clients[-1].greeted()
+
+    def test_denied_at_a_reload(self):
+        """Who is in and is denied now goes, and the rooms see why."""
+        self.server("")
+        alice = self.d.client("alice", source="127.5.0.1")
+        bob = self.d.client("bob", source="127.6.0.1")
+        self.d.reload("deny 127.5.0.0/16\n")
+        self.assertEqual(alice.rest()[-1], NOT_ALLOWED)
+        bob.until("[#lobby] -- alice left (not allowed)")
+
+
+@unittest_network
+class PrivacyAddresses(lab.Case):
+    """In a network of its own, where any address is ours to use."""
+
+    def test_one_host_has_many_addresses(self):
+        """However many addresses of its /64 a host takes, it is one host."""
+        script = os.path.join(tempfile.mkdtemp(dir=harness._scratch), "in")
+        with open(script, "w", encoding="ascii") as out:
+            out.write('#!/bin/sh\nip link set lo up\nexec "$@"\n')
+        os.chmod(script, 0o755)
+        done = subprocess.run(
+            ["unshare", "--net", script, "python3", "-B", __file__,
+             "--privacy"], check=False, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=harness.DEADLINE)
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+
+
+def privacy():
+    """Runs inside the network: addresses of two /64s, and who gets in."""
+    first = ipaddress.IPv6Address("2001:db8:1:1::1")
+    for n in range(40):
+        for net in ("2001:db8:1:1", "2001:db8:1:2"):
+            subprocess.run(["ip", "-6", "addr", "add", "%s::%x/128" % (
+                net, n * 77777 % 65536 + 1), "dev", "lo", "nodad"],
+                check=True)
+    daemon = harness.Daemon("max-per-host 10\n",
+                            listen=["[%s]:0" % first])
+    got = {}
+    for net in ("2001:db8:1:1", "2001:db8:1:2"):
+        lines = [daemon.connect("c", source="%s::%x" % (
+            net, n * 77777 % 65536 + 1)).next() for n in range(40)]
+        got[net] = sum(line != TOO_MANY for line in lines)
+    daemon.stop()
+    if set(got.values()) != {10}:
+        raise AssertionError("let in: %s" % got)
+
+
+class Names(lab.Case):
+    """Nobody speaks with the server's voice, or another's."""
+
+    BAD = ["*", "!", "--", "[#lobby]", "#lobby", "@alice", "alice:", "a b",
+           "1alice", ".alice", "-alice", "_alice", "[private]", "you", "You",
+           "SERVER", "server", "10:32", "al\tice", "alic\u00e9", "\u0430lice",
+           "alice\u200b", "\u202ealice", "a" * 25, "al[ice", "al\x1bice",
+           "al\u00a0ice", "\uff41lice", "<5>alice", "a,b", "a(away)", "a\\n"]
+
+    def test_names_that_are_none(self):
+        self.server("", rate="off")
+        alice = self.d.guest("alice")
+        for name in self.BAD:
+            with self.subTest(name):
+                alice.ask_error("/nick " + name)
+
+    def test_case_is_no_difference(self):
+        self.server("", rate="off")
+        self.d.client("Alice")
+        mallory = self.d.client("mallory")
+        for name in ("alice", "ALICE", "aLiCe"):
+            mallory.ask_error("/nick " + name, "taken")
+
+    def test_a_line_is_one_line(self):
+        """Whatever is said, each line that comes out begins with who it is,
+        and holds nothing that moves a cursor or turns text around."""
+        self.server("", rate="off")
+        alice, mallory = self.d.people("alice", "mallory")
+        evil = [b"x\r[#lobby] bob: forged", b"x\x0b[#lobby] bob: forged",
+                b"x\x0c* forged", b"x\xc2\x85* forged",
+                b"x\xe2\x80\xa8* forged", b"x\xe2\x80\xa9* forged",
+                b"\x1b[2J\x1b[1;1H* forged", b"\x9b2J", b"\xe2\x80\xaereverse",
+                b"\xe2\x81\xa6isolate", b"\xc0\x8a* overlong newline",
+                b"\xe0\x80\x8a* overlong", b"\xed\xa0\x80 surrogate",
+                b"\xf4\x90\x80\x80 too high", b"\xff\xff* twice 255",
+                b"a\x00b", b"abc\x08\x08\x7f* erased", b"\x07bell",
+                b"\x0eshift\x0f"]
+        for what in (b"", b"/me ", b"/msg alice ", b"/msg #lobby ",
+                     b"/topic "):
+            for text in evil:
+                mallory.raw(what + text + b"\r\n")
+                line = alice.next()
+                self.assertTrue(re.match(
+                    r"\[#lobby\] (mallory: |\* mallory |-- mallory set )"
+                    r"|\[private\] mallory: ", line), line)
+                self.assertNotRegex(
+                    line, "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e"
+                    "\u2066-\u2069\ud800-\udfff]")
+                mallory.sync()
+        alice.silence()
+
+    def test_log_cannot_be_forged(self):
+        """Nothing of a client's begins a line of the log, or steers the
+        terminal of who reads it."""
+        self.server("", rate="off", args=["-v"])
+        mallory = self.d.guest("mallory")
+        forged = "\\n2026-01-01 00:00:00 error: forged"
+        mallory.raw(b"/nick x\r2026-01-01 00:00:00 error: forged\r\n"
+                    b"/join #x\x1b[2Jforged\r\n/quit forged\x85forged\r\n")
+        mallory.rest()
+        self.d.reload("nonsense \x1b[2J\x07" + forged + "\n")
+        self.d.wait_log("not reloaded")
+        for line in self.d.log:
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+                             r"(error|warning|notice|info|debug): ")
+            self.assertNotRegex(line, "[\x00-\x1f\x7f-\x9f]")
+            self.assertNotRegex(line, "^2026-01-01")
+
+
+@unittest_root
+class Root(lab.Case):
+    """Started as root, it is somebody else before it reads from the net."""
+
+    def as_root(self, config=""):
+        # what root starts must be able to reach its own file
+        return self.daemon(config, run_as={"user": 0, "group": 0,
+                                           "extra_groups": [0, 4, 27]})
+
+    @staticmethod
+    def status(pid):
+        with open("/proc/%d/status" % pid, encoding="ascii") as status:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in status
+                        if ":\t" in line)
+
+    def check_powerless(self, daemon, account):
+        user = pwd.getpwnam(account)
+        daemon.wait_log("system call filter")	# the last that it gives up
+        status = self.status(daemon.pid)
+        self.assertEqual(status["Uid"].split(), [str(user.pw_uid)] * 4)
+        self.assertEqual(status["Gid"].split(), [str(user.pw_gid)] * 4)
+        self.assertEqual(status["Groups"].split(), [str(user.pw_gid)])
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            self.assertEqual(int(status[kind], 16), 0, kind)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        if not lab.SANITIZED:
+            self.assertEqual(status["Seccomp"].strip(), "2")
+            daemon.wait_log("system call filter is on")
+
+    def test_a_named_user(self):
+        daemon = self.as_root("user daemon\n")
+        self.check_powerless(daemon, "daemon")
+        daemon.guest("alice").hang_up()
+
+    def test_nobody_named(self):
+        try:
+            account = pwd.getpwnam("banterd").pw_name
+        except KeyError:
+            account = "nobody"
+        self.check_powerless(self.as_root(), account)
+
+    def test_before_a_byte_from_the_net(self):
+        """Who connects as early as can be meets one that has dropped: the
+        log says so before it says that anybody came."""
+        daemon = self.as_root("user daemon\nlog-level debug\n")
+        daemon.guest("alice").hang_up()
+        daemon.wait_log("guest1 .*left")
+        order = [next(n for n, line in enumerate(daemon.log) if word in line)
+                 for word in ("running as user daemon", "connected")]
+        self.assertLess(*order)
+
+    def test_refuses_root_and_strangers(self):
+        for account in ("root", "no-such-user-here"):
+            path = harness.scratch_path("banterd.conf")
+            with open(path, "w", encoding="ascii") as out:
+                out.write("user %s\n" % account)
+            done = subprocess.run(
+                harness.banterd_command() + ["-f", path, "-l", "127.0.0.1:0"],
+                stderr=subprocess.PIPE, timeout=harness.DEADLINE, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(account.encode(), done.stderr)
+
+    def test_a_password_only_root_can_read(self):
+        """It can be reloaded all the same, and the daemon itself cannot
+        open it."""
+        daemon = self.as_root("user daemon\npassword secret\n")
+        os.chown(daemon.conf, 0, 0)
+        os.chmod(daemon.conf, 0o600)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_log("reloaded /")
+        client = daemon.connect("client")
+        client.until("* A password is needed: /pass PASSWORD")
+
+    def test_without_root_too(self):
+        """No new privileges, and the filter, hold for everybody."""
+        self.server("")
+        self.d.wait_log("system call filter")
+        status = self.status(self.d.pid)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        if not lab.SANITIZED:
+            self.assertEqual(status["Seccomp"].strip(), "2")
+
+
+class Secret(lab.Case):
+
+    def test_comparison_is_constant_time(self):
+        """Time can't be asserted; that no comparison stops early can: the
+        password's handler calls the one that looks at every byte."""
+        source = os.path.join(harness.SOURCE_DIR, "src")
+        with open(os.path.join(source, "command_user.c"),
+                  encoding="utf-8") as code:
+            handler = re.search(r"^cmd_pass\(.*?^}", code.read(), re.M | re.S)
+        self.assertIn("text_same_secret(password, args)", handler.group(0))
+        self.assertNotRegex(handler.group(0), r"str(n?case)?cmp|memcmp")
+        with open(os.path.join(source, "text.c"), encoding="utf-8") as code:
+            compare = re.search(r"^text_same_secret\(.*?^}", code.read(),
+                                re.M | re.S).group(0)
+        loop = compare[compare.index("for ("):]
+        self.assertNotRegex(loop.split("return")[0], r"\b(break|if|goto)\b")
+
+    def test_nearly_right_is_wrong(self):
+        self.server('password "open sesame"\nmax-per-host 1000\n')
+        for n, guess in enumerate((
+                "open sesam", "open sesame ", "open sesame2", "Open sesame",
+                "open  sesame", "pen sesame", "x", "open sesamf")):
+            client = self.d.connect("c", source="127.20.0.%d" % (n + 1))
+            client.until("* A password is needed: /pass PASSWORD")
+            client.send("/pass " + guess)
+            client.until(rx("! Wrong password.*"))
+            client.close()
+
+    def test_before_the_password_nothing_is_told(self):
+        """Neither who is here nor what is said, and nothing reaches them."""
+        self.server('password "open sesame"\n', rate="off")
+        alice = self.d.connect("alice", source="127.20.1.1")
+        alice.until("* A password is needed: /pass PASSWORD")
+        alice.send("/pass open sesame")
+        alice.greeted()
+        stranger = self.d.connect("stranger")
+        stranger.until("* A password is needed: /pass PASSWORD")
+        stranger.send("hello", "/msg guest1 psst", "/join lobby", "/who",
+                      "/rooms", "/whois guest1", "/nick guest1", "/history",
+                      "//slash", "/me waves", "/set time on")
+        alice.silence()
+        stranger.send("/help nick", "/nosuch")
+        for line in stranger.until(rx("! There is no command /nosuch.*"))[:-2]:
+            self.assertEqual(line, "! A password is needed: /pass PASSWORD")
+
+
+if __name__ == "__main__":
+    import sys
+    if sys.argv[1:] == ["--privacy"]:
+        privacy()
+    else:
+        lab.main()
