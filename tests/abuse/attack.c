@@ -17,15 +17,15 @@
 
 #include "net.h"
 
-#define MS	    1000000ULL
-#define SECOND	    (1000 * MS)
-#define PENDING_MAX 512	     /* connections under way at one time */
-#define EVENTS	    256	     /* taken in one turn */
-#define TEXT_MIN    4096     /* bytes of repeated pattern, at least */
+#define MS          1000000ULL
+#define SECOND      (1000 * MS)
+#define PENDING_MAX 512         /* connections under way at one time */
+#define EVENTS      256         /* taken in one turn */
+#define TEXT_MIN    4096        /* bytes of repeated pattern, at least */
 #define TEXT_BIG    (256 << 10) /* the same for a few connections */
 
 struct conn {
-	int fd;	       /* -1: none */
+	int fd;        /* -1: none */
 	bool up;       /* connected */
 	bool prelude;  /* all of it was sent */
 	char *text;    /* prelude, then the pattern many times over */
@@ -51,8 +51,7 @@ struct attack {
 	unsigned long long connects, ended, sent, received;
 };
 
-static void __attribute__((__noreturn__))
-usage(void)
+static void __attribute__((__noreturn__)) usage(void)
 {
 	fprintf(stderr,
 	    "usage: attack -a ADDR [-n CONNECTIONS] [-S SOURCES] [-p PRELUDE]\n"
@@ -275,8 +274,8 @@ on_event(struct attack *a, struct conn *c, uint32_t events)
 	}
 	if (c->fd == -1 || !c->up)
 		return;
-	if ((events & (EPOLLERR | EPOLLHUP)) != 0 &&
-	    (events & EPOLLIN) == 0 && c->prelude) {
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0 &&
+	    c->prelude) {
 		finish(a, c);
 		return;
 	}

@@ -17,12 +17,13 @@
 
 #include "net.h"
 
-#define MS	   1000000ULL
-#define INTERVAL   (230 * MS) /* between lines of one: below rate's 5 a second */
-#define GIVE_UP	   (60000 * MS)
-#define SAMPLES    200000
-#define PAIRS_MAX  32
-#define SOURCE	   0x4e00 /* 127.0.78.0: others may be limited by address */
+#define MS       1000000ULL
+#define INTERVAL (230 * MS) /* between lines of one: below rate's 5 a second \
+			     */
+#define GIVE_UP   (60000 * MS)
+#define SAMPLES   200000
+#define PAIRS_MAX 32
+#define SOURCE    0x4e00 /* 127.0.78.0: others may be limited by address */
 
 struct person {
 	int fd;
@@ -33,7 +34,7 @@ struct person {
 struct pair {
 	struct person says, hears;
 	unsigned number; /* of the line on its way, or of the last */
-	bool waiting;	 /* for it */
+	bool waiting;    /* for it */
 	uint64_t sent_at, next_at;
 };
 
@@ -41,8 +42,7 @@ static struct pair pairs[PAIRS_MAX];
 static uint32_t samples[SAMPLES]; /* us */
 static unsigned nsamples;
 
-static void __attribute__((__noreturn__))
-fail(const char *what, unsigned pair)
+static void __attribute__((__noreturn__)) fail(const char *what, unsigned pair)
 {
 	fprintf(stderr, "pair %u: %s\n", pair, what);
 	exit(1);
@@ -80,8 +80,8 @@ take_line(struct person *p, char *line, size_t size)
 static bool
 fill(struct person *p)
 {
-	ssize_t n = recv(p->fd, p->buf + p->len, sizeof(p->buf) - p->len,
-	    MSG_DONTWAIT);
+	ssize_t n = recv(
+	    p->fd, p->buf + p->len, sizeof(p->buf) - p->len, MSG_DONTWAIT);
 
 	if (n > 0)
 		p->len += (size_t)n;
@@ -109,8 +109,8 @@ wait_for(struct person *p, const char *start, unsigned pair)
 }
 
 static void
-arrive(struct person *p, const struct target *t, const char *role,
-    unsigned number)
+arrive(
+    struct person *p, const struct target *t, const char *role, unsigned number)
 {
 	struct pollfd pfd = { .events = POLLOUT };
 	char text[128];
@@ -152,8 +152,8 @@ heard(struct pair *pr, unsigned i, const char *line)
 		fail(line, i);
 	pr->waiting = false;
 	if (nsamples < SAMPLES)
-		samples[nsamples++] = (uint32_t)(
-		    (net_now() - pr->sent_at) / 1000);
+		samples[nsamples++] = (uint32_t)((net_now() - pr->sent_at) /
+		    1000);
 }
 
 static void
@@ -178,15 +178,15 @@ turn(unsigned n, bool talk)
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		pfds[2 * i] = (struct pollfd) { pairs[i].says.fd, POLLIN, 0 };
-		pfds[2 * i + 1] = (struct pollfd) { pairs[i].hears.fd, POLLIN,
+		pfds[2 * i] = (struct pollfd){ pairs[i].says.fd, POLLIN, 0 };
+		pfds[2 * i + 1] = (struct pollfd){ pairs[i].hears.fd, POLLIN,
 			0 };
 		if (pairs[i].waiting && now - pairs[i].sent_at > GIVE_UP)
 			fail("a line was lost", i);
 		if (talk && !pairs[i].waiting && now >= pairs[i].next_at)
 			next_line(&pairs[i], i);
 	}
-	pfds[2 * n] = (struct pollfd) { talk ? STDIN_FILENO : -1, POLLIN, 0 };
+	pfds[2 * n] = (struct pollfd){ talk ? STDIN_FILENO : -1, POLLIN, 0 };
 	if (poll(pfds, 2 * n + 1, 2) == -1)
 		net_die("poll");
 	for (i = 0; i < n; i++) {

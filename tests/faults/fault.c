@@ -14,6 +14,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,7 +51,22 @@ int banterd_main(int argc, char *argv[]);
 
 static struct fault_control no_control;
 static struct fault_control *control = &no_control;
+static bool tracing;     /* FAULT_TRACE is set */
 static pid_t daemon_pid; /* it alone has faults: not the processes it starts */
+
+/* Which call it was, on stderr. */
+static void
+trace(void)
+{
+	uint32_t kind = control->kind;
+	void *frames[32];
+	int n;
+
+	control->kind = FAULT_NONE;
+	n = backtrace(frames, 32);
+	backtrace_symbols_fd(frames, n, STDERR_FILENO);
+	control->kind = kind;
+}
 
 static bool
 fails(enum fault_kind kind)
@@ -63,6 +79,8 @@ fails(enum fault_kind kind)
 	if (c->calls < c->at || c->calls - c->at >= c->count)
 		return false;
 	c->failed++;
+	if (tracing)
+		trace();
 	errno = c->error;
 	return true;
 }
@@ -232,6 +250,7 @@ main(int argc, char *argv[])
 			return 3;
 		}
 		close(fd);
+		tracing = getenv("FAULT_TRACE") != NULL;
 		daemon_pid = getpid();
 		control = p;
 	}

@@ -60,12 +60,12 @@ check_lists(const struct config *conf)
 	const struct acl_rule *rule;
 
 	FUZZ_CHECK(!TAILQ_EMPTY(&conf->listens), "nowhere to listen");
-	TAILQ_FOREACH (l, &conf->listens, next) {
+	TAILQ_FOREACH(l, &conf->listens, next) {
 		FUZZ_CHECK(l->addrlen > 0 && l->addrlen <= sizeof(l->addr) &&
 			l->mode <= 0777 && l->text != NULL,
 		    "a wrong listener");
 	}
-	TAILQ_FOREACH (room, &conf->rooms, next) {
+	TAILQ_FOREACH(room, &conf->rooms, next) {
 		FUZZ_CHECK(text_is_room(room->name), "a wrong room");
 		check_text("a topic", room->topic, 3 * 256);
 		check_text("a key", room->key, 3 * 256);
@@ -74,9 +74,9 @@ check_lists(const struct config *conf)
 			    strpbrk(room->key, " \t") == NULL),
 		    "a key that nobody can type");
 	}
-	STAILQ_FOREACH (m, &conf->motd, next)
+	STAILQ_FOREACH(m, &conf->motd, next)
 		check_text("motd", m->text, SIZE_MAX);
-	TAILQ_FOREACH (rule, &conf->acl, next)
+	TAILQ_FOREACH(rule, &conf->acl, next)
 		FUZZ_CHECK(rule->bits <= 128, "a prefix of %u", rule->bits);
 }
 

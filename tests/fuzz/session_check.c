@@ -28,7 +28,7 @@ check_waiting(const struct server *srv, const struct client *c)
 	due = earlier(due, c->stalls_at);
 	due = earlier(due, c->ends_at);
 	FUZZ_CHECK(due == UINT64_MAX || c->is_waiting, "nobody will wake it");
-	TAILQ_FOREACH (w, &srv->waiting, waiting) {
+	TAILQ_FOREACH(w, &srv->waiting, waiting) {
 		if (w == c)
 			break;
 	}
@@ -106,7 +106,7 @@ live_client(struct server *srv, const struct user *u)
 {
 	struct client *c;
 
-	TAILQ_FOREACH (c, &srv->clients, next) {
+	TAILQ_FOREACH(c, &srv->clients, next) {
 		if (&c->user == u)
 			return c;
 	}
@@ -146,11 +146,11 @@ check_room(struct server *srv, const struct room *room, unsigned history)
 
 	FUZZ_CHECK(text_is_room(room->name), "a wrong name");
 	check_members(srv, room);
-	STAILQ_FOREACH (past, &room->past, next)
+	STAILQ_FOREACH(past, &room->past, next)
 		n++;
 	FUZZ_CHECK(
 	    n == room->npast && n <= history, "the past of %s", room->name);
-	TAILQ_FOREACH (p, &reg->pending, pending) {
+	TAILQ_FOREACH(p, &reg->pending, pending) {
 		if (p == room)
 			break;
 	}
@@ -189,16 +189,16 @@ check_hosts(struct server *srv, const struct limits *limits)
 	const struct acl_host *host;
 	unsigned n;
 
-	TAILQ_FOREACH (host, &srv->hosts.idle, idle)
+	TAILQ_FOREACH(host, &srv->hosts.idle, idle)
 		FUZZ_CHECK(host->clients == 0, "idle, and connected from");
-	TAILQ_FOREACH (c, &srv->clients, next) {
+	TAILQ_FOREACH(c, &srv->clients, next) {
 		FUZZ_CHECK(c->counted == (c->state <= CLIENT_CHAT) &&
 			c->counted == (c->host != NULL),
 		    "a place that is nobody's");
 		if (c->host == NULL)
 			continue;
 		n = 0;
-		TAILQ_FOREACH (other, &srv->clients, next)
+		TAILQ_FOREACH(other, &srv->clients, next)
 			n += other->host == c->host;
 		FUZZ_CHECK(n == c->host->clients, "%u connections, not %u",
 		    c->host->clients, n);
@@ -217,7 +217,7 @@ check_server(struct server *srv, const struct limits *limits)
 	FUZZ_CHECK(TAILQ_EMPTY(&srv->output->dirty) &&
 		TAILQ_EMPTY(&srv->output->broken),
 	    "output is left over");
-	TAILQ_FOREACH (c, &srv->clients, next) {
+	TAILQ_FOREACH(c, &srv->clients, next) {
 		FUZZ_CHECK(c->state < CLIENT_GONE, "gone, and still here");
 		check_waiting(srv, c);
 		check_output(c, limits->send_queue);

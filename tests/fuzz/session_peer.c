@@ -309,7 +309,7 @@ peers_sync(void)
 		p = &session.peers[i];
 		if (p->c == NULL)
 			continue;
-		TAILQ_FOREACH (c, &session.srv.clients, next) {
+		TAILQ_FOREACH(c, &session.srv.clients, next) {
 			if (c == p->c)
 				break;
 		}

@@ -184,6 +184,7 @@ class Person(Connection):
         self.may_gap = False
         self.busy = 0			# answers that are awaited
         self.stalled_until = None
+        self.waking = 0			# answers until it has caught up
         self.how = None			# it ends: quit, half-close, reset
         self.done = False
         self.last_place = None
@@ -252,10 +253,9 @@ class Person(Connection):
             if dice.random() < 0.1:
                 self.end("reset")	# it never wakes up
                 return
-            self.stalled_until = None
-            self.soak.watch(self)
+            self.wake_up()
             return
-        if self.busy or self.how:
+        if self.waking or self.busy or self.how:
             return
         what = dice.random()
         if what < 0.70:
@@ -278,6 +278,15 @@ class Person(Connection):
         else:
             self.end(dice.choice(("quit", "half-close", "reset")))
 
+    def wake_up(self):
+        """Reads on, and does nothing else before it has caught up: the first
+        answer comes after what was in the queue, the second after the account
+        of what was not."""
+        self.stalled_until = None
+        self.waking = 2
+        self.soak.watch(self)
+        self.send("/awake\n")
+
     # -- what it hears
 
     def take(self, line):
@@ -296,6 +305,10 @@ class Person(Connection):
         elif SKIPPED.fullmatch(line):
             self.todo.append(("skipped", None,
                               int(SKIPPED.fullmatch(line).group(1))))
+        elif line.startswith("! There is no command /awake"):
+            self.waking -= 1
+            if self.waking:
+                self.send("/awake\n")
         elif not line.startswith("* "):
             self.fail("an unexpected %r" % line)
 
@@ -510,10 +523,9 @@ class Soak:
                 self.report(int(now - began))
         for person in self.people:
             if person.stalled_until is not None and not person.how:
-                person.stalled_until = None
-                self.watch(person)
-        self.until(lambda: not any(p.busy for p in self.people if not p.how),
-                   "all answers have come")
+                person.wake_up()
+        self.until(lambda: not any(p.busy or p.waking for p in self.people
+                                   if not p.how), "all answers have come")
         for person in self.people:
             if not person.how:
                 person.end(self.random.choice(("quit", "half-close")))
