@@ -156,8 +156,10 @@ keep(struct output_queue *q, const struct iovec *iov, size_t n, size_t sent)
 			continue;
 		}
 		q->backlogged = true;
+		/* The write arms its event, too, but would not say if not. */
 		if (bufferevent_write(q->bev, (char *)iov[i].iov_base + sent,
-			iov[i].iov_len - sent) == -1) {
+			iov[i].iov_len - sent) == -1 ||
+		    bufferevent_enable(q->bev, EV_WRITE) == -1) {
 			q->error = ENOMEM;
 			return;
 		}

@@ -32,7 +32,7 @@ PAIRS = 8			# honest ones
 SAMPLE = 0.02			# seconds between two looks at memory
 PAGE = os.sysconf("SC_PAGESIZE")
 
-harness.TEST_LIMIT = 600 if LONG else 110
+harness.TEST_LIMIT = 900 if LONG else 170
 harness.DEADLINE = max(harness.DEADLINE, 60)
 
 
@@ -242,15 +242,16 @@ class Case(harness.Case):
     def check_return(self, before, memory):
         """Afterwards everything is back at the start."""
         harness.eventually(lambda: self.counters()[0] == before[0],
-                           "the clients are gone", 100)
+                           "the clients are gone")
         harness.eventually(lambda: self.state() == before,
-                           "%s are back, not %s" % (before, self.state()))
+                           "clients, rooms, descriptors are %s, not %s" % (
+                               before, self.state()))
         if SANITIZED:
             return
         most = memory * 1.5 + (1 << 20)
         try:
             harness.eventually(lambda: rss_anon(self.d.pid) <= most,
-                               "memory is given back", 10)
+                               "memory is given back", 20)
         except AssertionError:
             self.fail("memory: %d KB at the start, %d KB now" % (
                 memory >> 10, rss_anon(self.d.pid) >> 10))

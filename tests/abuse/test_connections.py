@@ -62,6 +62,24 @@ class Connections(lab.Case):
             "-n", n, "-S", 100, "-HB4096", "-p", r"hello\n/help\n" * 12),
             clients=n, full=n)
 
+    def test_leaving_without_reading(self):
+        """Who leaves but does not read what is left for it stays counted: one
+        host cannot have more than max-per-host, and another gets in."""
+        self.server("stall-timeout 20\nlog-level notice\n", rate="off")
+        line = r"\x80" * 1020 + r"\n"
+        speaker = self.attack("-r", "-p", line * 60 + r"/quit\n")
+        lab.harness.eventually(lambda: self.counters()[0] == 0, "it has quit")
+        speaker.stop()
+        before = lab.descriptors(self.d.pid)
+        attacker = self.attack("-n", 600, "-S", 1, "-HB2304")
+        held = lab.descriptors(self.d.pid) - before
+        print("descriptors held by one host: %d" % held)
+        self.assertLess(held, 50 + 40)
+        self.d.guest("honest").hang_up()
+        attacker.stop()
+        lab.harness.eventually(
+            lambda: lab.descriptors(self.d.pid) == before, "all are given back")
+
     def test_reset_in_each_state(self):
         self.server(self.CONFIG + "history 10\n")
         self.scenario("reset in the middle of %d states" % len(STATES), *[

@@ -239,7 +239,7 @@ int
 main(int argc, char *argv[])
 {
 	const char *path = getenv("FAULT_FILE");
-	void *p;
+	void *p, *frame[1];
 	int fd;
 
 	if (path != NULL) {
@@ -251,6 +251,10 @@ main(int argc, char *argv[])
 		}
 		close(fd);
 		tracing = getenv("FAULT_TRACE") != NULL;
+		/* The first time it loads a library, which the daemon's own
+		 * filter of system calls will not have. */
+		if (tracing)
+			(void)backtrace(frame, 1);
 		daemon_pid = getpid();
 		control = p;
 	}

@@ -109,7 +109,6 @@ is_speech(const char *text)
 	if (text[0] != '/' || text[1] == '/')
 		return true;
 	text++;
-	text += strspn(text, " \t");
 	len = strcspn(text, " \t");
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strlen(words[i]) == len &&
