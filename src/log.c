@@ -149,6 +149,14 @@ write_line(const char *line, size_t len)
 		settings.lost++;
 }
 
+static void
+make_safe(char *to, const char *raw, size_t size)
+{
+	/* libbsd's strnvis(3) takes memory. */
+	if (strnvis(to, raw, size, VIS_NL | VIS_CSTYLE) == -1)
+		strlcpy(to, "(out of memory: this line is lost)", size);
+}
+
 static void LOG_PRINTF(2, 0)
     log_message(enum log_level level, const char *fmt, va_list ap)
 {
@@ -160,12 +168,11 @@ static void LOG_PRINTF(2, 0)
 		return;
 	(void)vsnprintf(raw, sizeof(raw), fmt, ap);
 	if (settings.fd == -1) {
-		strnvis(line, raw, sizeof(line), VIS_NL | VIS_CSTYLE);
+		make_safe(line, raw, sizeof(line));
 		syslog(syslog_priority[level], "%s", line);
 	} else {
 		n = prefix(line, sizeof(line), level);
-		strnvis(line + n, raw, sizeof(line) - (size_t)n - 1,
-		    VIS_NL | VIS_CSTYLE);
+		make_safe(line + n, raw, sizeof(line) - (size_t)n - 1);
 		len = strlen(line);
 		line[len++] = '\n';
 		write_line(line, len);

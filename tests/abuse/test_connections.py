@@ -71,12 +71,14 @@ class Connections(lab.Case):
         lab.harness.eventually(lambda: self.counters()[0] == 0, "it has quit")
         speaker.stop()
         before = lab.descriptors(self.d.pid)
-        attacker = self.attack("-n", 600, "-S", 1, "-HB2304")
+        attackers = [self.attack("-n", 100, "-S", 1, "-HB2304")
+                     for _ in range(5)]
         held = lab.descriptors(self.d.pid) - before
         print("descriptors held by one host: %d" % held)
         self.assertLess(held, 50 + 40)
         self.d.guest("honest").hang_up()
-        attacker.stop()
+        for attacker in attackers:
+            attacker.stop()
         lab.harness.eventually(
             lambda: lab.descriptors(self.d.pid) == before, "all are given back")
 
