@@ -1,0 +1,112 @@
+"""A configuration is in force whole or not at all, whatever fails meanwhile.
+
+The daemon goes back and forth between two configurations by SIGHUP, and in
+each reload one more allocation fails. If the log says "reloaded", all of the
+new file holds, above all what keeps people out; else all of the old one.
+"""
+
+import errno
+import os
+import signal
+import unittest
+
+import faults
+import harness
+
+MOTD = ("Be kind.", "The cake is on the third floor.", "Ask the box for more.")
+
+TABLE = """
+server-name {name}
+motd {motd}
+max-per-host 1000
+room #{name} topic "all about {name}" key {name}key
+room #{name}2
+deny {denied}
+deny 10.0.0.0/8
+password "{name} sesame"
+"""
+DENIED = {"one": "127.0.0.41", "two": "127.0.0.42"}
+
+
+class Reload(harness.Case):
+    def setUp(self):
+        super().setUp()
+        signal.alarm(0)
+        self.motd = harness.scratch_path("motd")
+        with open(self.motd, "w", encoding="ascii") as out:
+            out.write("\n".join(MOTD) + "\n")
+        os.chmod(self.motd, 0o644)
+        self.control = faults.Control()
+        self.server = self.daemon(
+            self.config("one"), server_name=None,
+            env={"FAULT_FILE": self.control.path})
+        self.name = "one"
+
+    def config(self, name):
+        return TABLE.format(name=name, motd=self.motd, denied=DENIED[name])
+
+    def reload(self, what):
+        """Wants the other configuration; finds out which one it got."""
+        other = "two" if self.name == "one" else "one"
+        self.server.mark()
+        before = len(self.server.log)
+        self.server.reload(self.config(other))
+        # What was to be logged may be what there was no memory for.
+        self.server.wait_log(r"reloaded[ ;]|out of memory|lost|: $")
+        self.control.disarm()
+        probe = self.server.connect("probe")
+        name = probe.next().split()[-1].rstrip(".")
+        probe.close()
+        log = self.server.log[before:]
+        if any(": reloaded " in line for line in log):
+            self.assertEqual(name, other, what)
+        if any("not reloaded" in line for line in log):
+            self.assertEqual(name, self.name, what)
+        self.assertIn(name, DENIED)
+        self.name = name
+        self.check(what, any("could not be set up" in line for line in log))
+
+    def check(self, what, partly):
+        try:
+            self.check_doors()
+            self.check_inside(partly)
+        except AssertionError as error:
+            raise AssertionError("%s, %s ought to be in force: %s" % (
+                what, self.name, error)) from None
+
+    def check_doors(self):
+        for name, denied in DENIED.items():
+            client = self.server.connect("denied", source=denied)
+            if name == self.name:
+                client.ends_with("! Your address is not allowed here.")
+            else:
+                client.until("* A password is needed: /pass PASSWORD")
+                client.close()
+
+    def check_inside(self, partly):
+        client = self.server.connect("visitor")
+        client.expect("* Welcome to banter on %s." % self.name,
+                      *["* " + line for line in MOTD])
+        client.expect("* A password is needed: /pass PASSWORD")
+        client.send("/pass %s sesame" % self.name)
+        client.greeted()
+        rooms = client.ask("/rooms")
+        if not partly:
+            self.assertTrue(
+                any("#%s (" % self.name in line for line in rooms) and
+                any("#%s2 (" % self.name in line for line in rooms), rooms)
+            client.send("/join #%s wrong" % self.name)
+            client.error("key")
+        client.send("/quit")
+        client.rest()
+
+    def test_each_allocation(self):
+        self.reload("nothing fails")
+        calls = faults.every_call(faults.ALLOC, errno.ENOMEM, self.reload,
+                                  self.control)
+        print("reload: %d allocations" % calls)
+        self.assertGreater(calls, 50)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,153 @@
+"""What runs out while people chat: descriptors, the disk under the log, and
+the agreement on what time it is."""
+
+import os
+import subprocess
+import unittest
+
+import faults
+import harness
+
+
+def open_files(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+class Descriptors(harness.Case):
+    @staticmethod
+    def limit(daemon, number):
+        """The soft limit of a running daemon; by a process of its user."""
+        subprocess.run(["prlimit", "--pid", str(daemon.pid),
+                        "--nofile=%d:" % number], check=True,
+                       **harness.AS_NOBODY)
+
+    def test_newcomers_are_told_or_wait(self):
+        daemon = self.daemon("max-per-host 500")
+        ann, bob = daemon.people("ann", "bob")
+        self.limit(daemon, open_files(daemon.pid) + 2)
+        crowd = [daemon.connect("newcomer%d" % i) for i in range(8)]
+        daemon.wait_log("cannot accept")
+        # Those who are in are not harmed, and can be left and come back to.
+        ann.send("still here?")
+        bob.until("[#lobby] ann: still here?")
+        bob.send("yes")
+        ann.until("[#lobby] bob: yes")
+        self.limit(daemon, 1024)
+        told = 0
+        for client in crowd:
+            lines = client.until(harness.rx(
+                r"! The server is full; try again later\."
+                r"|\* You are .* in #lobby .*"))
+            if lines[-1].startswith("!"):
+                self.assertEqual(client.rest(), [])
+                told += 1
+        self.assertGreater(told, 0)
+        self.assertLess(told, len(crowd))
+        last = daemon.client("last")
+        last.send("recovered")
+        ann.until("[#lobby] last: recovered")
+        bob.until("[#lobby] last: recovered")
+
+    def test_they_come_and_go(self):
+        daemon = self.daemon("max-per-host 500")
+        ann, bob = daemon.people("ann", "bob")
+        self.limit(daemon, open_files(daemon.pid) + 3)
+        for i in range(30):
+            for client in [daemon.connect("c%d" % i) for _ in range(6)]:
+                client.close()
+            ann.send("line %d" % i)
+            bob.until("[#lobby] ann: line %d" % i)
+        self.limit(daemon, 1024)
+        late = daemon.client("late")
+        late.send("hello")
+        ann.until("[#lobby] late: hello")
+        self.assertEqual(
+            [line for line in ann.ask("/who") if line.startswith("* #lobby")],
+            ["* #lobby (3): ann, bob, late"])
+
+    def test_a_reload_without_descriptors(self):
+        daemon = self.daemon("deny 127.0.0.41\nmax-per-host 500")
+        ann = daemon.client("ann")
+        self.limit(daemon, open_files(daemon.pid))
+        daemon.mark()
+        daemon.reload("max-per-host 500\n")
+        daemon.wait_log("not reloaded")
+        ann.ask("/who")
+        self.limit(daemon, 1024)
+        daemon.connect("denied", source="127.0.0.41").ends_with(
+            "! Your address is not allowed here.")
+
+
+class FullDisk(harness.Case):
+    def chat(self, daemon):
+        ann, bob = daemon.people("ann", "bob")
+        for i in range(100):
+            daemon.client("visitor%d" % i).close()
+            ann.send("line %d" % i)
+            bob.until("[#lobby] ann: line %d" % i)
+
+    def test_no_space_at_all(self):
+        daemon = self.daemon("log-target /dev/full\nlog-level debug",
+                             wait=False, listen=[harness.free_address()])
+        daemon.addresses = [daemon.command[daemon.command.index("-l") + 1]]
+        harness.eventually(lambda: not harness.refused(daemon.addresses[0]),
+                           "the daemon listens")
+        self.chat(daemon)
+
+    def test_the_disk_fills_up(self):
+        if os.geteuid() != 0:
+            self.skipTest("mounting a small disk needs root")
+        place = harness.scratch_path("disk")
+        os.mkdir(place)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,mode=777",
+                               "none", place], check=False)
+        if done.returncode != 0:
+            self.skipTest("a small disk cannot be mounted here")
+        self.addCleanup(subprocess.run, ["umount", place], check=True)
+        log = os.path.join(place, "log")
+        daemon = self.daemon(
+            "log-target %s\nlog-level debug\nmax-per-host 500" % log,
+            wait=False, listen=[harness.free_address()])
+        daemon.addresses = [daemon.command[daemon.command.index("-l") + 1]]
+        harness.eventually(lambda: not harness.refused(daemon.addresses[0]),
+                           "the daemon listens")
+        with open(os.path.join(place, "ballast"), "wb", buffering=0) as out:
+            with self.assertRaises(OSError):
+                while True:
+                    out.write(bytes(512))
+        self.chat(daemon)
+        os.unlink(os.path.join(place, "ballast"))
+        # There is space again, and the log goes on.
+        size = os.path.getsize(log)
+        harness.eventually(
+            lambda: (daemon.client("again").close(),
+                     os.path.getsize(log) > size)[1], "the log goes on")
+
+
+class Clock(harness.Case):
+    def test_it_jumps(self):
+        control = faults.Control()
+        daemon = self.daemon("login-timeout 3600\nstall-timeout 60\nhistory 5",
+                             env={"FAULT_FILE": control.path})
+        ann, bob = daemon.people("ann", "bob")
+        ann.send("/set time on")
+        ann.until(harness.rx(r".*time is on now\."))
+        day = 86400
+        for offset in (3600, -3600, 366 * day, -40 * 366 * day, 2**33,
+                       -2**33, 0):
+            control.shift_clock(offset)
+            bob.send("it is another time")
+            ann.until(harness.rx(harness.STAMP +
+                                 r"\[#lobby\] bob: it is another time"))
+            ann.send("so it is")
+            bob.until("[#lobby] ann: so it is")
+            bob.ask("/history", "/whois ann")
+            guest = daemon.guest()
+            guest.send("/quit")
+            guest.rest()
+        for client in (ann, bob):
+            client.sync()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
