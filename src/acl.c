@@ -258,7 +258,9 @@ acl_host_debt(struct acl_host *host, unsigned per_second, uint64_t now)
 void
 acl_host_owe(struct acl_host *host, uint32_t debt, uint32_t most)
 {
-	host->debt = debt + host->debt < most ? debt + host->debt : most;
+	if (debt < host->debt)
+		debt = host->debt;
+	host->debt = debt < most ? debt : most;
 }
 
 /* A debt is a burst at most; a minute pays for it, or is punishment enough. */

@@ -197,44 +197,16 @@ client_reconfigure(struct client *c)
 
 	bufferevent_setwatermark(
 	    c->out.bev, EV_WRITE, srv->output->limit / 2, 0);
-	if (c->state >= CLIENT_CLOSING || !c->has_address ||
-	    acl_allows(&srv->conf->acl, &c->address))
+	if (c->state >= CLIENT_CLOSING)
 		return;
-	client_tell(c, CLIENT_NOT_ALLOWED);
-	client_close(c, "not allowed");
+	if (c->has_address && !acl_allows(&srv->conf->acl, &c->address)) {
+		client_tell(c, CLIENT_NOT_ALLOWED);
+		client_close(c, "not allowed");
+	} else if (c->state == CLIENT_LOGIN && srv->conf->password == NULL)
+		client_enter(c);
 }
 
 /* ---- going ---- */
-
-static void
-set_gone(struct client *c)
-{
-	struct server *srv = c->server;
-
-	bufferevent_disable(c->out.bev, EV_READ | EV_WRITE);
-	c->reading = false;
-	c->state = CLIENT_GONE;
-	TAILQ_REMOVE(&srv->clients, c, next);
-	if (c->is_waiting)
-		TAILQ_REMOVE(&srv->waiting, c, waiting);
-	c->is_waiting = false;
-	output_forget(srv->output, &c->out);
-	TAILQ_INSERT_TAIL(&srv->gone, c, next);
-}
-
-static void
-leave(struct client *c, const char *reason)
-{
-	struct server *srv = c->server;
-	char text[CLIENT_TEXT_SIZE];
-
-	if (c->user.id == 0)
-		return;
-	log_info_burst(&srv->log_burst, server_now(srv), "%s left%s%s%s",
-	    client_text(c, text), c->lost ? " (" : "",
-	    c->lost ? "connection lost" : "", c->lost ? ")" : "");
-	user_exit(&srv->registry, &c->user, reason);
-}
 
 static void
 refill(struct client *c, uint64_t now)
@@ -267,7 +239,7 @@ client_take_place(struct client *c, struct acl_host *host)
 		    host, srv->conf->rate_per_second, server_now(srv)));
 }
 
-/* From here on c counts as leaving, and another may come. */
+/* All that c is owed has left, or is dropped: another may come. */
 static void
 give_up_place(struct client *c)
 {
@@ -291,6 +263,37 @@ give_up_place(struct client *c)
 	srv->nleaving++;
 }
 
+static void
+set_gone(struct client *c)
+{
+	struct server *srv = c->server;
+
+	bufferevent_disable(c->out.bev, EV_READ | EV_WRITE);
+	c->reading = false;
+	c->state = CLIENT_GONE;
+	TAILQ_REMOVE(&srv->clients, c, next);
+	if (c->is_waiting)
+		TAILQ_REMOVE(&srv->waiting, c, waiting);
+	c->is_waiting = false;
+	output_forget(srv->output, &c->out);
+	give_up_place(c);
+	TAILQ_INSERT_TAIL(&srv->gone, c, next);
+}
+
+static void
+leave(struct client *c, const char *reason)
+{
+	struct server *srv = c->server;
+	char text[CLIENT_TEXT_SIZE];
+
+	if (c->user.id == 0)
+		return;
+	log_info_burst(&srv->log_burst, server_now(srv), "%s left%s%s%s",
+	    client_text(c, text), c->lost ? " (" : "",
+	    c->lost ? "connection lost" : "", c->lost ? ")" : "");
+	user_exit(&srv->registry, &c->user, reason);
+}
+
 /* There are too many who leave to wait for each one's FIN. */
 static bool
 is_crowded(const struct server *srv)
@@ -306,6 +309,7 @@ is_crowded(const struct server *srv)
 static void
 linger(struct client *c)
 {
+	give_up_place(c);
 	if (c->eof || c->out.error != 0 || is_crowded(c->server) ||
 	    shutdown(bufferevent_getfd(c->out.bev), SHUT_WR) == -1) {
 		set_gone(c);
@@ -324,7 +328,6 @@ client_close(struct client *c, const char *reason)
 	if (c->state >= CLIENT_CLOSING)
 		return;
 	leave(c, reason);
-	give_up_place(c);
 	c->state = CLIENT_CLOSING;
 	c->resumes_at = c->stalls_at = 0;
 	set_end(c, srv->conf->stall_timeout * 1000ULL);
@@ -340,7 +343,6 @@ client_drop(struct client *c, const char *reason)
 	if (c->state == CLIENT_GONE)
 		return;
 	leave(c, reason);
-	give_up_place(c);
 	set_gone(c);
 }
 
@@ -558,7 +560,7 @@ client_input(struct client *c)
 		evbuffer_drain(input, evbuffer_get_length(input));
 		return;
 	}
-	if (!more && c->eof)
+	if (c->lost || (!more && c->eof))
 		end_of_input(c);
 	else if (!c->eof)
 		set_reading(c, go);
@@ -679,6 +681,18 @@ check_stall(struct client *c)
 	client_drop(c, "stalled");
 }
 
+/* Whether the connection broke while nobody read from it. */
+static bool
+is_reset(const struct client *c)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(bufferevent_getfd(c->out.bev), SOL_SOCKET, SO_ERROR,
+		   &error, &len) == 0 &&
+	    error != 0;
+}
+
 /* Whether the other side's kernel has all that we sent. */
 static bool
 is_acknowledged(const struct client *c)
@@ -704,8 +718,10 @@ client_tick(struct client *c, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
-	if (c->resumes_at != 0 && now >= c->resumes_at)
+	if (c->resumes_at != 0 && now >= c->resumes_at) {
+		c->lost = c->lost || is_reset(c);
 		client_input(c);
+	}
 	if (c->state != CLIENT_GONE && c->stalls_at != 0 && now >= c->stalls_at)
 		check_stall(c);
 	if (c->state != CLIENT_GONE && c->ends_at != 0 && now >= c->ends_at)

@@ -107,7 +107,7 @@ config_listen_add(struct config_listens *list, const char *text, mode_t mode)
 
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return false;
-	l->mode = mode == 0 ? CONFIG_SOCKET_MODE : mode;
+	l->mode = mode;
 	if (!(text[0] == '/' ? parse_unix(l, text) : parse_inet(l, text)) ||
 	    (l->text = strdup(text)) == NULL) {
 		free(l);
@@ -358,9 +358,10 @@ default_listens(struct reader *r)
 	if (!TAILQ_EMPTY(&r->conf->listens))
 		return;
 	r->conf->listens_default = true;
-	if (!config_listen_add(
-		&r->conf->listens, "127.0.0.1:" CONFIG_PORT, 0) ||
-	    !config_listen_add(&r->conf->listens, "[::1]:" CONFIG_PORT, 0))
+	if (!config_listen_add(&r->conf->listens, "127.0.0.1:" CONFIG_PORT,
+		CONFIG_SOCKET_MODE) ||
+	    !config_listen_add(
+		&r->conf->listens, "[::1]:" CONFIG_PORT, CONFIG_SOCKET_MODE))
 		reader_complain(r, "%s", strerror(errno));
 }
 

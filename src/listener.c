@@ -34,7 +34,8 @@
  * grows to megabytes for each, and then a thousand of them use up what TCP may
  * have on this machine.
  */
-#define KERNEL_SEND_BUFFER (64 << 10)
+#define KERNEL_RECEIVE_BUFFER (32 << 10) /* the same for input that waits */
+#define KERNEL_SEND_BUFFER    (64 << 10)
 
 /* How long a listener rests when there are no descriptors. */
 static const struct timeval pause_time = { 1, 0 };
@@ -71,7 +72,8 @@ set_option(int fd, int level, int option, int value)
 static bool
 set_inherited(int fd, int family)
 {
-	if (!set_option(fd, SOL_SOCKET, SO_SNDBUF, KERNEL_SEND_BUFFER))
+	if (!set_option(fd, SOL_SOCKET, SO_SNDBUF, KERNEL_SEND_BUFFER) ||
+	    !set_option(fd, SOL_SOCKET, SO_RCVBUF, KERNEL_RECEIVE_BUFFER))
 		return false;
 	if (family == AF_UNIX)
 		return true;
@@ -94,7 +96,9 @@ listener_remove_dead(const struct config_listen *l)
 	if (sun->sun_family != AF_UNIX || lstat(sun->sun_path, &st) == -1 ||
 	    !S_ISSOCK(st.st_mode))
 		return;
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+	/* Not to wait: the backlog of one that hangs may be full. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
 		return;
 	if (connect(fd, (const struct sockaddr *)sun, l->addrlen) == -1 &&
 	    errno == ECONNREFUSED)
@@ -274,17 +278,54 @@ find_open(struct listeners *ls, const struct config_listen *wanted)
 	return NULL;
 }
 
+static in_port_t
+port_of(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *sin = (const void *)ss;
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+
+	return ss->ss_family == AF_INET ? sin->sin_port : sin6->sin6_port;
+}
+
+/*
+ * A wildcard and an address cannot both listen on one port.  So those of ours
+ * that have wanted's port, and are not wanted any more, stop listening.  They
+ * stay bound: roll_back() can have them listen again.
+ */
+static bool
+make_way(struct listeners *ls, const struct config_listen *wanted)
+{
+	struct listener *l;
+	bool made = false;
+
+	if (wanted->addr.ss_family == AF_UNIX)
+		return false;
+	TAILQ_FOREACH(l, &ls->list, next) {
+		if (l->keep || l->passed || l->asleep ||
+		    l->addr.ss_family != wanted->addr.ss_family ||
+		    port_of(&l->addr) != port_of(&wanted->addr))
+			continue;
+		/* Who is in its backlog would be reset. */
+		on_accept(l->fd, EV_READ, l);
+		if (shutdown(l->fd, SHUT_RD) == 0)
+			l->asleep = made = true;
+	}
+	return made;
+}
+
 static bool
 open_wanted(struct server *srv, const struct config_listen *wanted)
 {
 	struct listener *l;
 	int fd;
 
-	if ((l = find_open(&srv->listeners, wanted)) != NULL) {
-		l->keep = true;
+	if (find_open(&srv->listeners, wanted) != NULL)
 		return true;
-	}
-	if ((fd = open_socket(wanted)) == -1)
+	fd = open_socket(wanted);
+	if (fd == -1 && errno == EADDRINUSE &&
+	    make_way(&srv->listeners, wanted))
+		fd = open_socket(wanted);
+	if (fd == -1)
 		return false;
 	if ((l = listener_add(srv, fd)) == NULL) {
 		close(fd);
@@ -318,6 +359,11 @@ roll_back(struct listeners *ls)
 	TAILQ_FOREACH(l, &ls->list, next)
 		l->keep = !l->fresh;
 	sweep(ls);
+	TAILQ_FOREACH(l, &ls->list, next) {
+		if (l->asleep && listen(l->fd, BACKLOG) == -1)
+			log_error("cannot listen on %s again: %s", l->text,
+			    strerror(errno));
+	}
 }
 
 bool
@@ -329,7 +375,11 @@ listeners_apply(
 	unsigned opened = 0, failed = 0;
 
 	TAILQ_FOREACH(l, &srv->listeners.list, next)
-		l->keep = l->fresh = false;
+		l->keep = l->fresh = l->asleep = false;
+	TAILQ_FOREACH(w, wanted, next) {
+		if ((l = find_open(&srv->listeners, w)) != NULL)
+			l->keep = true;
+	}
 	TAILQ_FOREACH(w, wanted, next) {
 		if (open_wanted(srv, w)) {
 			opened++;

@@ -19,6 +19,7 @@
 #include "banterd/log.h"
 #include "banterd/opener.h"
 
+#define BURST_MS  1000
 #define LINE_SIZE 1024 /* of a message before strnvis(3) */
 
 const char *const log_level_names[] = { "error", "warning", "notice", "info",
@@ -196,16 +197,27 @@ LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
 
+uint64_t
+log_burst_tick(struct log_burst *b, uint64_t now)
+{
+	if (b->held == 0)
+		return UINT64_MAX;
+	if (now - b->since < BURST_MS)
+		return b->since + BURST_MS;
+	log_info("%u more lines like these held back", b->held);
+	b->held = 0;
+	return UINT64_MAX;
+}
+
 void
 log_info_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (now - b->since >= 1000) {
-		if (b->held > 0)
-			log_info("%u more lines like these held back", b->held);
+	if (now - b->since >= BURST_MS) {
+		(void)log_burst_tick(b, now);
 		b->since = now;
-		b->lines = b->held = 0;
+		b->lines = 0;
 	}
 	if (b->lines == LOG_BURST_LINES) {
 		b->held++;

@@ -62,7 +62,8 @@ parse_options(int argc, char *argv[], struct options *o)
 			usage(stdout);
 			return EXIT_ASKED;
 		case 'l':
-			if (!config_listen_add(&o->listens, optarg, 0)) {
+			if (!config_listen_add(
+				&o->listens, optarg, CONFIG_SOCKET_MODE)) {
 				fprintf(stderr,
 				    "banterd: -l %s: expected "
 				    "ADDR:PORT, [ADDR]:PORT or /PATH\n",

@@ -24,7 +24,8 @@
 #define STATUS_MS      1000  /* between two words to the manager */
 #define STOP_TICK_MS   20    /* between looks at who has all */
 #define TRIM_FREED     64    /* clients gone, before memory is given back */
-#define TRIM_MS        1000  /* not more often than that */
+#define TRIM_MS        1000  /* so many ms later; */
+#define TRIM_FEW_MS    10000 /* for fewer, so many */
 #define STOP_ROUNDS    16    /* of reading what arrived before TERM */
 
 static void on_signal(evutil_socket_t, short, void *);
@@ -107,10 +108,16 @@ trim(struct server *srv, uint64_t now)
 static void
 want_trim(struct server *srv)
 {
-	if (srv->trim_at != 0 || srv->freed < TRIM_FREED)
+	uint64_t at;
+
+	if (srv->freed == 0)
 		return;
-	srv->trim_at = server_now(srv) + TRIM_MS;
-	server_wake_at(srv, srv->trim_at);
+	at = server_now(srv) +
+	    (srv->freed < TRIM_FREED ? TRIM_FEW_MS : TRIM_MS);
+	if (srv->trim_at != 0 && srv->trim_at <= at)
+		return;
+	srv->trim_at = at;
+	server_wake_at(srv, at);
 }
 
 static void
@@ -136,6 +143,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	registry_tick(&srv->registry);
 	next = earlier(next, srv->registry.due);
 	next = earlier(next, trim(srv, now));
+	next = earlier(next, log_burst_tick(&srv->log_burst, now));
 	if (srv->stopping) {
 		if (now >= srv->stop_by)
 			srv->done = true;
@@ -329,11 +337,13 @@ adopt_sockets(struct server *srv, struct notify_sockets *passed)
 	return ok;
 }
 
-static const struct config_listens *
-wanted_listens(const struct server *srv, const struct config *conf)
+/* Only of the default ones may some not open: there may be no IPv6. */
+static bool
+open_listeners(struct server *srv, const struct config *conf)
 {
-	return TAILQ_EMPTY(&srv->fixed_listens) ? &conf->listens :
-						  &srv->fixed_listens;
+	if (!TAILQ_EMPTY(&srv->fixed_listens))
+		return listeners_apply(srv, &srv->fixed_listens, false);
+	return listeners_apply(srv, &conf->listens, conf->listens_default);
 }
 
 bool
@@ -346,8 +356,7 @@ server_listen(struct server *srv)
 	if (srv->sockets_passed)
 		ok = adopt_sockets(srv, &passed);
 	else
-		ok = listeners_apply(srv, wanted_listens(srv, srv->conf),
-		    srv->conf->listens_default);
+		ok = open_listeners(srv, srv->conf);
 	free(passed.names);
 	if (ok)
 		make_records(srv);
@@ -440,9 +449,7 @@ apply(struct server *srv, struct config *conf)
 		    "cannot log to %s: %s", conf->log_target, strerror(errno));
 		return false;
 	}
-	if (!srv->sockets_passed &&
-	    !listeners_apply(
-		srv, wanted_listens(srv, conf), conf->listens_default)) {
+	if (!srv->sockets_passed && !open_listeners(srv, conf)) {
 		(void)log_open(srv->conf->log_target);
 		return false;
 	}
@@ -475,59 +482,6 @@ server_reload(struct server *srv)
 		client_reconfigure(c);
 	log_notice("reloaded %s", srv->conf_path);
 	return true;
-}
-
-static unsigned long
-memory_kb(void)
-{
-	unsigned long pages = 0;
-	char line[128], *second;
-	FILE *f;
-
-	if ((f = fopen("/proc/self/statm", "re")) == NULL)
-		return 0;
-	if (fgets(line, sizeof(line), f) != NULL &&
-	    (second = strchr(line, ' ')) != NULL)
-		pages = strtoul(second, NULL, 10);
-	(void)fclose(f);
-	return pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
-}
-
-static void
-log_rooms(struct server *srv)
-{
-	struct registry *reg = &srv->registry;
-	struct room **rooms;
-	unsigned i, n;
-
-	rooms = calloc(reg->nrooms + 1, sizeof(struct room *));
-	if (rooms == NULL)
-		return;
-	n = registry_rooms(reg, rooms);
-	for (i = 0; i < n; i++)
-		log_notice("room %s: %u", rooms[i]->name, rooms[i]->nmembers);
-	free(rooms);
-}
-
-void
-server_log_stats(struct server *srv)
-{
-	const struct server_stats *st = &srv->stats;
-	const struct output *out = srv->output;
-
-	log_notice("uptime %llu s, memory %lu KB, clients %u, rooms %u",
-	    (unsigned long long)(server_now(srv) - srv->started) / 1000,
-	    memory_kb(), srv->registry.nusers, srv->registry.nrooms);
-	log_notice("lines in %llu, lines out %llu, bytes in %llu, bytes out "
-		   "%llu",
-	    (unsigned long long)st->lines_in, (unsigned long long)out->lines,
-	    (unsigned long long)st->bytes_in, (unsigned long long)out->bytes);
-	log_notice("accepted %llu, refused %llu, slowed %llu, skipped %llu, "
-		   "stalled %llu, log lines lost %llu",
-	    (unsigned long long)st->accepted, (unsigned long long)st->refused,
-	    (unsigned long long)st->slowed, (unsigned long long)out->skipped,
-	    (unsigned long long)st->stalled, (unsigned long long)log_lost());
-	log_rooms(srv);
 }
 
 /* What takes long, or needs the loop itself, is left to the turn's end. */
@@ -590,6 +544,8 @@ server_stop(struct server *srv)
 	read_the_rest(srv);
 	srv->registry.closing = true;
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next) {
+		if (c->state >= CLIENT_CLOSING)
+			continue;
 		client_tell(c, "* The server is going down.");
 		client_close(c, NULL);
 	}
@@ -617,6 +573,7 @@ finish_turn(struct server *srv)
 	}
 	want_trim(srv);
 	server_wake_at(srv, srv->registry.due);
+	server_wake_at(srv, log_burst_tick(&srv->log_burst, server_now(srv)));
 	tell_status(srv);
 }
 

@@ -104,7 +104,8 @@ unsigned acl_host_wrong(struct acl_host *host, uint64_t now);
 uint32_t acl_host_debt(
     struct acl_host *host, unsigned per_second, uint64_t now);
 
-/* Adds to it, up to most; acl_host_debt() has been called in this turn. */
+/* Raises it to what a client owes that leaves, up to most.  acl_host_debt() has
+ * been called in this turn. */
 void acl_host_owe(struct acl_host *host, uint32_t debt, uint32_t most);
 
 /* Forgets what is due at now (ms).  Returns when to call again, UINT64_MAX for

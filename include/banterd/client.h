@@ -85,7 +85,8 @@ void client_close(struct client *c, const char *reason);
 /* The same at once: what it is owed is dropped. */
 void client_drop(struct client *c, const char *reason);
 
-/* Sending to it failed.  What it had sent before is still carried out. */
+/* Sending to it failed.  What has been read of it is still carried out, as far
+ * as its rate allows. */
 void client_broken(struct client *c);
 
 /* Answers with one line; see user_tell(). */

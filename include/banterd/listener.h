@@ -27,6 +27,7 @@ struct listener {
 	int fd;
 	bool passed;      /* by the service manager */
 	bool keep, fresh; /* listeners_apply()'s marks */
+	bool asleep;      /* another of its marks: made way */
 	char *text;       /* for the log */
 };
 

@@ -63,4 +63,8 @@ void log_debug(const char *fmt, ...) LOG_PRINTF(1, 2);
 void log_info_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
     LOG_PRINTF(3, 4);
 
+/* Tells how many lines were held back, once their second is over.  Returns when
+ * (ms) to call again, UINT64_MAX for never. */
+uint64_t log_burst_tick(struct log_burst *b, uint64_t now);
+
 #endif

@@ -207,7 +207,7 @@ class Case(harness.Case):
         return Program([os.environ["PAIR"], self.d.addresses[0], str(PAIRS),
                         str(seconds)]).ready()
 
-    def scenario(self, title, *attacks, seconds=(3, 60), clients=0, full=0,
+    def scenario(self, title, *attacks, seconds=(3, 20), clients=0, full=0,
                  rooms=0, meanwhile=None, until_done=False):
         """One abuse; attacks are functions that start a Program.
 
@@ -231,11 +231,14 @@ class Case(harness.Case):
             under = pair.wait()
             done = [p.stop() for p in programs]
         sampler.stop()
-        self.check_return(before, memory)
         crowd = clients + 2 * PAIRS
         allowed = memory + Bound(self.config).total(crowd, full,
                                                     rooms + PAIRS)
-        self.report(title, rest, under, memory, sampler, allowed, done, kernel)
+        try:
+            self.check_return(before, memory)
+        finally:
+            self.report(title, rest, under, memory, sampler, allowed, done,
+                        kernel)
         if not SANITIZED:
             self.assertLess(sampler.peak, allowed, title)
 

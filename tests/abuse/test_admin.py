@@ -11,7 +11,7 @@ from lab import harness, size
 
 class Reload(lab.Case):
 
-    CONFIG = ("max-clients 3000\nmax-per-host 3000\nlog-level warning\n"
+    CONFIG = ("max-clients 3000\nmax-per-host 3000\nlog-level notice\n"
               "room #dev topic one\n")
 
     def test_every_ten_milliseconds(self):
@@ -80,6 +80,7 @@ class Password(lab.Case):
         """Who neither knows it nor goes is shown the door in time."""
         self.server(self.CONFIG.replace("login-timeout 20",
                                         "login-timeout 5"))
+        self.counters()		# it has begun
         start = lab.descriptors(self.d.pid)
         attacker = self.attack("-n", 50, "-d", 100, "-e", "/pass x")
         harness.eventually(lambda: lab.descriptors(self.d.pid) >= start + 50,

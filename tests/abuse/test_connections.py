@@ -38,7 +38,7 @@ class Connections(lab.Case):
     def test_connect_and_close(self):
         self.server(self.CONFIG)
         self.scenario("connect and close, one core", self.begin(
-            "-n", 64, "-S", 100, "-CX"), clients=256)
+            "-n", 64, "-S", 100, "-CX"), seconds=(3, 60), clients=256)
 
     def test_connect_and_close_politely(self):
         """By FIN: the ports stay taken for a minute, so it is many sources."""
@@ -59,7 +59,7 @@ class Connections(lab.Case):
         n = size(300, 1000)
         self.server(self.CONFIG)
         self.scenario("%d half-closed clients" % n, self.begin(
-            "-n", n, "-S", 100, "-HB4096", "-p", r"hello\n/help\n" * 12),
+            "-n", n, "-S", 100, "-HB4096", "-p", r"hello\n" + r"/help\n" * 12),
             clients=n, full=n)
 
     def test_leaving_without_reading(self):

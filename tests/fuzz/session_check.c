@@ -137,6 +137,16 @@ check_members(struct server *srv, const struct room *room)
 }
 
 static void
+check_tally(const struct server *srv, const struct room *room,
+    const struct room_tally *tally)
+{
+	FUZZ_CHECK(tally->held == 0 ||
+		(room->is_pending &&
+		    srv->timer_due <= tally->since + ROOM_TALLY_MS),
+	    "a sum of %s that nobody sends", room->name);
+}
+
+static void
 check_room(struct server *srv, const struct room *room, unsigned history)
 {
 	const struct registry *reg = &srv->registry;
@@ -155,9 +165,8 @@ check_room(struct server *srv, const struct room *room, unsigned history)
 			break;
 	}
 	FUZZ_CHECK((p == room) == room->is_pending, "pending in no list");
-	if (room->joins.held + room->leaves.held > 0)
-		FUZZ_CHECK(room->is_pending && reg->due >= srv->timer_due,
-		    "a sum that nobody sends");
+	check_tally(srv, room, &room->joins);
+	check_tally(srv, room, &room->leaves);
 }
 
 static unsigned

@@ -295,8 +295,9 @@ START_TEST(debts)
 	ck_assert_uint_eq(acl_host_debt(a, 5, 9999), 0);
 	acl_host_owe(a, 19999, 20000);
 	ck_assert_uint_eq(a->debt, 19999);
+	/* a client's own debt has that of those before it in it */
 	acl_host_owe(a, 1, 20000);
-	ck_assert_uint_eq(a->debt, 20000);
+	ck_assert_uint_eq(a->debt, 19999);
 	acl_host_owe(a, 20000, 20000);
 	ck_assert_uint_eq(a->debt, 20000);
 	/* it is remembered when the last one has gone, for a minute */
