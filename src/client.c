@@ -595,6 +595,8 @@ on_written(struct bufferevent *bev, void *arg)
 
 	(void)bev;
 	skipped = output_drained(c->server->output, &c->out);
+	if (!c->out.backlogged)
+		c->server->freed++;
 	if (skipped > 0) {
 		tell_skipped(c, skipped);
 		output_send(c->server->output, &c->out);

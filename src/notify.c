@@ -2,6 +2,8 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -117,6 +119,32 @@ notify_reloading(struct notify *n)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
+}
+
+/*
+ * The service manager has no word for a reload that failed.  The service's own
+ * reload command waits at a FIFO to hear it; where nobody waits there is none,
+ * or it cannot be opened.
+ */
+void
+notify_reloaded(bool ok)
+{
+	const char *directory = getenv("RUNTIME_DIRECTORY");
+	const char *word = ok ? "ok\n" : "failed\n";
+	char path[PATH_MAX];
+	int fd, len;
+
+	if (directory == NULL)
+		return;
+	len = snprintf(path, sizeof(path), "%s/reload", directory);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (write(fd, word, strlen(word)) == -1)
+		log_warning("%s: %s", path, strerror(errno));
+	close(fd);
 }
 
 void

@@ -592,10 +592,13 @@ server_turn(struct server *srv, bool wait)
 static void
 reload(struct server *srv)
 {
+	bool ok;
+
 	srv->reload_wanted = false;
 	notify_reloading(&srv->notify);
-	(void)server_reload(srv);
+	ok = server_reload(srv);
 	notify_ready(&srv->notify);
+	notify_reloaded(ok);
 	finish_turn(srv);
 }
 

@@ -23,6 +23,9 @@ void notify_close(struct notify *n);
 void notify_ready(struct notify *n);
 void notify_reloading(struct notify *n);
 void notify_stopping(struct notify *n);
+
+/* Answers contrib/systemd/reload, if it waits. */
+void notify_reloaded(bool ok);
 void notify_watchdog(struct notify *n);
 void notify_status(struct notify *n, unsigned clients, unsigned rooms);
 

@@ -52,9 +52,9 @@ struct server {
 	struct clients waiting; /* with something due some time */
 	unsigned nclients;      /* let in, not closing */
 	unsigned nleaving;      /* turned away, or closing */
-	unsigned freed;         /* clients, since memory was given back */
-	uint64_t trim_at;       /* ms: when it will be; 0: not wanted */
-	unsigned max_clients;   /* what descriptors allow, too */
+	unsigned freed;   /* clients and queues, since memory was given back */
+	uint64_t trim_at; /* ms: when it will be; 0: not wanted */
+	unsigned max_clients; /* what descriptors allow, too */
 	struct event *timer;
 	uint64_t timer_due;     /* ms; UINT64_MAX: not armed */
 	struct event *watchdog; /* NULL: none wanted */

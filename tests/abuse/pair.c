@@ -17,9 +17,10 @@
 
 #include "net.h"
 
-#define MS       1000000ULL
-#define INTERVAL (230 * MS) /* between lines of one: below rate's 5 a second \
-			     */
+#define MS 1000000ULL
+#define INTERVAL                                                    \
+	(230 * MS) /* between lines of one: below rate's 5 a second \
+		    */
 #define GIVE_UP   (60000 * MS)
 #define SAMPLES   200000
 #define PAIRS_MAX 32

@@ -81,6 +81,10 @@ def judge(results):
     against("2", "CPU per delivery / best peer", "cpu_us", PEERS, 0.80)
     against("3", "CPU per delivery / best floor", "cpu_us", FLOORS, 1.15)
     against("3", "CPU per delivery / best peer", "cpu_us", PEERS, 0.85)
+    for scenario in ("1", "2", "3", "7"):
+        # What is left between the kernel's own price and the best peer's.
+        bar(scenario, "the best floor / best peer", ratio(
+            r.best(scenario, FLOORS, "cpu_us"), r.best(scenario, PEERS, "cpu_us")), None)
     joins(r, bar)
     idle(r, bar)
     bar("6", "CPU per delivery, 10,000 / 100",

@@ -190,7 +190,7 @@ check_rooms(struct server *srv, const struct limits *limits)
 
 /* ---- hosts ---- */
 
-/* A place is counted, and with a host, just while its client may chat. */
+/* Whoever may chat has a place, and keeps it until all its output has left. */
 static void
 check_hosts(struct server *srv, const struct limits *limits)
 {
@@ -201,7 +201,8 @@ check_hosts(struct server *srv, const struct limits *limits)
 	TAILQ_FOREACH(host, &srv->hosts.idle, idle)
 		FUZZ_CHECK(host->clients == 0, "idle, and connected from");
 	TAILQ_FOREACH(c, &srv->clients, next) {
-		FUZZ_CHECK(c->counted == (c->state <= CLIENT_CHAT) &&
+		FUZZ_CHECK((c->counted || c->state > CLIENT_CHAT) &&
+			!(c->counted && c->state > CLIENT_CLOSING) &&
 			c->counted == (c->host != NULL),
 		    "a place that is nobody's");
 		if (c->host == NULL)

@@ -100,7 +100,21 @@ class Service(BoxTest):
             old.expect("still here")
         self.assertEqual(box.main_pid(), pid)
 
-    def test_06_broken_reload_by_signal(self):
+    def test_06_reload_that_cannot_be_done(self):
+        """The file is right, but the address is not this box's."""
+        box = self.box
+        self.addCleanup(self.restore)
+        pid = box.main_pid()
+        box.configure("server-name other\nlisten 192.0.2.99:5531\n")
+        box.run("banterd", "-t")
+        self.assertNotEqual(
+            box.systemctl("reload", UNIT, check=False).returncode, 0)
+        box.wait_journal(self.before, r"192\.0\.2\.99:5531")
+        self.assertTrue(box.is_active())
+        self.assertEqual(box.greeting(), "* Welcome to banter on box.")
+        self.assertEqual(box.main_pid(), pid)
+
+    def test_07_broken_reload_by_signal(self):
         """Without the check before it: reported by the daemon, refused."""
         box = self.box
         self.addCleanup(self.restore)
@@ -113,7 +127,7 @@ class Service(BoxTest):
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
         self.assertEqual(box.main_pid(), pid)
 
-    def test_07_priorities(self):
+    def test_08_priorities(self):
         """-p warning shows the trouble, and just that."""
         box = self.box
         self.addCleanup(self.restore)
@@ -135,7 +149,7 @@ class Service(BoxTest):
         self.assertIn("histroy", shown)
         self.assertNotIn("listening on", shown)
 
-    def test_08_counters(self):
+    def test_09_counters(self):
         box = self.box
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
@@ -143,7 +157,7 @@ class Service(BoxTest):
             box.wait_journal(self.before, r"#lobby")
         self.assertTrue(box.is_active())
 
-    def test_09_log_file_and_logrotate(self):
+    def test_10_log_file_and_logrotate(self):
         """The shipped snippet renames the file, and USR2 opens a new one."""
         box = self.box
         self.addCleanup(self.restore)
@@ -163,7 +177,7 @@ class Service(BoxTest):
         self.assertEqual(box.main_pid(), pid)
         box.run("journalctl", "--sync")
 
-    def test_10_killed(self):
+    def test_11_killed(self):
         """SIGKILL: systemd starts it again."""
         box = self.box
         pid = box.main_pid()
@@ -176,7 +190,7 @@ class Service(BoxTest):
         box.wait_active()
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
 
-    def test_11_watchdog(self):
+    def test_12_watchdog(self):
         """A loop that lives keeps the watchdog calm; one that hangs is shot."""
         box = self.box
         self.assertEqual(box.show("WatchdogUSec"), "30s")
@@ -198,7 +212,7 @@ class Service(BoxTest):
             "journalctl", "--after-cursor=" + self.before).stdout)
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
 
-    def test_12_stays_broken(self):
+    def test_13_stays_broken(self):
         """A file that stays broken: a few tries, then failed, not for ever."""
         box = self.box
         self.addCleanup(self.restore)
@@ -209,7 +223,7 @@ class Service(BoxTest):
                    == "failed" and box.show("SubState") == "failed", 60)
         self.assertLessEqual(int(box.show("NRestarts")), 20)
 
-    def test_13_stop(self):
+    def test_14_stop(self):
         """People get the farewell line, and the exit status is 0."""
         box = self.box
         with box.laptop_nc() as a, box.nc("::1", PORT) as b:
