@@ -241,7 +241,9 @@ tell_coming(struct registry *reg, struct room *room, const struct user *who,
 	}
 }
 
-/* ---- joins and leaves, and their sums ---- */
+/* ---- joins, leaves and first names, and their sums ---- */
+
+#define NAMED "took a name"
 
 static void
 tally_flush(struct registry *reg, struct room *room, struct room_tally *tally,
@@ -307,12 +309,19 @@ registry_tick(struct registry *reg)
 		due = tally_tick(reg, room, &room->leaves, "left");
 		due = min_u64(
 		    due, tally_tick(reg, room, &room->joins, "joined"));
+		due = min_u64(due, tally_tick(reg, room, &room->names, NAMED));
 		if (due == UINT64_MAX) {
 			TAILQ_REMOVE(&reg->pending, room, pending);
 			room->is_pending = false;
 		}
 		reg->due = min_u64(reg->due, due);
 	}
+}
+
+bool
+room_tells_name(struct registry *reg, struct room *room)
+{
+	return tally_take(reg, room, &room->names, NAMED);
 }
 
 static void

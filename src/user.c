@@ -132,6 +132,7 @@ user_enter(struct registry *reg, struct user *u)
 		    (unsigned long long)++reg->next_guest);
 	} while (RB_INSERT(user_tree, &reg->users, u) != NULL);
 	u->last_line = reg->now;
+	u->is_guest = true;
 	reg->nusers++;
 	return true;
 }
@@ -174,7 +175,8 @@ user_by_id(struct registry *reg, uint64_t id)
 	return reg->slots[i];
 }
 
-/* Tells everybody who shares a room with u, each in one room only. */
+/* Tells everybody who shares a room with u, each in one room only; in a room
+ * where many guests take a name at once, they are summed up as joins are. */
 static void
 tell_renamed(struct registry *reg, struct user *u, const char *old)
 {
@@ -187,6 +189,8 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 	u->visit = ++reg->visit;
 	for (i = 0; i < u->nrooms; i++) {
 		room = u->rooms[i];
+		if (u->is_guest && !room_tells_name(reg, room))
+			continue;
 		line.len = (uint32_t)snprintf(text, sizeof(text),
 		    "[%s] -- %s is now %s\r\n", room->name, old, u->name);
 		line.laid_turn = 0;
@@ -217,6 +221,7 @@ user_rename(struct registry *reg, struct user *u, const char *name)
 	strlcpy(u->name, name, sizeof(u->name));
 	RB_INSERT(user_tree, &reg->users, u);
 	tell_renamed(reg, u, old);
+	u->is_guest = false;
 	return ROOM_OK;
 }
 

@@ -65,13 +65,14 @@ struct user {
 	uint64_t last_line;      /* ms: when they last sent a line */
 	uint32_t visit;          /* registry.visit when last visited */
 	uint16_t nrooms, rooms_size;
+	bool is_guest; /* by the name that it was given */
 	bool set_quiet, set_bell;
 	char name[NICK_MAX + 1];
 };
 RB_HEAD(user_tree, user);
 
-/* Joins (or leaves) of one room, of which at most ROOM_TALLY_LINES a second
- * are told one by one. */
+/* Joins (or leaves, or first names) of one room, of which at most
+ * ROOM_TALLY_LINES a second are told one by one. */
 #define ROOM_TALLY_LINES 5
 #define ROOM_TALLY_MS    1000
 
@@ -102,7 +103,7 @@ struct room {
 	char *key;                     /* NULL: none */
 	STAILQ_HEAD(, room_past) past; /* oldest first */
 	unsigned npast;
-	struct room_tally joins, leaves;
+	struct room_tally joins, leaves, names;
 	bool permanent;     /* of the config; has no op */
 	bool was_permanent; /* before the last reading of it */
 	bool listed;        /* in a room line of it */
@@ -257,6 +258,10 @@ void room_names(
     const struct room *room, const struct user *viewer, char *buf, size_t size);
 
 /* ---- for user.c and room.c ---- */
+
+/* Whether one more guest's first name is told in this room by itself; else it
+ * waits for the sum of this second. */
+bool room_tells_name(struct registry *reg, struct room *room);
 
 /* Sends one line to a person. */
 bool registry_send(struct registry *reg, struct user *to, const char *text,

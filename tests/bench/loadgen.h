@@ -98,8 +98,7 @@ struct load {
 
 	uint32_t *lat; /* latencies, ns; NULL: not wanted */
 	size_t nlat;
-	uint64_t sipped; /* when the sleepers last took a little */
-	uint64_t now;    /* when the bytes at hand were read */
+	uint64_t now; /* when the bytes at hand were read */
 
 	uint64_t lines_in; /* everything that came, chat or not */
 	uint64_t bytes_in;

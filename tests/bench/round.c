@@ -9,7 +9,6 @@
 #include "loadgen.h"
 
 #define MAX_EVENTS 512
-#define SIP_EVERY  20000000000ULL /* ns */
 
 static uint32_t
 awake(const struct load *l)
@@ -196,26 +195,6 @@ round_burst(struct load *l, uint32_t inflight)
 	round_check(l);
 }
 
-/*
- * A sleeper isn't dead: now and then it takes a little, or its kernel's window
- * would stay shut for longer than a server must put up with.
- */
-static void
-round_sip(struct load *l)
-{
-	struct proc_cpu before;
-
-	if (l->nsleeper == 0 || now_ns() - l->sipped < SIP_EVERY)
-		return;
-	proc_cpu(&l->proc, &before);
-	for (uint32_t i = 0; i < l->nclient; i++)
-		if (l->client[i].asleep)
-			crowd_read(l, &l->client[i]);
-	if (!proc_rest(&l->proc, &before))
-		die("the server doesn't come to rest");
-	l->sipped = now_ns();
-}
-
 /* What comes now was not owed to anybody, and is a fault if it's chat. */
 static void
 round_drain(struct load *l)
@@ -231,10 +210,8 @@ round_rest(struct load *l, uint32_t total, uint32_t inflight)
 {
 	struct proc_cpu before, after;
 	uint32_t done = 0;
-	uint64_t start;
+	uint64_t start = now_ns();
 
-	round_sip(l);
-	start = now_ns();
 	l->late = 0;
 	proc_cpu(&l->proc, &before);
 	while (done < total) {
@@ -271,10 +248,8 @@ round_flow(struct load *l, uint32_t total, uint32_t inflight)
 	struct proc_cpu before, after;
 	uint64_t start, wall;
 	uint32_t sent = 0;
-	int n, ep;
+	int n, ep = crowd_watch(l);
 
-	round_sip(l);
-	ep = crowd_watch(l);
 	round_begin(l, total);
 	l->lat = need(
 	    calloc((size_t)total * listeners(l) + 1, sizeof(*l->lat)));

@@ -69,6 +69,23 @@ class Storm(harness.Case):
         self.assertRegex(lines[5], r"^\[#storm\] -- \d+ (people|person) left$")
         self.watcher.silence()
 
+    def test_first_names(self):
+        """Guests who take a name; who has one and changes it is told."""
+        people = [self.server.guest("p%d" % i) for i in range(30)]
+        self.all_at_once(people, "/join #storm")
+        self.count("joined", 30)
+        self.pass_a_second()
+        self.server.freeze()
+        for i, one in enumerate(people):
+            one.send("/nick q%d" % i, *(["/nick r0"] if i == 0 else []))
+        self.server.thaw()
+        lines = [self.watcher.next() for _ in range(7)]
+        self.assertEqual(lines[-1], "[#storm] -- 25 people took a name")
+        self.assertIn("[#storm] -- q0 is now r0", lines)
+        for line in lines[:-1]:
+            self.assertRegex(line, r"^\[#storm\] -- \w+ is now \w+$")
+        self.watcher.silence()
+
     def test_quit_and_lost(self):
         people = self.crowd(60)
         self.all_at_once(people, "/join #storm")
