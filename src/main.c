@@ -183,7 +183,8 @@ main(int argc, char *argv[])
 		return EXIT_WRONG;
 	}
 	server_run(&srv);
+	status = srv.failed ? EXIT_WRONG : EXIT_ASKED;
 	server_free(&srv);
 	opener_stop(&o.opener);
-	return EXIT_ASKED;
+	return status;
 }

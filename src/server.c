@@ -584,7 +584,7 @@ server_turn(struct server *srv, bool wait)
 	if (event_base_loop(srv->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK) ==
 	    -1) {
 		log_error("the event loop failed: %s", strerror(errno));
-		srv->done = true;
+		srv->done = srv->failed = true;
 	}
 	finish_turn(srv);
 }

@@ -71,6 +71,7 @@ struct server {
 	bool reload_wanted, stop_wanted;
 	bool stopping;
 	bool done;        /* leave the loop */
+	bool failed;      /* the loop did; nobody asked */
 	bool verbose;     /* -v: debug, whatever conf says */
 	uint64_t stop_by; /* ms: then it ends in any case */
 

@@ -207,7 +207,7 @@ class Case(harness.Case):
         return Program([os.environ["PAIR"], self.d.addresses[0], str(PAIRS),
                         str(seconds)]).ready()
 
-    def scenario(self, title, *attacks, seconds=(3, 20), clients=0, full=0,
+    def scenario(self, title, *attacks, seconds=(2, 20), clients=0, full=0,
                  rooms=0, meanwhile=None, until_done=False):
         """One abuse; attacks are functions that start a Program.
 
@@ -215,7 +215,7 @@ class Case(harness.Case):
         time, for the bound. With until_done the attackers end by themselves.
         """
         self.d.guest("first").hang_up()	# what is made once is made now
-        rest = self.pair(size(2, 10)).wait()
+        rest = self.pair(size(1, 10)).wait()
         harness.eventually(lambda: self.counters()[0] == 0, "nobody is left")
         before, memory = self.state(), rss_anon(self.d.pid)
         kernel = kernel_memory()

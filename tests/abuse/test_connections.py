@@ -38,13 +38,13 @@ class Connections(lab.Case):
     def test_connect_and_close(self):
         self.server(self.CONFIG)
         self.scenario("connect and close, one core", self.begin(
-            "-n", 64, "-S", 100, "-CX"), seconds=(3, 60), clients=256)
+            "-n", 64, "-S", 100, "-CX"), seconds=(2, 60), clients=256)
 
     def test_connect_and_close_politely(self):
         """By FIN: the ports stay taken for a minute, so it is many sources."""
         self.server(self.CONFIG)
         self.scenario("connect and half-close, one core", self.begin(
-            "-n", 64, "-S", 250, "-C"), seconds=(3, 30), clients=256)
+            "-n", 64, "-S", 250, "-C"), seconds=(2, 30), clients=256)
 
     def test_connect_and_close_with_a_full_history(self):
         self.server(self.CONFIG)
@@ -52,7 +52,7 @@ class Connections(lab.Case):
         speaker = self.attack("-r", "-p", lines * 20 + r"/quit\n")
         lab.harness.eventually(lambda: self.counters()[0] == 0, "it has quit")
         speaker.stop()
-        self.scenario("the same, each is told 50 lines of 3 KB", self.begin(
+        self.scenario("connect and close, each is told 50 lines of 3 KB", self.begin(
             "-n", 64, "-S", 100, "-CX"), clients=256, full=256, rooms=1)
 
     def test_half_closed(self):

@@ -35,12 +35,12 @@ class Input(lab.Case):
 
     def test_sends_without_end_and_no_rate(self):
         self.server(self.CONFIG + "rate off\n")
-        self.scenario("the same, rate off", self.begin(
+        self.scenario("20 send without end and never read, rate off", self.begin(
             "-n", 20, "-e", r"/help\nhello\n/nosuch\n"), clients=20, full=20)
 
     def test_sends_without_end_over_a_unix_socket(self):
         self.server(self.CONFIG + "rate off\n")
-        self.scenario("the same, over a UNIX socket", self.begin(
+        self.scenario("20 send without end over a UNIX socket, rate off", self.begin(
             "-n", 20, "-e", r"/help\nhello\n/nosuch\n", address=2),
             clients=20, full=20)
 
@@ -61,7 +61,7 @@ class Input(lab.Case):
                 self.server(self.CONFIG)
                 self.scenario("telnet: " + name, self.begin(
                     "-n", 20, "-r", "-e", pattern), self.begin(
-                    "-n", 5, "-e", pattern), seconds=(2, 20),
+                    "-n", 5, "-e", pattern), seconds=(1, 20),
                     clients=25, full=25)
 
     def test_erasing_the_longest_lines(self):

@@ -50,7 +50,7 @@ class Rooms(lab.Case):
         self.server(self.CONFIG)
         self.scenario("50 ask for 470 rooms, 20 lines at once", self.begin(
             "-n", 25, "-r", "-p", rooms + r"/rooms\n" * 20), self.begin(
-            "-n", 25, "-r", "-e", r"/rooms\n"), seconds=(6, 20),
+            "-n", 25, "-r", "-e", r"/rooms\n"), seconds=(4, 20),
             clients=50, full=50, rooms=500)
 
     def test_kick_and_come_back(self):
@@ -82,7 +82,7 @@ class Rooms(lab.Case):
                        "/set quiet on\\n" % ("a" * n))
             for n in range(1, 25)], self.begin(
                 "-n", 20, "-r", "-e", "a" * 1000 + r"\n"),
-            seconds=(6, 20), clients=44, full=44, rooms=1)
+            seconds=(4, 20), clients=44, full=44, rooms=1)
 
 
 if __name__ == "__main__":
