@@ -92,6 +92,10 @@ text_clean(const char *raw, size_t len, char *out)
 	size_t i = 0, n, o = 0;
 
 	while (i < len) {
+		if (raw[i] >= ' ' && raw[i] <= '~') { /* most of what is said */
+			out[o++] = raw[i++];
+			continue;
+		}
 		if (is_erase(raw[i])) {
 			o = text_erase_last(out, o);
 			i++;
