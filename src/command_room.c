@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
@@ -167,9 +166,7 @@ busier(const void *a, const void *b)
 	const struct room *x = *(const struct room *const *)a;
 	const struct room *y = *(const struct room *const *)b;
 
-	if (x->nmembers != y->nmembers)
-		return x->nmembers < y->nmembers ? 1 : -1;
-	return strcasecmp(x->name, y->name);
+	return (x->nmembers < y->nmembers) - (x->nmembers > y->nmembers);
 }
 
 static void
@@ -199,8 +196,10 @@ cmd_rooms(struct client *c, char *args)
 		tell_no_memory(c);
 		return;
 	}
+	/* They come by name, and mergesort(3) leaves those alike as they are;
+	 * where it finds no memory, all stay so. */
 	n = registry_rooms(reg, rooms);
-	qsort(rooms, n, sizeof(struct room *), busier);
+	(void)mergesort(rooms, n, sizeof(struct room *), busier);
 	client_tell(
 	    c, n == 1 ? "* There is %u room:" : "* There are %u rooms:", n);
 	for (i = 0; i < n && client_room_left(c) > 256; i++)
