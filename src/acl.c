@@ -237,12 +237,17 @@ acl_host_leave(struct acl_hosts *hosts, struct acl_host *host, uint64_t now)
 }
 
 unsigned
+acl_host_tries(const struct acl_host *host, uint64_t now)
+{
+	return now < host->forgive ? host->wrong : 0;
+}
+
+unsigned
 acl_host_wrong(struct acl_host *host, uint64_t now)
 {
-	if (now >= host->forgive)
-		host->wrong = 0;
+	host->wrong = acl_host_tries(host, now) + 1;
 	host->forgive = now + ACL_FORGIVE_MS;
-	return ++host->wrong;
+	return host->wrong;
 }
 
 uint32_t

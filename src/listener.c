@@ -23,11 +23,10 @@
 
 /* A peer that is gone is found within two minutes: after 60 silent seconds, 4
  * probes 15 seconds apart (tcp(7)); or when what we sent is not acknowledged
- * for that long. */
+ * for LISTENER_PEER_TIMEOUT. */
 #define KEEPALIVE_IDLE     60 /* seconds */
 #define KEEPALIVE_INTERVAL 15 /* seconds */
 #define KEEPALIVE_PROBES   4
-#define USER_TIMEOUT       110000 /* ms */
 
 /*
  * The kernel's share of a slow reader's output, in bytes.  Left to itself it
@@ -83,7 +82,8 @@ set_inherited(int fd, int family)
 	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE) &&
 	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL) &&
 	    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) &&
-	    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT);
+	    set_option(
+		fd, IPPROTO_TCP, TCP_USER_TIMEOUT, LISTENER_PEER_TIMEOUT);
 }
 
 void

@@ -159,7 +159,7 @@ make_safe(char *to, const char *raw, size_t size)
 }
 
 static void LOG_PRINTF(2, 0)
-    log_message(enum log_level level, const char *fmt, va_list ap)
+    log_vmessage(enum log_level level, const char *fmt, va_list ap)
 {
 	char raw[LINE_SIZE], line[64 + 4 * LINE_SIZE];
 	int save_errno = errno, n;
@@ -181,14 +181,24 @@ static void LOG_PRINTF(2, 0)
 	errno = save_errno;
 }
 
-#define LOG_FUNCTION(name, level)            \
-	void name(const char *fmt, ...)      \
-	{                                    \
-		va_list ap;                  \
-                                             \
-		va_start(ap, fmt);           \
-		log_message(level, fmt, ap); \
-		va_end(ap);                  \
+static void LOG_PRINTF(2, 3)
+    log_message(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vmessage(level, fmt, ap);
+	va_end(ap);
+}
+
+#define LOG_FUNCTION(name, level)             \
+	void name(const char *fmt, ...)       \
+	{                                     \
+		va_list ap;                   \
+                                              \
+		va_start(ap, fmt);            \
+		log_vmessage(level, fmt, ap); \
+		va_end(ap);                   \
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
@@ -204,13 +214,13 @@ log_burst_tick(struct log_burst *b, uint64_t now)
 		return UINT64_MAX;
 	if (now - b->since < BURST_MS)
 		return b->since + BURST_MS;
-	log_info("%u more lines like these held back", b->held);
+	log_message(b->level, "%u more lines like these held back", b->held);
 	b->held = 0;
 	return UINT64_MAX;
 }
 
 void
-log_info_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
+log_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -225,6 +235,6 @@ log_info_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
 	}
 	b->lines++;
 	va_start(ap, fmt);
-	log_message(LOG_LEVEL_INFO, fmt, ap);
+	log_vmessage(b->level, fmt, ap);
 	va_end(ap);
 }

@@ -31,12 +31,15 @@ output_set_limit(struct output *out, uint32_t send_queue)
 }
 
 struct output *
-output_new(uint32_t send_queue)
+output_new(struct event_base *base, const struct output_events *events,
+    uint32_t send_queue)
 {
 	struct output *out;
 
 	if ((out = calloc(1, sizeof(*out))) == NULL)
 		return NULL;
+	out->base = base;
+	out->events = events;
 	TAILQ_INIT(&out->dirty);
 	TAILQ_INIT(&out->broken);
 	out->turn = 1;
@@ -48,6 +51,13 @@ output_new(uint32_t send_queue)
 	out->bell.text = bell_text;
 	out->bell.len = sizeof(bell_text) - 1;
 	return out;
+}
+
+void
+output_open(struct output *out, struct output_queue *q, int fd)
+{
+	q->output = out;
+	q->fd = fd;
 }
 
 /* ---- laying lines down ---- */
@@ -127,6 +137,103 @@ owe(struct output *out, struct output_queue *q, uint32_t at, uint32_t len)
 	span->next = 0;
 }
 
+/* ---- the backlog ---- */
+
+static void
+set_broken(struct output *out, struct output_queue *q, int error)
+{
+	q->error = error;
+	/* In dirty, it is found broken when it is flushed. */
+	if (q->is_broken || q->first.len > 0)
+		return;
+	TAILQ_INSERT_TAIL(&out->broken, q, dirty);
+	q->is_broken = true;
+}
+
+static void
+end_backlog(struct output_queue *q)
+{
+	if (q->bev != NULL)
+		bufferevent_free(q->bev);
+	q->bev = NULL;
+}
+
+/* Skipping ends once the queue is at most half full.  Returns how many lines
+ * were skipped then. */
+static uint32_t
+end_skipping(struct output *out, struct output_queue *q)
+{
+	uint32_t skipped = q->skipped;
+
+	if (!q->full || output_unsent(q) > out->limit / 2)
+		return 0;
+	q->full = false;
+	q->skipped = 0;
+	return skipped;
+}
+
+static void
+on_written(struct bufferevent *bev, void *arg)
+{
+	struct output_queue *q = arg;
+	struct output *out = q->output;
+
+	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+		end_backlog(q);
+	/* If it stays full, what it is owed has to wake it again. */
+	output_send(q);
+	out->events->drained(q, end_skipping(out, q));
+}
+
+static void
+on_failed(struct bufferevent *bev, short what, void *arg)
+{
+	struct output_queue *q = arg;
+
+	(void)bev;
+	(void)what;
+	set_broken(q->output, q, EPIPE);
+}
+
+static bool
+begin_backlog(struct output *out, struct output_queue *q)
+{
+	q->bev = bufferevent_socket_new(out->base, q->fd, 0);
+	if (q->bev == NULL)
+		return false;
+	bufferevent_setcb(q->bev, NULL, on_written, on_failed, q);
+	bufferevent_setwatermark(q->bev, EV_WRITE, out->limit / 2, 0);
+	out->events->backlog_begins(q);
+	return true;
+}
+
+/* Adds what is left after the first sent bytes to the backlog. */
+static void
+keep(struct output *out, struct output_queue *q, const struct iovec *iov,
+    size_t n, size_t sent)
+{
+	size_t i;
+
+	if (q->bev == NULL && !begin_backlog(out, q)) {
+		q->error = ENOMEM;
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (sent >= iov[i].iov_len) {
+			sent -= iov[i].iov_len;
+			continue;
+		}
+		/* The write arms its event, too, but would not say if not. */
+		if (bufferevent_write(q->bev, (char *)iov[i].iov_base + sent,
+			iov[i].iov_len - sent) == -1 ||
+		    bufferevent_enable(q->bev, EV_WRITE) == -1) {
+			q->error = ENOMEM;
+			return;
+		}
+		sent = 0;
+	}
+}
+
 /* ---- sending ---- */
 
 static size_t
@@ -145,43 +252,20 @@ gather(struct output *out, const struct output_span **span,
 	return n;
 }
 
-/* Hands what is left after the first sent bytes to the bufferevent. */
-static void
-keep(struct output_queue *q, const struct iovec *iov, size_t n, size_t sent)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (sent >= iov[i].iov_len) {
-			sent -= iov[i].iov_len;
-			continue;
-		}
-		q->backlogged = true;
-		/* The write arms its event, too, but would not say if not. */
-		if (bufferevent_write(q->bev, (char *)iov[i].iov_base + sent,
-			iov[i].iov_len - sent) == -1 ||
-		    bufferevent_enable(q->bev, EV_WRITE) == -1) {
-			q->error = ENOMEM;
-			return;
-		}
-		sent = 0;
-	}
-}
-
 /* Returns how much the kernel took; sets q->error if the connection broke. */
 static size_t
 send_now(struct output_queue *q, struct iovec *iov, size_t n)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
-	int fd = bufferevent_getfd(q->bev);
 	ssize_t sent;
 
 	do {
 		if (n == 1)
-			sent = send(fd, iov[0].iov_base, iov[0].iov_len,
+			sent = send(q->fd, iov[0].iov_base, iov[0].iov_len,
 			    MSG_NOSIGNAL | MSG_DONTWAIT);
 		else
-			sent = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+			sent = sendmsg(
+			    q->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (sent == -1 && errno == EINTR);
 	if (sent == -1) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK &&
@@ -202,17 +286,15 @@ flush_queue(struct output *out, struct output_queue *q)
 	TAILQ_REMOVE(&out->dirty, q, dirty);
 	while (span != NULL && q->error == 0) {
 		n = gather(out, &span, iov, &total);
-		sent = q->backlogged ? 0 : send_now(q, iov, n);
+		sent = q->bev != NULL ? 0 : send_now(q, iov, n);
 		out->bytes += total;
 		if (sent < total && q->error == 0)
-			keep(q, iov, n, sent);
+			keep(out, q, iov, n, sent);
 	}
 	q->first.len = 0;
 	q->pending = 0;
-	if (q->error != 0) {
-		TAILQ_INSERT_TAIL(&out->broken, q, dirty);
-		q->is_broken = true;
-	}
+	if (q->error != 0)
+		set_broken(out, q, q->error);
 }
 
 void
@@ -228,10 +310,10 @@ output_flush(struct output *out)
 }
 
 void
-output_send(struct output *out, struct output_queue *q)
+output_send(struct output_queue *q)
 {
 	if (q->pending > 0)
-		flush_queue(out, q);
+		flush_queue(q->output, q);
 }
 
 uint32_t
@@ -239,7 +321,7 @@ output_unsent(const struct output_queue *q)
 {
 	uint32_t n = q->pending;
 
-	if (q->backlogged)
+	if (q->bev != NULL)
 		n += (uint32_t)evbuffer_get_length(
 		    bufferevent_get_output(q->bev));
 	return n;
@@ -259,7 +341,7 @@ is_too_full(struct output *out, struct output_queue *q, uint32_t len)
 
 	if (unsent + len <= out->limit)
 		return false;
-	output_send(out, q);
+	output_send(q);
 	unsent = output_unsent(q);
 	return unsent > 0 && unsent + len > out->limit;
 }
@@ -283,9 +365,10 @@ is_refused(struct output *out, struct output_queue *q, const struct line *line)
 }
 
 bool
-output_add(
-    struct output *out, struct output_queue *q, struct line *line, time_t wall)
+output_add(struct output_queue *q, struct line *line, time_t wall)
 {
+	struct output *out = q->output;
+
 	make_room(out, line);
 	/* Both may have sent something, and found the connection broken. */
 	if (is_refused(out, q, line) || q->error != 0)
@@ -308,21 +391,6 @@ output_add(
 	return true;
 }
 
-uint32_t
-output_drained(struct output *out, struct output_queue *q)
-{
-	uint32_t skipped = q->skipped;
-
-	q->backlogged = evbuffer_get_length(bufferevent_get_output(q->bev)) > 0;
-	/* If it stays full, what it is owed has to wake it again. */
-	output_send(out, q);
-	if (!q->full || output_unsent(q) > out->limit / 2)
-		return 0;
-	q->full = false;
-	q->skipped = 0;
-	return skipped;
-}
-
 struct output_queue *
 output_next_broken(struct output *out)
 {
@@ -336,13 +404,14 @@ output_next_broken(struct output *out)
 }
 
 void
-output_forget(struct output *out, struct output_queue *q)
+output_forget(struct output_queue *q)
 {
 	if (q->first.len > 0)
-		TAILQ_REMOVE(&out->dirty, q, dirty);
+		TAILQ_REMOVE(&q->output->dirty, q, dirty);
 	if (q->is_broken)
-		TAILQ_REMOVE(&out->broken, q, dirty);
+		TAILQ_REMOVE(&q->output->broken, q, dirty);
 	q->first.len = 0;
 	q->pending = 0;
 	q->is_broken = false;
+	end_backlog(q);
 }

@@ -20,6 +20,7 @@
 #define OTHER_DESCRIPTORS 20
 
 #define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
+#define TURN_MS        8     /* of a turn; then what was said leaves */
 #define MAX_RECORDS    16384 /* of descriptors, made ahead */
 #define STATUS_MS      1000  /* between two words to the manager */
 #define STOP_TICK_MS   20    /* between looks at who has all */
@@ -34,12 +35,6 @@ static void on_watchdog(evutil_socket_t, short, void *);
 
 static const int handled_signals[SERVER_SIGNALS] = { SIGHUP, SIGUSR1, SIGUSR2,
 	SIGTERM, SIGINT };
-
-static uint64_t
-earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* ---- time ---- */
 
@@ -120,6 +115,13 @@ want_trim(struct server *srv)
 	server_wake_at(srv, at);
 }
 
+static uint64_t
+tick_logs(struct server *srv, uint64_t now)
+{
+	return earlier(log_burst_tick(&srv->log_burst, now),
+	    log_burst_tick(&srv->password_burst, now));
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -143,7 +145,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	registry_tick(&srv->registry);
 	next = earlier(next, srv->registry.due);
 	next = earlier(next, trim(srv, now));
-	next = earlier(next, log_burst_tick(&srv->log_burst, now));
+	next = earlier(next, tick_logs(srv, now));
 	if (srv->stopping) {
 		if (now >= srv->stop_by)
 			srv->done = true;
@@ -301,17 +303,21 @@ server_init(struct server *srv, struct config *conf, const char *conf_path,
 	srv->clock = monotonic_ms;
 	srv->timer_due = UINT64_MAX;
 	srv->notify.fd = -1;
+	srv->log_burst.level = LOG_LEVEL_INFO;
+	srv->password_burst.level = LOG_LEVEL_NOTICE;
 	TAILQ_INIT(&srv->fixed_listens);
 	TAILQ_INIT(&srv->clients);
 	TAILQ_INIT(&srv->gone);
 	TAILQ_INIT(&srv->waiting);
+	TAILQ_INIT(&srv->ready);
 	acl_hosts_init(&srv->hosts);
 	listeners_init(&srv->listeners);
 	registry_init(&srv->registry, client_deliver);
 	srv->started = server_now(srv);
 	fit_descriptors(srv);
-	if ((srv->output = output_new(conf->send_queue)) == NULL ||
-	    (srv->base = event_base_new()) == NULL ||
+	if ((srv->base = event_base_new()) == NULL ||
+	    (srv->output = output_new(
+		 srv->base, &client_output_events, conf->send_queue)) == NULL ||
 	    (srv->timer = evtimer_new(srv->base, on_timer, srv)) == NULL ||
 	    !add_signals(srv) || !registry_configure(&srv->registry, conf)) {
 		log_error("cannot start: %s", strerror(errno));
@@ -407,7 +413,7 @@ server_admit(struct server *srv, int fd, const struct address *address)
 	srv->stats.accepted++;
 	if (refusal != NULL) {
 		srv->stats.refused++;
-		log_info_burst(&srv->log_burst, server_now(srv),
+		log_burst(&srv->log_burst, server_now(srv),
 		    "%s turned away: %s",
 		    address == NULL ? "local" : address_text(address, text),
 		    refusal + 2);
@@ -523,9 +529,12 @@ read_the_rest(struct server *srv)
 
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_input(c);
-	for (i = 0; i < STOP_ROUNDS; i++) {
+	for (i = 0; i < STOP_ROUNDS && srv->clock() < srv->stop_by; i++) {
 		before = srv->stats.bytes_in;
-		server_turn(srv, false);
+		do
+			server_turn(srv, false);
+		while (
+		    !TAILQ_EMPTY(&srv->ready) && srv->clock() < srv->stop_by);
 		if (srv->stats.bytes_in == before)
 			break;
 	}
@@ -573,19 +582,48 @@ finish_turn(struct server *srv)
 	}
 	want_trim(srv);
 	server_wake_at(srv, srv->registry.due);
-	server_wake_at(srv, log_burst_tick(&srv->log_burst, server_now(srv)));
+	server_wake_at(srv, tick_logs(srv, server_now(srv)));
 	tell_status(srv);
+}
+
+void
+server_ready(struct server *srv, struct client *c)
+{
+	if (c->is_ready)
+		return;
+	TAILQ_INSERT_TAIL(&srv->ready, c, ready);
+	c->is_ready = true;
+}
+
+/*
+ * Who has sent much at once takes turns with the others: one line, then the
+ * next one's.  What that says leaves together, but nobody waits for it longer
+ * than TURN_MS.
+ */
+static void
+serve_ready(struct server *srv)
+{
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(&srv->ready)) != NULL &&
+	    srv->clock() - server_now(srv) < TURN_MS) {
+		TAILQ_REMOVE(&srv->ready, c, ready);
+		c->is_ready = false;
+		client_input(c);
+	}
 }
 
 void
 server_turn(struct server *srv, bool wait)
 {
 	srv->clock_is_fresh = false;
-	if (event_base_loop(srv->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK) ==
-	    -1) {
+	wait = wait && TAILQ_EMPTY(&srv->ready);
+	if (event_base_loop(
+		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
 		log_error("the event loop failed: %s", strerror(errno));
 		srv->done = srv->failed = true;
 	}
+	serve_ready(srv);
 	finish_turn(srv);
 }
 

@@ -99,6 +99,9 @@ uint64_t acl_host_leave(
 /* Counts a wrong password; now is in ms.  Returns how many it has lately. */
 unsigned acl_host_wrong(struct acl_host *host, uint64_t now);
 
+/* How many it has lately; now is in ms. */
+unsigned acl_host_tries(const struct acl_host *host, uint64_t now);
+
 /* What those who left have spent and not had back yet, in thousandths of
  * lines; it shrinks by per_second lines a second.  now is in ms. */
 uint32_t acl_host_debt(

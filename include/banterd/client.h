@@ -17,7 +17,9 @@
 #include "banterd/room.h"
 #include "banterd/telnet.h"
 
+struct event;
 struct server;
+struct unread;
 
 enum client_state {
 	CLIENT_LOGIN, /* has to give the password */
@@ -28,28 +30,32 @@ enum client_state {
 };
 
 struct client {
-	struct user user; /* not in the registry if id 0 */
-	struct output_queue out;
+	struct user user;        /* not in the registry if id 0 */
+	struct output_queue out; /* and the socket */
+	struct event *readable;
 	struct server *server;
 	TAILQ_ENTRY(client) next;    /* in server.clients or .gone */
 	TAILQ_ENTRY(client) waiting; /* in server.waiting if is_waiting */
+	TAILQ_ENTRY(client) ready;   /* in server.ready if is_ready */
 	struct acl_host *host;       /* NULL: refused, or closing */
 	struct address address;
-	struct linebuf line; /* the unfinished one */
+	struct unread *unread; /* read, and not carried out; NULL: nothing */
+	struct linebuf line;   /* the unfinished one */
 	struct telnet telnet;
 	uint8_t state; /* enum client_state */
 	uint8_t wrong_passwords;
 	bool has_address;
-	bool is_waiting;
+	bool is_waiting, is_ready;
 	bool reading;         /* the read event is armed */
 	bool eof;             /* nothing more will come */
 	bool lost;            /* it ended in an error */
 	bool counted;         /* in server.nclients */
-	uint32_t tokens;      /* thousandths of a line */
-	uint32_t full_unsent; /* bytes, when stalls_at was set */
+	uint32_t tokens;      /* in thousandths of a line */
+	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
 	uint64_t refilled;    /* ms: when tokens was right */
 	uint64_t resumes_at;  /* ms: reads again; 0: not waiting */
 	uint64_t stalls_at;   /* ms: it has stalled; 0: it has not */
+	uint64_t looks_at;    /* ms: whether it is gone; 0: no backlog */
 	uint64_t ends_at;     /* ms: login or closing is over; 0 */
 };
 TAILQ_HEAD(clients, client);
@@ -85,8 +91,8 @@ void client_close(struct client *c, const char *reason);
 /* The same at once: what it is owed is dropped. */
 void client_drop(struct client *c, const char *reason);
 
-/* Sending to it failed.  What has been read of it is still carried out, as far
- * as its rate allows. */
+/* Sending to it failed.  What it sent before is still carried out, as far as
+ * its rate allows. */
 void client_broken(struct client *c);
 
 /* Answers with one line; see user_tell(). */
@@ -101,7 +107,7 @@ uint32_t client_room_left(const struct client *c);
 /* Sends c the line; the registry's deliver function. */
 bool client_deliver(struct user *u, struct line *line);
 
-/* Carries out what has been read, as far as its rate allows. */
+/* Carries out the next thing that has been read, if its rate allows. */
 void client_input(struct client *c);
 
 /* Says what is wrong about a password; the third time ends the client. */
@@ -121,5 +127,39 @@ struct client *client_of_queue(struct output_queue *q);
 /* Who it is, for the log: its name if it has one, and its address. */
 #define CLIENT_TEXT_SIZE (NICK_MAX + ADDRESS_TEXT_SIZE + 8)
 const char *client_text(const struct client *c, char *buf);
+
+/* ---- for client.c, client_input.c and client_output.c ---- */
+
+#define CLIENT_LINE_COST 1000 /* tokens */
+
+extern const struct output_events client_output_events;
+
+/* Arms or disarms the read event. */
+void client_set_reading(struct client *c, bool on);
+
+/* The read event's callback. */
+void client_readable(int fd, short what, void *arg);
+
+/* Gives c the tokens that time has brought until now (ms). */
+void client_refill(struct client *c, uint64_t now);
+
+/* Its send queue is full from now on; should nothing move, it has stalled. */
+void client_watch_stall(struct client *c);
+void client_check_stall(struct client *c);
+
+/* Looks whether one that has a backlog is still there. */
+void client_look(struct client *c);
+
+/* Whether the connection broke while nobody read from it. */
+bool client_is_reset(const struct client *c);
+
+/* Whether the other side's kernel has all that we sent. */
+bool client_has_all(const struct client *c);
+
+/* All of its output has left: says FIN, and waits for theirs. */
+void client_linger(struct client *c);
+
+/* Ends it at once; it has left its rooms.  It is freed at the turn's end. */
+void client_gone(struct client *c);
 
 #endif

@@ -17,6 +17,9 @@ struct event;
 struct event_base;
 struct server;
 
+/* So long, in ms, what is sent to a peer may be without acknowledgement. */
+#define LISTENER_PEER_TIMEOUT 110000
+
 struct listener {
 	TAILQ_ENTRY(listener) next;
 	struct server *server;

@@ -46,6 +46,7 @@ uint64_t log_lost(void);
 #define LOG_BURST_LINES 20
 
 struct log_burst {
+	enum log_level level;
 	uint64_t since; /* ms: when this second began */
 	unsigned lines; /* written in it */
 	unsigned held;  /* held back in it */
@@ -59,8 +60,9 @@ void log_notice(const char *fmt, ...) LOG_PRINTF(1, 2);
 void log_info(const char *fmt, ...) LOG_PRINTF(1, 2);
 void log_debug(const char *fmt, ...) LOG_PRINTF(1, 2);
 
-/* As log_info(), but no more than LOG_BURST_LINES a second; now is in ms. */
-void log_info_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
+/* Logs at the level of b, but no more than LOG_BURST_LINES a second; now is in
+ * ms. */
+void log_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
     LOG_PRINTF(3, 4);
 
 /* Tells how many lines were held back, once their second is over.  Returns when

@@ -5,8 +5,8 @@
  * A line is laid down once in the turn's arena.  A client owed that line gets
  * no copy but a span of the arena; lines laid one after another make one span
  * that grows.  When the turn ends, each client's spans go out in one system
- * call, straight to the socket.  Only what the kernel refuses is copied, into
- * the bufferevent's output, and only then is a write event armed.
+ * call, straight to the socket.  Only what the kernel refuses is copied: that
+ * is the client's backlog, held by a bufferevent that lives as long as it.
  */
 #ifndef BANTERD_OUTPUT_H
 #define BANTERD_OUTPUT_H
@@ -20,6 +20,7 @@
 #include "banterd/room.h"
 
 struct bufferevent;
+struct event_base;
 
 /* Bytes of lines laid down in one turn; then, or when the spans run out, all
  * is sent before the turn's end. */
@@ -38,20 +39,32 @@ struct output_queue {
 	dirty; /* in output.dirty while it has
 		* spans, then in output.broken
 		* if sending failed */
-	struct bufferevent *bev;
+	struct output *output;
+	struct bufferevent *bev;  /* the backlog; NULL: none */
 	struct output_span first; /* len 0: nothing this turn */
 	uint32_t last;            /* in output.spans; 0: first */
 	uint32_t pending;         /* bytes in all spans */
 	uint32_t skipped;         /* lines, since it was full */
+	int fd;                   /* the socket; its owner's */
 	int error;                /* errno of a failed send, or 0 */
 	bool is_broken;           /* in output.broken */
-	bool backlogged;          /* the bufferevent holds some */
 	bool full;                /* lines are being skipped */
 	bool stamp;               /* put a time before each line */
 };
 TAILQ_HEAD(output_queues, output_queue);
 
+/* What the owner of the queues is told. */
+struct output_events {
+	/* The kernel refused something, and a backlog begins. */
+	void (*backlog_begins)(struct output_queue *q);
+	/* It took some of it, or all: then q->bev is NULL.  skipped lines are
+	 * to be told to the client, or 0. */
+	void (*drained)(struct output_queue *q, uint32_t skipped);
+};
+
 struct output {
+	struct event_base *base; /* its owner's */
+	const struct output_events *events;
 	struct output_queues dirty;
 	struct output_queues broken; /* sending failed, not told yet */
 	uint64_t turn;               /* from 1 on */
@@ -70,22 +83,25 @@ struct output {
 
 /* Returns an output that the caller owes free(), or NULL.  send_queue is in
  * bytes, for each client. */
-struct output *output_new(uint32_t send_queue);
+struct output *output_new(struct event_base *base,
+    const struct output_events *events, uint32_t send_queue);
 void output_set_limit(struct output *out, uint32_t send_queue);
+
+/* Begins a zeroed queue for the socket fd. */
+void output_open(struct output *out, struct output_queue *q, int fd);
 
 /*
  * Adds a line to what q is owed; wall is the time for a stamp.  Returns false
  * if it was not queued: the queue is full and the line may be skipped (it was
  * counted, or, LINE_PRIVATE, it was not), or the connection is broken.
  */
-bool output_add(
-    struct output *out, struct output_queue *q, struct line *line, time_t wall);
+bool output_add(struct output_queue *q, struct line *line, time_t wall);
 
 /* Sends what every client is owed. */
 void output_flush(struct output *out);
 
 /* Sends what one client is owed. */
-void output_send(struct output *out, struct output_queue *q);
+void output_send(struct output_queue *q);
 
 /* Returns a queue whose connection turned out broken (its error says how), each
  * one once; or NULL. */
@@ -94,14 +110,8 @@ struct output_queue *output_next_broken(struct output *out);
 /* Bytes owed to a client that have not reached the kernel. */
 uint32_t output_unsent(const struct output_queue *q);
 
-/*
- * Is to be called when the bufferevent has sent something.  Ends skipping
- * once the queue is at most half full.  Returns how many lines were skipped,
- * for the caller to tell the client; 0 if there is nothing to tell.
- */
-uint32_t output_drained(struct output *out, struct output_queue *q);
-
-/* Drops what q is still owed.  After this nothing in out points to q. */
-void output_forget(struct output *out, struct output_queue *q);
+/* Drops what q is still owed.  After this nothing in its output points to
+ * q. */
+void output_forget(struct output_queue *q);
 
 #endif

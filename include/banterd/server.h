@@ -50,6 +50,7 @@ struct server {
 	struct clients clients;
 	struct clients gone;    /* to be freed at the turn's end */
 	struct clients waiting; /* with something due some time */
+	struct clients ready;   /* with input that may be carried out */
 	unsigned nclients;      /* let in, not closing */
 	unsigned nleaving;      /* turned away, or closing */
 	unsigned freed;   /* clients and queues, since memory was given back */
@@ -60,8 +61,9 @@ struct server {
 	struct event *watchdog; /* NULL: none wanted */
 	struct event *signals[SERVER_SIGNALS];
 	struct notify notify;
-	struct opener *opener;      /* its owner's; NULL: none */
-	struct log_burst log_burst; /* connections and refusals */
+	struct opener *opener;           /* its owner's; NULL: none */
+	struct log_burst log_burst;      /* connections and refusals */
+	struct log_burst password_burst; /* wrong ones */
 	struct server_stats stats;
 	uint64_t started;                      /* ms */
 	uint64_t status_at;                    /* ms: when notify was told */
@@ -78,6 +80,12 @@ struct server {
 	/* The clock, in ms that only ever go forward; a test can replace it. */
 	uint64_t (*clock)(void);
 };
+
+static inline uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 /*
  * Makes a server of a configuration, which it takes over (whatever comes of
@@ -113,6 +121,9 @@ void server_stop(struct server *srv);
 
 /* Now, in ms; read once a turn. */
 uint64_t server_now(struct server *srv);
+
+/* Has client_input() called, after others who wait for that. */
+void server_ready(struct server *srv, struct client *c);
 
 /* Has client_tick() called once ms has come, at the latest. */
 void server_await(struct server *srv, struct client *c, uint64_t ms);

@@ -150,12 +150,12 @@ strdup(const char *s)
  * ---- the loop ----
  *
  * read() is left alone: libevent reads its own wake-up socket with it, which
- * cannot fail, and ends the program if it does.  Clients are read with readv.
+ * cannot fail, and ends the program if it does.  Clients are read with recv.
  */
 
 /* The C library's own type: with _GNU_SOURCE an address may be of many. */
 static int (*REAL(accept4))(int, __SOCKADDR_ARG, socklen_t *restrict, int);
-static ssize_t (*REAL(readv))(int, const struct iovec *, int);
+static ssize_t (*REAL(recv))(int, void *, size_t, int);
 static ssize_t (*REAL(write))(int, const void *, size_t);
 static ssize_t (*REAL(writev))(int, const struct iovec *, int);
 static ssize_t (*REAL(send))(int, const void *, size_t, int);
@@ -172,10 +172,10 @@ accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
 }
 
 ssize_t
-readv(int fd, const struct iovec *iov, int n)
+recv(int fd, void *buf, size_t n, int flags)
 {
-	FIND(readv);
-	return fails(FAULT_READ) ? -1 : REAL(readv)(fd, iov, n);
+	FIND(recv);
+	return fails(FAULT_READ) ? -1 : REAL(recv)(fd, buf, n, flags);
 }
 
 ssize_t

@@ -12,7 +12,7 @@
 /* ---- clients ---- */
 
 static uint64_t
-earlier(uint64_t a, uint64_t ms)
+sooner(uint64_t a, uint64_t ms)
 {
 	return ms != 0 && ms < a ? ms : a;
 }
@@ -24,9 +24,10 @@ check_waiting(const struct server *srv, const struct client *c)
 	uint64_t due = UINT64_MAX;
 	const struct client *w;
 
-	due = earlier(due, c->resumes_at);
-	due = earlier(due, c->stalls_at);
-	due = earlier(due, c->ends_at);
+	due = sooner(due, c->resumes_at);
+	due = sooner(due, c->stalls_at);
+	due = sooner(due, c->looks_at);
+	due = sooner(due, c->ends_at);
 	FUZZ_CHECK(due == UINT64_MAX || c->is_waiting, "nobody will wake it");
 	TAILQ_FOREACH(w, &srv->waiting, waiting) {
 		if (w == c)
@@ -39,7 +40,9 @@ check_waiting(const struct server *srv, const struct client *c)
 static void
 check_output(struct client *c, uint32_t send_queue)
 {
-	size_t held = evbuffer_get_length(bufferevent_get_output(c->out.bev));
+	size_t held = c->out.bev == NULL ?
+	    0 :
+	    evbuffer_get_length(bufferevent_get_output(c->out.bev));
 
 	FUZZ_CHECK(c->out.pending == 0 && c->out.first.len == 0,
 	    "output is left over from the turn");
@@ -49,6 +52,8 @@ check_output(struct client *c, uint32_t send_queue)
 	FUZZ_CHECK(output_unsent(&c->out) == held, "the queue's length");
 	if (c->out.error != 0)
 		return;
+	FUZZ_CHECK(
+	    (c->out.bev == NULL) == (held == 0), "a backlog that is none");
 	FUZZ_CHECK(!c->out.full || held > 0, "full of nothing");
 	FUZZ_CHECK(c->out.skipped == 0 || c->out.full, "skipped, and not full");
 	FUZZ_CHECK(held == 0 || c->state == CLIENT_GONE ||
@@ -60,10 +65,13 @@ check_output(struct client *c, uint32_t send_queue)
 static void
 check_reading(const struct client *c)
 {
-	short enabled = bufferevent_get_enabled(c->out.bev);
-
-	FUZZ_CHECK(c->reading == ((enabled & EV_READ) != 0), "reading or not");
-	if (c->state > CLIENT_CHAT || c->reading)
+	FUZZ_CHECK(
+	    c->reading == (event_pending(c->readable, EV_READ, NULL) != 0),
+	    "reading or not");
+	if (c->state > CLIENT_CHAT || c->is_ready)
+		return;
+	FUZZ_CHECK(!c->reading || c->unread == NULL, "what was read waits");
+	if (c->reading)
 		return;
 	FUZZ_CHECK(c->resumes_at != 0 ||
 		(c->out.error == 0 && output_unsent(&c->out) > 0),

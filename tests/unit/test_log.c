@@ -346,24 +346,24 @@ lines_of_log(void)
 
 START_TEST(bursts)
 {
-	struct log_burst b = { 0 };
+	struct log_burst b = { .level = LOG_LEVEL_INFO };
 	int i;
 
 	for (i = 0; i < LOG_BURST_LINES - 1; i++)
-		log_info_burst(&b, 5000, "%d", i);
+		log_burst(&b, 5000, "%d", i);
 	ck_assert_uint_eq(lines_of_log(), LOG_BURST_LINES - 1);
-	log_info_burst(&b, 5999, "at");
+	log_burst(&b, 5999, "at");
 	ck_assert_uint_eq(lines_of_log(), LOG_BURST_LINES);
-	log_info_burst(&b, 5999, "above");
-	log_info_burst(&b, 5999, "above");
+	log_burst(&b, 5999, "above");
+	log_burst(&b, 5999, "above");
 	ck_assert_uint_eq(lines_of_log(), LOG_BURST_LINES);
 	/* a second after the first one */
-	log_info_burst(&b, 6000, "again");
+	log_burst(&b, 6000, "again");
 	ck_assert_uint_eq(lines_of_log(), LOG_BURST_LINES + 2);
 	assert_matches(content_of("log"),
 	    "info: 2 more lines like these held back\n.* info: again\n$");
 	/* nothing held back, nothing to say */
-	log_info_burst(&b, 8000, "later");
+	log_burst(&b, 8000, "later");
 	ck_assert_uint_eq(lines_of_log(), LOG_BURST_LINES + 3);
 }
 END_TEST
