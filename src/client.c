@@ -250,7 +250,7 @@ client_gone(struct client *c)
 }
 
 static void
-leave(struct client *c, const char *reason)
+leave(struct client *c, const char *reason, const char *for_log)
 {
 	struct server *srv = c->server;
 	char text[CLIENT_TEXT_SIZE];
@@ -258,8 +258,8 @@ leave(struct client *c, const char *reason)
 	if (c->user.id == 0)
 		return;
 	log_burst(&srv->log_burst, server_now(srv), "%s left%s%s%s",
-	    client_text(c, text), c->lost ? " (" : "",
-	    c->lost ? "connection lost" : "", c->lost ? ")" : "");
+	    client_text(c, text), for_log != NULL ? " (" : "",
+	    for_log != NULL ? for_log : "", for_log != NULL ? ")" : "");
 	user_exit(&srv->registry, &c->user, reason);
 }
 
@@ -289,14 +289,14 @@ client_linger(struct client *c)
 	client_set_reading(c, true);
 }
 
-void
-client_close(struct client *c, const char *reason)
+static void
+end(struct client *c, const char *reason, const char *for_log)
 {
 	struct server *srv = c->server;
 
 	if (c->state >= CLIENT_CLOSING)
 		return;
-	leave(c, reason);
+	leave(c, reason, for_log);
 	c->state = CLIENT_CLOSING;
 	c->resumes_at = c->stalls_at = 0;
 	set_end(c, srv->conf->stall_timeout * 1000ULL);
@@ -307,11 +307,23 @@ client_close(struct client *c, const char *reason)
 }
 
 void
+client_close(struct client *c, const char *reason)
+{
+	end(c, reason, reason);
+}
+
+void
+client_quit(struct client *c, const char *reason)
+{
+	end(c, reason, NULL);
+}
+
+void
 client_drop(struct client *c, const char *reason)
 {
 	if (c->state == CLIENT_GONE)
 		return;
-	leave(c, reason);
+	leave(c, reason, reason);
 	client_gone(c);
 }
 

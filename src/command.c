@@ -117,8 +117,9 @@ cmd_help(struct client *c, char *args)
 	for (i = 0; i < N_COMMANDS; i++) {
 		snprintf(usage, sizeof(usage), "/%s %s", commands[i].name,
 		    commands[i].args);
-		client_tell(c, "* %-28s %s", usage, commands[i].help);
+		client_tell(c, "* %-30s %s", usage, commands[i].help);
 	}
+	client_tell(c, "* /help COMMAND tells its short form, too.");
 	client_tell(c, "* //TEXT says a text that begins with /.");
 }
 

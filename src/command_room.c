@@ -240,7 +240,9 @@ cmd_history(struct client *c, char *args)
 	}
 	if (*word != '\0')
 		n = (unsigned)strtonum(word, 1, UINT32_MAX, &errstr);
-	if (errstr != NULL) {
+	if (errstr != NULL && strcmp(errstr, "too large") == 0)
+		n = UINT32_MAX;
+	else if (errstr != NULL) {
 		client_tell(
 		    c, "! %s is not a number of lines (1 or more).", word);
 		return;
@@ -251,8 +253,11 @@ cmd_history(struct client *c, char *args)
 	if (n > there)
 		n = there;
 	if (n == 0)
-		client_tell(
-		    c, "* Nothing has been said in %s yet.", room->name);
+		client_tell(c,
+		    room->npast == 0 ? "* Nothing has been said in %s yet." :
+				       "* All that was said in %s is by people "
+				       "you ignore.",
+		    room->name);
 	else
 		client_tell(c, "* The last %u line%s of %s:", n,
 		    n == 1 ? "" : "s", room->name);

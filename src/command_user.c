@@ -1,6 +1,7 @@
 /* Commands that deal with people, and with one's own connection. */
 #include <bsd/sys/queue.h>
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +27,14 @@ cmd_me(struct client *c, char *args)
 static bool
 is_action(const char **text)
 {
-	if (strncasecmp(*text, "/me ", 4) != 0)
+	size_t blanks;
+
+	if (strncasecmp(*text, "/me", 3) != 0)
 		return false;
-	*text += 4;
+	blanks = strspn(*text + 3, " \t");
+	if (blanks == 0 || (*text)[3 + blanks] == '\0')
+		return false;
+	*text += 3 + blanks;
 	return true;
 }
 
@@ -47,21 +53,29 @@ say_private(struct client *c, struct user *to, const char *text)
 		    to->name);
 }
 
-void
-cmd_msg(struct client *c, char *args)
+static void
+message_person(struct client *c, const char *name, const char *text)
 {
 	struct registry *reg = &c->server->registry;
-	const char *target = next_word(&args), *text = args;
-	struct room *room;
+	char room[ROOM_MAX + 1];
 	struct user *to;
+
+	if ((to = user_find(reg, name)) != NULL)
+		say_private(c, to, text);
+	else if (with_hash(name, room) && room_find(reg, room) != NULL)
+		client_tell(c, "! Nobody here is called %s; the room is %s.",
+		    name, room);
+	else
+		(void)user_called(c, name);
+}
+
+static void
+message_room(struct client *c, const char *target, const char *text)
+{
+	struct registry *reg = &c->server->registry;
+	struct room *room = room_find(reg, target);
 	bool action;
 
-	if (target[0] != '#') {
-		if ((to = user_called(c, target)) != NULL)
-			say_private(c, to, args);
-		return;
-	}
-	room = room_find(reg, target);
 	if (room == NULL || !room_has(room, &c->user))
 		client_tell(c,
 		    "! You are not in %s; /join it first. Nothing "
@@ -71,6 +85,14 @@ cmd_msg(struct client *c, char *args)
 		action = is_action(&text);
 		room_say(reg, &c->user, room, text, action);
 	}
+}
+
+void
+cmd_msg(struct client *c, char *args)
+{
+	const char *target = next_word(&args);
+
+	(target[0] == '#' ? message_room : message_person)(c, target, args);
 }
 
 void
@@ -229,19 +251,29 @@ cmd_unignore(struct client *c, char *args)
 static bool *
 setting(struct client *c, const char *name)
 {
-	if (strcasecmp(name, "time") == 0)
+	if (strcmp(name, "time") == 0)
 		return &c->out.stamp;
-	if (strcasecmp(name, "quiet") == 0)
+	if (strcmp(name, "quiet") == 0)
 		return &c->user.set_quiet;
-	if (strcasecmp(name, "bell") == 0)
+	if (strcmp(name, "bell") == 0)
 		return &c->user.set_bell;
 	return NULL;
+}
+
+static char *
+lower(char *word)
+{
+	char *p;
+
+	for (p = word; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return word;
 }
 
 void
 cmd_set(struct client *c, char *args)
 {
-	const char *name = next_word(&args), *value = next_word(&args);
+	const char *name = lower(next_word(&args)), *value = next_word(&args);
 	bool *field = setting(c, name);
 	bool on = strcasecmp(value, "on") == 0;
 
@@ -271,7 +303,9 @@ cmd_pass(struct client *c, char *args)
 	const char *password = c->server->conf->password;
 
 	if (c->state != CLIENT_LOGIN)
-		client_tell(c, "! No password is needed.");
+		client_tell(c,
+		    password == NULL ? "! No password is needed." :
+				       "! You have given the password.");
 	else if (password == NULL || text_same_secret(password, args))
 		client_enter(c);
 	else
@@ -283,5 +317,5 @@ void
 cmd_quit(struct client *c, char *args)
 {
 	client_tell(c, "* Bye.");
-	client_close(c, *args == '\0' ? NULL : args);
+	client_quit(c, *args == '\0' ? NULL : args);
 }

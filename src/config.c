@@ -202,9 +202,8 @@ split(struct reader *r, char *p, struct words *w)
 	}
 }
 
-/* first[] holds the number of the line where each keyword was seen. */
 static void
-read_line(struct reader *r, char *line, size_t first[])
+read_line(struct reader *r, char *line)
 {
 	const struct keyword *k;
 	struct words w;
@@ -219,7 +218,7 @@ read_line(struct reader *r, char *line, size_t first[])
 		    w.word[0]);
 		return;
 	}
-	seen = &first[k - keywords];
+	seen = &r->seen[k - keywords];
 	if (!k->many && *seen > 0) {
 		reader_complain(r,
 		    "%s was given before in line %zu, expected it "
@@ -236,14 +235,14 @@ read_file(struct reader *r, FILE *f)
 {
 	/* A backslash at the end of a line goes on with the next one. */
 	const char delim[3] = { '\\', '\\', '\0' };
-	size_t first[KEYWORD_COUNT] = { 0 }, len;
+	size_t len;
 	char *line;
 
 	while ((line = fparseln(f, &len, &r->line, delim, 0)) != NULL) {
 		if (strlen(line) != len)
 			reader_complain(r, "a NUL byte, expected text");
 		else
-			read_line(r, line, first);
+			read_line(r, line);
 		free(line);
 	}
 	/* fparseln(3) ends in the same way when memory is out. */
@@ -279,6 +278,32 @@ add_motd_line(struct reader *r, const char *line, size_t len)
 }
 
 /* A motd file that is not there is no mistake: then there is no motd. */
+static FILE *
+open_motd(struct reader *r, const char *path)
+{
+	struct stat st;
+	FILE *f;
+
+	if ((f = open_to_read(r, OPENER_MOTD, path)) == NULL) {
+		if (errno == ENOENT)
+			r->conf->motd_missing = true;
+		else
+			reader_complain(
+			    r, "motd %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	/* Of a pipe or a device there may be no end. */
+	if (fstat(fileno(f), &st) == -1)
+		reader_complain(r, "motd %s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		reader_complain(
+		    r, "motd %s is not a file, expected a text file", path);
+	else
+		return f;
+	(void)fclose(f);
+	return NULL;
+}
+
 static void
 read_motd(struct reader *r, const char *path)
 {
@@ -288,12 +313,8 @@ read_motd(struct reader *r, const char *path)
 	ssize_t len;
 	FILE *f;
 
-	if ((f = open_to_read(r, OPENER_MOTD, path)) == NULL) {
-		if (errno != ENOENT)
-			reader_complain(
-			    r, "motd %s: %s", path, strerror(errno));
+	if ((f = open_motd(r, path)) == NULL)
 		return;
-	}
 	while ((len = getline(&line, &size, f)) > 0 && total <= MAX_MOTD_SIZE) {
 		total += len;
 		len -= (ssize_t)(line[len - 1] == '\n');
@@ -372,6 +393,7 @@ check_secret(struct reader *r, FILE *f)
 
 	if (r->conf->password == NULL)
 		return;
+	r->line = keyword_line(r, "password");
 	if (fstat(fileno(f), &st) == -1)
 		reader_complain(r, "%s", strerror(errno));
 	else if ((st.st_mode & S_IROTH) != 0)
@@ -379,6 +401,15 @@ check_secret(struct reader *r, FILE *f)
 		    "has a password but can be read by others (mode "
 		    "%04o), expected 0640 or 0600",
 		    st.st_mode & 07777);
+	r->line = 0;
+}
+
+void
+config_warn(const struct config *conf)
+{
+	if (conf->motd_missing)
+		log_warning("motd %s is not there; nothing of it is shown",
+		    conf->motd_path);
 }
 
 struct config *
@@ -409,7 +440,9 @@ config_load_by(struct opener *opener, const char *path, bool optional,
 	} else if (!optional || errno != ENOENT)
 		reader_complain(&r, "%s", strerror(errno));
 	default_listens(&r);
-	if (r.conf->motd_path != NULL)
+	/* The opener reads only what a good file names. */
+	r.line = keyword_line(&r, "motd");
+	if (r.conf->motd_path != NULL && r.wrong == 0)
 		read_motd(&r, r.conf->motd_path);
 	if (r.wrong > 0) {
 		config_free(r.conf);

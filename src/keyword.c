@@ -23,6 +23,8 @@ static void set_number(
     struct reader *, const struct keyword *, const struct words *);
 static void set_size(
     struct reader *, const struct keyword *, const struct words *);
+static void set_password(
+    struct reader *, const struct keyword *, const struct words *);
 static void set_user(
     struct reader *, const struct keyword *, const struct words *);
 static void set_rate(
@@ -38,7 +40,7 @@ const struct keyword keywords[] = {
 	{ "listen", true, set_listen, 0, 0, 0 },
 	{ "server-name", false, set_string, FIELD(server_name), 1, 64 },
 	{ "motd", false, set_string, FIELD(motd_path), 1, 4096 },
-	{ "password", false, set_string, FIELD(password), 1, 256 },
+	{ "password", false, set_password, FIELD(password), 1, 256 },
 	{ "default-room", false, set_default_room, 0, 0, 0 },
 	{ "room", true, set_room, 0, 0, 0 },
 	{ "history", false, set_number, FIELD(history), 0, 10000 },
@@ -171,6 +173,18 @@ set_string(struct reader *r, const struct keyword *k, const struct words *w)
 	reader_replace(r, field, value);
 }
 
+/* /pass could not say one that begins with a blank. */
+static void
+set_password(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	if (w->n == 2 && (w->word[1][0] == ' ' || w->word[1][0] == '\t'))
+		reader_complain(r,
+		    "password begins with a blank, expected what can be typed "
+		    "after /pass");
+	else
+		set_string(r, k, w);
+}
+
 static void
 set_log_level(struct reader *r, const struct keyword *k, const struct words *w)
 {
@@ -223,9 +237,9 @@ set_rate(struct reader *r, const struct keyword *k, const struct words *w)
 	}
 	if (w->n != 3) {
 		reader_complain(r,
-		    "rate has %d values, expected BURST and "
+		    "rate has %d value%s, expected BURST and "
 		    "LINES-PER-SECOND, or off",
-		    w->n - 1);
+		    w->n - 1, w->n == 2 ? "" : "s");
 		return;
 	}
 	if (number(r, k->name, w->word[1], k->min, k->max, &burst) &&
@@ -332,6 +346,12 @@ set_room_options(
 			    option);
 			return;
 		}
+		if (*field != NULL) {
+			reader_complain(r,
+			    "room: %s was given before, expected it once",
+			    option);
+			return;
+		}
 		if (!room_text(r, option, text, field))
 			return;
 		if (room->key != NULL && strpbrk(room->key, " \t") != NULL) {
@@ -412,6 +432,12 @@ set_listen(struct reader *r, const struct keyword *k, const struct words *w)
 		    "listen: \"%s\" is not an address, expected "
 		    "ADDR:PORT, [ADDR]:PORT or /PATH",
 		    w->word[1]);
+}
+
+size_t
+keyword_line(const struct reader *r, const char *name)
+{
+	return r->seen[keyword_find(name) - keywords];
 }
 
 const struct keyword *

@@ -96,8 +96,9 @@ listener_remove_dead(const struct config_listen *l)
 	if (sun->sun_family != AF_UNIX || lstat(sun->sun_path, &st) == -1 ||
 	    !S_ISSOCK(st.st_mode))
 		return;
-	/* Not to wait: the backlog of one that hangs may be full. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* A datagram is not what anybody there takes (EPROTOTYPE), so that who
+	 * lives is not disturbed; and it waits for no backlog. */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return;
 	if (connect(fd, (const struct sockaddr *)sun, l->addrlen) == -1 &&
@@ -109,6 +110,8 @@ listener_remove_dead(const struct config_listen *l)
 static int
 bind_unix(int fd, const struct config_listen *l)
 {
+	const struct sockaddr_un *sun = (const void *)&l->addr;
+	struct stat st;
 	mode_t mask;
 	int result;
 
@@ -116,6 +119,10 @@ bind_unix(int fd, const struct config_listen *l)
 	mask = umask(~l->mode & 0777);
 	result = bind(fd, (const struct sockaddr *)&l->addr, l->addrlen);
 	umask(mask);
+	/* "Address in use" would be true, and no help. */
+	if (result == -1 && errno == EADDRINUSE &&
+	    lstat(sun->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		errno = ENOTSOCK;
 	return result;
 }
 
@@ -333,9 +340,30 @@ open_wanted(struct server *srv, const struct config_listen *wanted)
 	}
 	l->addr = wanted->addr;
 	l->addrlen = wanted->addrlen;
+	l->mode = wanted->mode;
 	l->keep = true;
 	l->fresh = true;
 	return true;
+}
+
+/* A UNIX socket that stays may have got another mode. */
+static void
+set_modes(struct listeners *ls, const struct config_listens *wanted)
+{
+	const struct config_listen *w;
+	struct listener *l;
+
+	TAILQ_FOREACH(w, wanted, next) {
+		l = find_open(ls, w);
+		if (l == NULL || l->addr.ss_family != AF_UNIX ||
+		    l->mode == w->mode)
+			continue;
+		if (chmod(w->text, w->mode) == 0)
+			l->mode = w->mode;
+		else
+			log_error("cannot give %s the mode %04o: %s", w->text,
+			    (unsigned)w->mode, strerror(errno));
+	}
 }
 
 /* Closes the listeners that are not to be kept. */
@@ -398,6 +426,7 @@ listeners_apply(
 		return false;
 	}
 	sweep(&srv->listeners);
+	set_modes(&srv->listeners, wanted);
 	return true;
 }
 

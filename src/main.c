@@ -117,6 +117,7 @@ check_config(const struct options *o)
 	    o->conf_path, !o->conf_given, report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
+	config_warn(conf);
 	config_free(conf);
 	fprintf(stderr, "%s: %s\n", o->conf_path,
 	    access(o->conf_path, F_OK) == 0 ?
@@ -136,6 +137,7 @@ start(struct server *srv, struct config *conf, struct options *o)
 		return false;
 	}
 	log_set_level(o->verbose ? LOG_LEVEL_DEBUG : conf->log_level);
+	config_warn(conf);
 	if (!server_init(srv, conf, o->conf_path, !o->conf_given)) {
 		server_free(srv);
 		return false;

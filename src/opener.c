@@ -86,7 +86,10 @@ open_file(enum opener_file what, const char *path)
 		return open(path,
 		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
 		    LOG_MODE);
-	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* O_NONBLOCK: a FIFO that nobody writes to is no reason to wait. */
+	return open(path,
+	    O_RDONLY | O_CLOEXEC | O_NOCTTY |
+		(what == OPENER_MOTD ? O_NONBLOCK : 0));
 }
 
 static void

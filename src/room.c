@@ -60,6 +60,7 @@ room_free(struct registry *reg, struct room *room)
 	reg->nrooms--;
 	free(room->members);
 	free(room->topic);
+	free(room->listed_topic);
 	free(room->key);
 	free(room);
 }
@@ -84,6 +85,14 @@ room_make(struct registry *reg, const char *name)
 		return NULL;
 	strlcpy(room->name, name, sizeof(room->name));
 	STAILQ_INIT(&room->past);
+	room->joins = (struct room_tally){
+		.verb = "joined", .most = ROOM_TALLY_LINES, .by_quiet = true
+	};
+	room->leaves = (struct room_tally){
+		.verb = "left", .most = ROOM_TALLY_LINES, .by_quiet = true
+	};
+	room->names = (struct room_tally){ .verb = "took a name",
+		.most = ROOM_TALLY_NAMES };
 	RB_INSERT(room_tree, &reg->rooms, room);
 	reg->nrooms++;
 	return room;
@@ -119,6 +128,10 @@ make_permanent(struct registry *reg, const char *name)
 	if (room == NULL && (room = room_make(reg, name)) == NULL)
 		return NULL;
 	room->permanent = true;
+	if (room->op != NULL)
+		user_tell(reg, room->op,
+		    "* %s is the server's room now: nobody runs it.",
+		    room->name);
 	room->op = NULL;
 	return room;
 }
@@ -133,15 +146,30 @@ make_ordinary(struct registry *reg, struct room *room)
 		room_set_op(reg, room, room->members[0]);
 }
 
-/* The key is the file's; the topic, too, until people set another. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* The key is the file's.  So is the topic when it is another one there than at
+ * the last reading; in between people may set theirs. */
 static bool
 take_over(struct room *room, const struct config_room *listed)
 {
 	room->listed = true;
 	if (!replace_text(&room->key, listed->key))
 		return false;
-	return room->topic_is_set || listed->topic == NULL ||
-	    replace_text(&room->topic, listed->topic);
+	return same_text(room->listed_topic, listed->topic) ||
+	    (replace_text(&room->topic, listed->topic) &&
+		replace_text(&room->listed_topic, listed->topic));
+}
+
+static void
+no_longer_listed(struct room *room)
+{
+	(void)replace_text(&room->key, NULL);
+	(void)replace_text(&room->listed_topic, NULL);
 }
 
 bool
@@ -170,7 +198,7 @@ registry_configure(struct registry *reg, const struct config *conf)
 		while (room->npast > conf->history)
 			forget_oldest(room);
 		if (room->was_permanent && !room->listed)
-			(void)replace_text(&room->key, NULL);
+			no_longer_listed(room);
 		if (room->was_permanent && !room->permanent)
 			make_ordinary(reg, room);
 	}
@@ -220,10 +248,10 @@ room_event(struct registry *reg, struct room *room, const struct user *doer,
 	send_to_members(reg, room, &line, doer);
 }
 
-/* "-- alice joined" and its like, which /set quiet hides. */
+/* "-- alice joined", and the sums, to all but who (or NULL). */
 static void
-tell_coming(struct registry *reg, struct room *room, const struct user *who,
-    const char *text)
+tell_tally(struct registry *reg, struct room *room,
+    const struct room_tally *tally, const struct user *who, const char *text)
 {
 	char buf[LINE_SIZE_MAX];
 	struct line line = { .text = buf, .kind = LINE_ROOM };
@@ -234,7 +262,7 @@ tell_coming(struct registry *reg, struct room *room, const struct user *who,
 	    buf, sizeof(buf), "[%s] -- %s\r\n", room->name, text);
 	for (i = 0; i < room->nmembers; i++) {
 		member = room->members[i];
-		if (member == who || member->set_quiet ||
+		if (member == who || (tally->by_quiet && member->set_quiet) ||
 		    (who != NULL && user_ignores(member, who)))
 			continue;
 		reg->deliver(member, &line);
@@ -243,19 +271,19 @@ tell_coming(struct registry *reg, struct room *room, const struct user *who,
 
 /* ---- joins, leaves and first names, and their sums ---- */
 
-#define NAMED "took a name"
-
 static void
-tally_flush(struct registry *reg, struct room *room, struct room_tally *tally,
-    const char *verb)
+tally_flush(struct registry *reg, struct room *room, struct room_tally *tally)
 {
+	const struct user *alone = NULL;
 	char text[64];
 
 	if (tally->held > 0) {
 		snprintf(text, sizeof(text), "%u %s %s", tally->held,
-		    tally->held == 1 ? "person" : "people", verb);
+		    tally->held == 1 ? "person" : "people", tally->verb);
+		if (tally->held == 1) /* nobody is told of themselves */
+			alone = user_by_id(reg, tally->last);
 		tally->held = 0;
-		tell_coming(reg, room, NULL, text);
+		tell_tally(reg, room, tally, alone, text);
 	}
 	tally->told = 0;
 }
@@ -266,17 +294,18 @@ tally_flush(struct registry *reg, struct room *room, struct room_tally *tally,
  */
 static bool
 tally_take(struct registry *reg, struct room *room, struct room_tally *tally,
-    const char *verb)
+    const struct user *u)
 {
 	if (tally->told == 0 || reg->now - tally->since >= ROOM_TALLY_MS) {
-		tally_flush(reg, room, tally, verb);
+		tally_flush(reg, room, tally);
 		tally->since = reg->now;
 	}
-	if (tally->told < ROOM_TALLY_LINES) {
+	if (tally->told < tally->most) {
 		tally->told++;
 		return true;
 	}
 	tally->held++;
+	tally->last = u->id;
 	reg->due = min_u64(reg->due, tally->since + ROOM_TALLY_MS);
 	if (!room->is_pending) {
 		TAILQ_INSERT_TAIL(&reg->pending, room, pending);
@@ -287,14 +316,13 @@ tally_take(struct registry *reg, struct room *room, struct room_tally *tally,
 
 /* Sends what is due of one room; returns when the rest is. */
 static uint64_t
-tally_tick(struct registry *reg, struct room *room, struct room_tally *tally,
-    const char *verb)
+tally_tick(struct registry *reg, struct room *room, struct room_tally *tally)
 {
 	if (tally->held == 0)
 		return UINT64_MAX;
 	if (reg->now - tally->since < ROOM_TALLY_MS)
 		return tally->since + ROOM_TALLY_MS;
-	tally_flush(reg, room, tally, verb);
+	tally_flush(reg, room, tally);
 	return UINT64_MAX;
 }
 
@@ -306,10 +334,9 @@ registry_tick(struct registry *reg)
 
 	reg->due = UINT64_MAX;
 	TAILQ_FOREACH_SAFE(room, &reg->pending, pending, tmp) {
-		due = tally_tick(reg, room, &room->leaves, "left");
-		due = min_u64(
-		    due, tally_tick(reg, room, &room->joins, "joined"));
-		due = min_u64(due, tally_tick(reg, room, &room->names, NAMED));
+		due = tally_tick(reg, room, &room->leaves);
+		due = min_u64(due, tally_tick(reg, room, &room->joins));
+		due = min_u64(due, tally_tick(reg, room, &room->names));
 		if (due == UINT64_MAX) {
 			TAILQ_REMOVE(&reg->pending, room, pending);
 			room->is_pending = false;
@@ -319,9 +346,9 @@ registry_tick(struct registry *reg)
 }
 
 bool
-room_tells_name(struct registry *reg, struct room *room)
+room_tells_name(struct registry *reg, struct room *room, const struct user *u)
 {
-	return tally_take(reg, room, &room->names, NAMED);
+	return tally_take(reg, room, &room->names, u);
 }
 
 static void
@@ -329,10 +356,10 @@ tell_joined(struct registry *reg, struct room *room, const struct user *u)
 {
 	char text[NICK_MAX + 16];
 
-	if (!tally_take(reg, room, &room->joins, "joined"))
+	if (!tally_take(reg, room, &room->joins, u))
 		return;
 	snprintf(text, sizeof(text), "%s joined", u->name);
-	tell_coming(reg, room, u, text);
+	tell_tally(reg, room, &room->joins, u, text);
 }
 
 static void
@@ -341,13 +368,13 @@ tell_left(struct registry *reg, struct room *room, const struct user *u,
 {
 	char text[LINE_SIZE_MAX - ROOM_MAX - 16];
 
-	if (reg->closing || !tally_take(reg, room, &room->leaves, "left"))
+	if (reg->closing || !tally_take(reg, room, &room->leaves, u))
 		return;
 	if (reason == NULL)
 		snprintf(text, sizeof(text), "%s left", u->name);
 	else
 		snprintf(text, sizeof(text), "%s left (%s)", u->name, reason);
-	tell_coming(reg, room, u, text);
+	tell_tally(reg, room, &room->leaves, u, text);
 }
 
 /* ---- membership ---- */
@@ -593,7 +620,6 @@ room_set_topic(
 {
 	if (!replace_text(&room->topic, topic))
 		return false;
-	room->topic_is_set = true;
 	room_event(reg, room, u, "%s set the topic: %s", u->name, topic);
 	return true;
 }

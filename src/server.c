@@ -486,6 +486,7 @@ server_reload(struct server *srv)
 		log_error("out of memory; some rooms could not be set up");
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
+	config_warn(conf);
 	log_notice("reloaded %s", srv->conf_path);
 	return true;
 }

@@ -167,10 +167,14 @@ is_name(const char *s, size_t max)
 bool
 text_is_nick(const char *name)
 {
-	/* Names the server itself goes by in its lines. */
-	if (strcasecmp(name, "you") == 0 || strcasecmp(name, "server") == 0)
-		return false;
 	return isalpha((unsigned char)name[0]) && is_name(name, NICK_MAX);
+}
+
+/* What the server calls its reader, and itself, in its lines. */
+bool
+text_is_reserved(const char *name)
+{
+	return strcasecmp(name, "you") == 0 || strcasecmp(name, "server") == 0;
 }
 
 bool
@@ -189,17 +193,29 @@ name_length(const char *s)
 	return n;
 }
 
+/* Whether the n characters at s are the nick.  A full stop may be a part of a
+ * name, or stand beside it. */
+static bool
+is_nick_with_stops(const char *s, size_t n, const char *nick)
+{
+	size_t len = strlen(nick);
+
+	for (; n > len && *s == '.'; n--)
+		s++;
+	while (n > len && s[n - 1] == '.')
+		n--;
+	return n == len && strncasecmp(s, nick, len) == 0;
+}
+
 bool
 text_mentions(const char *text, const char *nick)
 {
-	size_t n, len = strlen(nick);
 	const char *p;
+	size_t n;
 
 	for (p = text; *p != '\0'; p += n > 0 ? n : 1) {
 		n = name_length(p);
-		/* A full stop may be a part of a name, or follow it. */
-		if ((n == len || (n == len + 1 && p[len] == '.')) &&
-		    strncasecmp(p, nick, len) == 0)
+		if (is_nick_with_stops(p, n, nick))
 			return true;
 	}
 	return false;

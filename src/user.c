@@ -189,7 +189,7 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 	u->visit = ++reg->visit;
 	for (i = 0; i < u->nrooms; i++) {
 		room = u->rooms[i];
-		if (u->is_guest && !room_tells_name(reg, room))
+		if (u->is_guest && !room_tells_name(reg, room, u))
 			continue;
 		line.len = (uint32_t)snprintf(text, sizeof(text),
 		    "[%s] -- %s is now %s\r\n", room->name, old, u->name);
@@ -212,7 +212,7 @@ user_rename(struct registry *reg, struct user *u, const char *name)
 	char old[NICK_MAX + 1];
 
 	assert(strlen(name) <= NICK_MAX);
-	if (other != NULL && other != u)
+	if ((other != NULL && other != u) || text_is_reserved(name))
 		return ROOM_TAKEN;
 	strlcpy(old, u->name, sizeof(old));
 	if (strcmp(old, name) == 0)

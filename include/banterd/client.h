@@ -88,6 +88,9 @@ void client_enter(struct client *c);
  * gets what it is owed, and is closed. */
 void client_close(struct client *c, const char *reason);
 
+/* The same, with a reason that it said itself: that is not for the log. */
+void client_quit(struct client *c, const char *reason);
+
 /* The same at once: what it is owed is dropped. */
 void client_drop(struct client *c, const char *reason);
 

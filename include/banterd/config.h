@@ -62,6 +62,7 @@ struct config {
 	struct acl acl;
 	char *server_name;
 	char *motd_path;    /* NULL: none */
+	bool motd_missing;  /* there is no such file */
 	char *password;     /* NULL: none */
 	char *default_room; /* NULL: none */
 	char *log_target;
@@ -96,6 +97,9 @@ struct config *config_load(
 /* The same, with files opened by an opener (see opener.h) if it is one. */
 struct config *config_load_by(struct opener *opener, const char *path,
     bool optional, config_report *report, void *arg);
+
+/* Logs what is no mistake, and may not be meant. */
+void config_warn(const struct config *conf);
 
 void config_free(struct config *conf);
 

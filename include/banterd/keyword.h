@@ -19,8 +19,9 @@ struct reader {
 	struct opener *opener; /* opens the files, or NULL */
 	config_report *report;
 	void *report_arg;
-	unsigned wrong; /* lines */
-	size_t line;    /* number of the one being read */
+	unsigned wrong;             /* lines */
+	size_t line;                /* number of the one being read */
+	size_t seen[KEYWORD_COUNT]; /* lines where keywords were first */
 };
 
 /* The words of one line, the keyword first. */
@@ -42,6 +43,9 @@ struct keyword {
 extern const struct keyword keywords[KEYWORD_COUNT];
 
 const struct keyword *keyword_find(const char *name);
+
+/* The line where the file gives that keyword; 0: it does not. */
+size_t keyword_line(const struct reader *r, const char *name);
 
 /* Tells what is wrong with the line being read, or (line 0) with the file. */
 void reader_complain(struct reader *r, const char *fmt, ...) LOG_PRINTF(2, 3);

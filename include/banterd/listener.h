@@ -27,6 +27,7 @@ struct listener {
 	struct event *resumes;        /* after a pause */
 	struct sockaddr_storage addr; /* as configured */
 	socklen_t addrlen;
+	mode_t mode; /* of a UNIX socket's file */
 	int fd;
 	bool passed;      /* by the service manager */
 	bool keep, fresh; /* listeners_apply()'s marks */

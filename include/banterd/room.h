@@ -71,15 +71,20 @@ struct user {
 };
 RB_HEAD(user_tree, user);
 
-/* Joins (or leaves, or first names) of one room, of which at most
- * ROOM_TALLY_LINES a second are told one by one. */
+/* Joins (or leaves, or first names) of one room, of which only so many a second
+ * are told one by one. */
 #define ROOM_TALLY_LINES 5
+#define ROOM_TALLY_NAMES 20
 #define ROOM_TALLY_MS    1000
 
 struct room_tally {
-	uint64_t since; /* ms: when this second began */
-	unsigned told;  /* one by one, in it */
-	unsigned held;  /* for the summing line at its end */
+	const char *verb; /* "joined": what they did */
+	unsigned most;    /* that are told one by one in a second */
+	bool by_quiet;    /* hidden by /set quiet */
+	uint64_t since;   /* ms: when this second began */
+	uint64_t last;    /* id of the last one held */
+	unsigned told;    /* one by one, in it */
+	unsigned held;    /* for the summing line at its end */
 };
 
 /* A line said in a room, kept for those who come later. */
@@ -100,6 +105,7 @@ struct room {
 	uint32_t nmembers, members_size;
 	struct user *op;               /* who runs it; NULL: nobody */
 	char *topic;                   /* NULL: none */
+	char *listed_topic;            /* of the config; NULL: none */
 	char *key;                     /* NULL: none */
 	STAILQ_HEAD(, room_past) past; /* oldest first */
 	unsigned npast;
@@ -107,7 +113,6 @@ struct room {
 	bool permanent;     /* of the config; has no op */
 	bool was_permanent; /* before the last reading of it */
 	bool listed;        /* in a room line of it */
-	bool topic_is_set;  /* by people, not by it */
 	bool is_pending;
 	char name[ROOM_MAX + 1];
 };
@@ -184,7 +189,7 @@ struct user *user_find(struct registry *reg, const char *name);
 struct user *user_by_id(struct registry *reg, uint64_t id);
 
 /* Takes a name that text_is_nick() has passed; whoever shares a room sees it
- * once.  ROOM_OK or ROOM_TAKEN. */
+ * once.  ROOM_OK, or ROOM_TAKEN by another or by the server itself. */
 enum room_error user_rename(
     struct registry *reg, struct user *u, const char *name);
 
@@ -259,9 +264,10 @@ void room_names(
 
 /* ---- for user.c and room.c ---- */
 
-/* Whether one more guest's first name is told in this room by itself; else it
- * waits for the sum of this second. */
-bool room_tells_name(struct registry *reg, struct room *room);
+/* Whether the first name of one more guest is told in this room by itself; else
+ * it waits for the sum of this second. */
+bool room_tells_name(
+    struct registry *reg, struct room *room, const struct user *u);
 
 /* Sends one line to a person. */
 bool registry_send(struct registry *reg, struct user *to, const char *text,

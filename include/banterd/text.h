@@ -37,8 +37,11 @@ size_t text_erase_last(const char *buf, size_t len);
  */
 size_t text_apply_erasures(char *raw, size_t from, size_t len);
 
-/* Whether name is a nick that somebody may take. */
+/* Whether name is a nick. */
 bool text_is_nick(const char *name);
+
+/* Whether it is one that nobody may take, since the server's lines use it. */
+bool text_is_reserved(const char *name);
 
 /* Whether name is a room's name, with its '#'. */
 bool text_is_room(const char *name);

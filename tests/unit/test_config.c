@@ -201,7 +201,7 @@ START_TEST(all_wrong_lines)
 	    "to 10000\n"
 	    "conf:6: room: \"dev\" is not a room's name, expected # and 1-32 "
 	    "letters, digits, _ - .\n"
-	    "conf:7: rate has 1 values, expected BURST and LINES-PER-SECOND, "
+	    "conf:7: rate has 1 value, expected BURST and LINES-PER-SECOND, "
 	    "or off\n"
 	    "conf:8: a double quote is not closed, expected \"...\" around "
 	    "the whole value\n"
@@ -276,7 +276,7 @@ START_TEST(password_modes)
 		    (conf != NULL) == rows[i].good, "%04o", rows[i].mode);
 		config_free(conf);
 		snprintf(want, sizeof(want),
-		    "conf: has a password but can be read by others (mode "
+		    "conf:1: has a password but can be read by others (mode "
 		    "%04o), expected 0640 or 0600\n",
 		    rows[i].mode);
 		ck_assert_str_eq(conf_messages, rows[i].good ? "" : want);
@@ -310,8 +310,11 @@ START_TEST(motd)
 	    "motd lines <a\xef\xbf\xbd[1mb\xef\xbf\xbd>\nmotd motd\n");
 	conf_good("motd not-there", "motd not-there\n");
 	ck_assert_int_eq(symlink("loop", "loop"), 0);
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	conf_wrong("motd pipe",
+	    "conf:1: motd pipe is not a file, expected a text file\n");
 	conf_wrong("motd loop",
-	    "conf: motd loop: Too many levels of symbolic links\n");
+	    "conf:1: motd loop: Too many levels of symbolic links\n");
 }
 END_TEST
 
@@ -333,7 +336,7 @@ START_TEST(motd_size)
 	conf_write("motd", text, sizeof(text), 0644);
 	ck_assert_ptr_null(conf_load(false));
 	ck_assert_str_eq(conf_messages,
-	    "conf: motd motd is too long, expected at most 65536 bytes\n");
+	    "conf:1: motd motd is too long, expected at most 65536 bytes\n");
 }
 END_TEST
 

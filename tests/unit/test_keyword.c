@@ -143,7 +143,7 @@ START_TEST(rate)
 	    "conf:1: rate has 0 values, expected BURST and "
 	    "LINES-PER-SECOND, or off\n");
 	conf_wrong("rate on",
-	    "conf:1: rate has 1 values, expected BURST and "
+	    "conf:1: rate has 1 value, expected BURST and "
 	    "LINES-PER-SECOND, or off\n");
 	conf_wrong("rate 20 5 off",
 	    "conf:1: rate has 3 values, expected BURST and "

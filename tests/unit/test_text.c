@@ -312,16 +312,22 @@ END_TEST
 START_TEST(nicks)
 {
 	static const char *const good[] = { "a", "Z", "alice", "a1", "a_-.b",
-		"a.", "guest7", X24, "your", "server2", "You_" };
+		"a.", "guest7", X24 };
+	static const char *const reserved[] = { "you", "YOU", "server",
+		"Server" };
 	static const char *const bad[] = { "", "1a", "_a", "-a", ".a", "#a",
 		"a b", "a:", "a,", "@a", "a\t", "\xc3\xa9", "a\xc3\xa9", "a*",
-		"a)", X24 "y", X32, "you", "YOU", "server", "Server" };
+		"a)", X24 "y", X32 };
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		ck_assert_msg(text_is_nick(good[i]), "%s", good[i]);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_msg(!text_is_nick(bad[i]), "%s", bad[i]);
+	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		ck_assert_msg(text_is_reserved(reserved[i]), "%s", reserved[i]);
+	ck_assert(!text_is_reserved("your"));
+	ck_assert(!text_is_reserved("You_"));
 	ck_assert_uint_eq(strlen(X24), NICK_MAX);
 }
 END_TEST
@@ -373,6 +379,10 @@ START_TEST(mentions)
 		{ "(bob)", "bob", true },
 		{ "ask bob.", "bob", true },
 		{ "bob. Then", "bob", true },
+		{ "thanks bob...", "bob", true },
+		{ "...bob", "bob", true },
+		{ "bob..", "bob.", true },
+		{ "bob", "bob.", false },
 		{ "bobby and bob", "bob", true },
 		{ "\xc3\xa9"
 		  "bob",
