@@ -207,10 +207,16 @@ conf_good(const char *text, const char *want)
 }
 
 void
-conf_wrong(const char *text, const char *want)
+conf_wrong(const char *text, const char *want, ...)
 {
+	static char wanted[16384];
+	va_list ap;
+
+	va_start(ap, want);
+	vsnprintf(wanted, sizeof(wanted), want, ap);
+	va_end(ap);
 	conf_write("conf", text, strlen(text), 0600);
 	ck_assert_msg(conf_load(false) == NULL, "\"%s\" is good", text);
 	unit_bytes(
-	    text, conf_messages, strlen(conf_messages), want, strlen(want));
+	    text, conf_messages, strlen(conf_messages), wanted, strlen(wanted));
 }

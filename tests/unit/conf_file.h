@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "banterd/config.h"
+#include "banterd/log.h"
 
 /* A fixture, outside the test's own process: an empty directory to be in,
  * which goes with all that is in it. */
@@ -25,7 +26,8 @@ extern char conf_messages[16384];
  * what conf_dump() writes (want, each with a newline; "" for in nothing). */
 void conf_good(const char *text, const char *want);
 
-/* A file of that text is wrong, and that is all that is said of it. */
-void conf_wrong(const char *text, const char *want);
+/* A file of that text is wrong, and that (as of printf(3)) is all that is said
+ * of it. */
+void conf_wrong(const char *text, const char *want, ...) LOG_PRINTF(2, 3);
 
 #endif

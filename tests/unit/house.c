@@ -183,6 +183,32 @@ house_type(struct peer *p, const char *line)
 }
 
 void
+house_ask(struct peer *p, const char *line, const char *answer)
+{
+	house_type(p, line);
+	house_heard(p, answer);
+}
+
+void
+house_do(struct peer *p, const char *line)
+{
+	house_type(p, line);
+	house_forget();
+}
+
+void
+house_all(const char *line)
+{
+	int i;
+
+	for (i = 0; i < HOUSE_SIZE; i++) {
+		if (house.peers[i].fd != -1)
+			house_type(&house.peers[i], line);
+	}
+	house_forget();
+}
+
+void
 house_half_close(struct peer *p)
 {
 	ck_assert_int_eq(shutdown(p->fd, SHUT_WR), 0);

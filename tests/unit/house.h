@@ -51,6 +51,15 @@ struct peer *house_person(const char *name);
 void house_send(struct peer *p, const char *bytes, size_t len);
 void house_type(struct peer *p, const char *line);
 
+/* Types a line, and hears just that. */
+void house_ask(struct peer *p, const char *line, const char *answer);
+
+/* Types a line whose answer, and what others hear of it, is not looked at. */
+void house_do(struct peer *p, const char *line);
+
+/* The same line from everybody, in the order in which they came. */
+void house_all(const char *line);
+
 /* No more comes from p (as from nc -N); or p is gone altogether. */
 void house_half_close(struct peer *p);
 void house_hang_up(struct peer *p);

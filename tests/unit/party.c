@@ -103,6 +103,18 @@ party_join(struct person *p, const char *room)
 	return p->user.current;
 }
 
+struct room *
+party_all(const char *room)
+{
+	int i;
+
+	for (i = 0; i < PARTY_SIZE; i++) {
+		if (party.people[i].user.id != 0)
+			party_join(&party.people[i], room);
+	}
+	return room_find(&party.reg, room);
+}
+
 void
 party_heard(struct person *p, const char *lines)
 {

@@ -42,6 +42,9 @@ struct person *party_enter(const char *name);
 /* Joins a room, which has to work; what is heard of it is forgotten. */
 struct room *party_join(struct person *p, const char *room);
 
+/* The same for all who are here, in the order in which they came. */
+struct room *party_all(const char *room);
+
 /* Fails unless p has heard just these lines since the last time. */
 void party_heard(struct person *p, const char *lines);
 

@@ -329,23 +329,6 @@ START_TEST(debt_above_the_most)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("acl");
-	TCase *tc = unit_case(s, "acl");
-
-	tcase_add_test(tc, address_texts);
-	tcase_add_test(tc, prefix_edges);
-	tcase_add_test(tc, no_rules);
-	tcase_add_test(tc, first_match_wins);
-	tcase_add_test(tc, all);
-	tcase_add_test(tc, wrong_networks);
-	tcase_add_test(tc, hosts_count);
-	tcase_add_test(tc, hosts_by_64);
-	tcase_add_test(tc, this_machine);
-	tcase_add_test(tc, wrong_passwords);
-	tcase_add_test(tc, debts);
-	tcase_add_test(tc, debt_above_the_most);
-	return unit_run(s);
-}
+UNIT_MAIN("acl", NULL, NULL, address_texts, prefix_edges, no_rules,
+    first_match_wins, all, wrong_networks, hosts_count, hosts_by_64,
+    this_machine, wrong_passwords, debts, debt_above_the_most)

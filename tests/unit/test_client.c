@@ -126,8 +126,7 @@ START_TEST(denied_by_reload)
 
 	house_hang_up(b);
 	b = house_connect("192.0.3.1");
-	house_type(a, "/nick a");
-	house_forget();
+	house_do(a, "/nick a");
 	ck_assert(house_reload("deny 192.0.2.0/24\n"));
 	house_heard(a, DENIED);
 	ck_assert(a->closed);
@@ -160,8 +159,7 @@ START_TEST(login_timeout)
 	b = newcomer();
 	house_advance(29999);
 	house_heard(a, "");
-	house_type(b, "/pass x");
-	house_forget();
+	house_do(b, "/pass x");
 	house_advance(1);
 	house_heard(a, "! No password came in time; goodbye.\n");
 	ck_assert(a->closed);
@@ -626,39 +624,10 @@ START_TEST(stopping)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("client");
-	TCase *tc = unit_case(s, "client");
-
-	tcase_add_checked_fixture(tc, setup, house_stop);
-	tcase_add_test(tc, max_clients);
-	tcase_add_test(tc, max_per_host);
-	tcase_add_test(tc, denied);
-	tcase_add_test(tc, many_refusals);
-	tcase_add_test(tc, denied_by_reload);
-	tcase_add_test(tc, login_timeout);
-	tcase_add_test(tc, wrong_passwords);
-	tcase_add_test(tc, max_line);
-	tcase_add_test(tc, max_line_and_telnet);
-	tcase_add_test(tc, after_a_long_line);
-	tcase_add_test(tc, cleaned_once);
-	tcase_add_test(tc, telnet);
-	tcase_add_test(tc, telnet_in_bytes);
-	tcase_add_test(tc, plain);
-	tcase_add_test(tc, rate);
-	tcase_add_test(tc, rate_defaults);
-	tcase_add_test(tc, rate_counts_all_lines);
-	tcase_add_test(tc, rate_of_a_host);
-	tcase_add_test(tc, rate_off);
-	tcase_add_test(tc, rate_and_half_close);
-	tcase_add_test(tc, half_close);
-	tcase_add_test(tc, connection_lost);
-	tcase_add_test(tc, reset_within_a_line);
-	tcase_add_test(tc, said_before_the_end);
-	tcase_add_test(tc, place_is_free);
-	tcase_add_test(tc, lingering);
-	tcase_add_test(tc, stopping);
-	return unit_run(s);
-}
+UNIT_MAIN("client", setup, house_stop, max_clients, max_per_host, denied,
+    many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
+    max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
+    telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
+    rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
+    reset_within_a_line, said_before_the_end, place_is_free, lingering,
+    stopping)

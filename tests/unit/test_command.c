@@ -13,30 +13,22 @@ setup(void)
 	house_start("rate off\n");
 }
 
-/* Types a line, and hears just that. */
-static void
-ask(struct peer *p, const char *line, const char *answer)
-{
-	house_type(p, line);
-	house_heard(p, answer);
-}
-
 START_TEST(chat)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "hello", "");
+	house_ask(a, "hello", "");
 	house_heard(b, "[#lobby] a: hello\n");
-	ask(a, "//nick is a command", "");
+	house_ask(a, "//nick is a command", "");
 	house_heard(b, "[#lobby] a: /nick is a command\n");
-	ask(a, "///x", "");
+	house_ask(a, "///x", "");
 	house_heard(b, "[#lobby] a: //x\n");
-	ask(a, " /nick x", ""); /* a blank first: no command */
+	house_ask(a, " /nick x", ""); /* a blank first: no command */
 	house_heard(b, "[#lobby] a:  /nick x\n");
-	ask(a, "", ""); /* an empty line does nothing */
-	ask(a, "\r", "");
+	house_ask(a, "", ""); /* an empty line does nothing */
+	house_ask(a, "\r", "");
 	house_heard(b, "");
-	ask(a, "a\tb \x1b[2J\xfe", "");
+	house_ask(a, "a\tb \x1b[2J\xfe", "");
 	house_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd[2J\xef\xbf\xbd\n");
 }
 END_TEST
@@ -45,15 +37,21 @@ START_TEST(in_no_room)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	house_type(a, "/leave");
-	house_forget();
-	ask(a, "hello", "! You are in no room; /join ROOM to enter one.\n");
-	ask(a, "/me waves", "! You are in no room; /join ROOM to enter one.\n");
-	ask(a, "/topic", "! You are in no room; /join ROOM to enter one.\n");
-	ask(a, "/who", "! You are in no room; /join ROOM to enter one.\n");
-	ask(a, "/history", "! You are in no room; /join ROOM to enter one.\n");
-	ask(a, "/leave", "! You are in no room; /join ROOM to enter one.\n");
-	ask(a, "/kick b", "! You are in no room; /join ROOM to enter one.\n");
+	house_do(a, "/leave");
+	house_ask(
+	    a, "hello", "! You are in no room; /join ROOM to enter one.\n");
+	house_ask(
+	    a, "/me waves", "! You are in no room; /join ROOM to enter one.\n");
+	house_ask(
+	    a, "/topic", "! You are in no room; /join ROOM to enter one.\n");
+	house_ask(
+	    a, "/who", "! You are in no room; /join ROOM to enter one.\n");
+	house_ask(
+	    a, "/history", "! You are in no room; /join ROOM to enter one.\n");
+	house_ask(
+	    a, "/leave", "! You are in no room; /join ROOM to enter one.\n");
+	house_ask(
+	    a, "/kick b", "! You are in no room; /join ROOM to enter one.\n");
 	house_heard(b, "");
 }
 END_TEST
@@ -63,15 +61,15 @@ START_TEST(unknown)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/mgs b secret",
+	house_ask(a, "/mgs b secret",
 	    "! There is no command /mgs; /help lists them. Nothing was "
 	    "sent.\n");
-	ask(a, "/",
+	house_ask(a, "/",
 	    "! There is no command /; /help lists them. Nothing was sent.\n");
-	ask(a, "/nickx y",
+	house_ask(a, "/nickx y",
 	    "! There is no command /nickx; /help lists them. Nothing was "
 	    "sent.\n");
-	ask(a, "/joi #x",
+	house_ask(a, "/joi #x",
 	    "! There is no command /joi; /help lists them. Nothing was "
 	    "sent.\n");
 	house_heard(b, "");
@@ -114,12 +112,12 @@ START_TEST(help)
 	char needle[32];
 	size_t i;
 
-	ask(a, "/help join",
+	house_ask(a, "/help join",
 	    "* /join ROOM [KEY]: enters a room, making it if need be (also "
 	    "/j)\n");
-	ask(a, "/? /quit", "* /quit [REASON]: leaves (also /q)\n");
-	ask(a, "/help back", "* /back: ends being away\n");
-	ask(a, "/help nothing",
+	house_ask(a, "/? /quit", "* /quit [REASON]: leaves (also /q)\n");
+	house_ask(a, "/help back", "* /back: ends being away\n");
+	house_ask(a, "/help nothing",
 	    "! There is no command nothing; /help lists them.\n");
 	house_type(a, "/help");
 	a->got[a->len] = '\0';
@@ -152,7 +150,7 @@ START_TEST(missing_words)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		ask(a, rows[i][0], rows[i][1]);
+		house_ask(a, rows[i][0], rows[i][1]);
 	house_heard(b, "");
 }
 END_TEST
@@ -162,11 +160,11 @@ START_TEST(blanks)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/msg   b \t hi  there ", "");
+	house_ask(a, "/msg   b \t hi  there ", "");
 	house_heard(b, "[private] a: hi  there \n");
-	ask(a, "/me  \twaves", "");
+	house_ask(a, "/me  \twaves", "");
 	house_heard(b, "[#lobby] * a waves\n");
-	ask(a, "/set\ttime\toff", "* time is off now.\n");
+	house_ask(a, "/set\ttime\toff", "* time is off now.\n");
 }
 END_TEST
 
@@ -188,25 +186,25 @@ START_TEST(password_needed)
 	char line[64];
 
 	house_heard(a, "* Welcome to banter on box.\n" NEEDED);
-	ask(a, "hello", NEEDED2);
-	ask(a, "//hello", NEEDED2);
+	house_ask(a, "hello", NEEDED2);
+	house_ask(a, "//hello", NEEDED2);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i][0], "pass") == 0 ||
 		    strcmp(names[i][0], "help") == 0 ||
 		    strcmp(names[i][0], "quit") == 0)
 			continue;
 		snprintf(line, sizeof(line), "/%s x y", names[i][0]);
-		ask(a, line, NEEDED2);
+		house_ask(a, line, NEEDED2);
 	}
-	ask(a, "/help back", "* /back: ends being away\n");
-	ask(a, "/mgs",
+	house_ask(a, "/help back", "* /back: ends being away\n");
+	house_ask(a, "/mgs",
 	    "! There is no command /mgs; /help lists them. Nothing was "
 	    "sent.\n");
 	ck_assert_uint_eq(a->c->user.id, 0);
-	ask(a, "/pass open sesame",
+	house_ask(a, "/pass open sesame",
 	    "* You are guest1 in #lobby (1 here). Say something, or /nick "
 	    "NAME to be known; /help lists the rest.\n");
-	ask(a, "/pass open sesame", "! No password is needed.\n");
+	house_ask(a, "/pass open sesame", "! No password is needed.\n");
 }
 END_TEST
 
@@ -215,14 +213,14 @@ START_TEST(password_quit)
 	struct peer *a = house_connect("192.0.2.1");
 
 	house_forget();
-	ask(a, "/quit", "* Bye.\n");
+	house_ask(a, "/quit", "* Bye.\n");
 	ck_assert(a->closed);
 }
 END_TEST
 
 START_TEST(no_password_needed)
 {
-	ask(house_person("a"), "/pass x", "! No password is needed.\n");
+	house_ask(house_person("a"), "/pass x", "! No password is needed.\n");
 }
 END_TEST
 
@@ -279,11 +277,11 @@ START_TEST(quitting)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/quit", "* Bye.\n");
+	house_ask(a, "/quit", "* Bye.\n");
 	ck_assert(a->closed);
 	house_heard(b, "[#lobby] -- a left\n");
 	a = house_person("c");
-	ask(a, "/q see you\tall ", "* Bye.\n");
+	house_ask(a, "/q see you\tall ", "* Bye.\n");
 	house_heard(b, "[#lobby] -- c left (see you\tall )\n");
 }
 END_TEST
@@ -303,27 +301,14 @@ int
 main(void)
 {
 	Suite *s = suite_create("command");
-	TCase *tc = unit_case(s, "table");
+	TCase *tc = unit_case(s, "table", setup, house_stop);
 
-	tcase_add_checked_fixture(tc, setup, house_stop);
-	tcase_add_test(tc, chat);
-	tcase_add_test(tc, in_no_room);
-	tcase_add_test(tc, unknown);
-	tcase_add_test(tc, names_and_aliases);
-	tcase_add_test(tc, help);
-	tcase_add_test(tc, missing_words);
-	tcase_add_test(tc, blanks);
-	tcase_add_test(tc, no_password_needed);
-	tcase_add_test(tc, first_contact);
-	tcase_add_test(tc, first_contact_history);
-	tcase_add_test(tc, quitting);
-	tcase_add_test(tc, after_quit);
-	tc = unit_case(s, "password");
-	tcase_add_checked_fixture(tc, setup_password, house_stop);
-	tcase_add_test(tc, password_needed);
-	tcase_add_test(tc, password_quit);
-	tc = unit_case(s, "no default room");
-	tcase_add_checked_fixture(tc, setup_nowhere, house_stop);
+	UNIT_TESTS(tc, chat, in_no_room, unknown, names_and_aliases, help,
+	    missing_words, blanks, no_password_needed, first_contact,
+	    first_contact_history, quitting, after_quit);
+	tc = unit_case(s, "password", setup_password, house_stop);
+	UNIT_TESTS(tc, password_needed, password_quit);
+	tc = unit_case(s, "no default room", setup_nowhere, house_stop);
 	tcase_add_test(tc, first_contact_nowhere);
 	return unit_run(s);
 }

@@ -16,14 +16,6 @@ setup(void)
 		    "room #ops topic pagers key hush\n");
 }
 
-/* Types a line, and hears just that. */
-static void
-ask(struct peer *p, const char *line, const char *answer)
-{
-	house_type(p, line);
-	house_heard(p, answer);
-}
-
 /* The same with a time before some lines, which becomes 00:00. */
 static void
 ask_past(struct peer *p, const char *line, const char *answer)
@@ -43,19 +35,19 @@ START_TEST(join)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/join #dev", "* You are in #dev (1 here: @you).\n");
-	ask(b, "/J DEV", "* You are in #dev (2 here: @a, you).\n");
+	house_ask(a, "/join #dev", "* You are in #dev (1 here: @you).\n");
+	house_ask(b, "/J DEV", "* You are in #dev (2 here: @a, you).\n");
 	house_heard(a, "[#dev] -- b joined\n");
-	ask(a, "/topic friday", "* The topic of #dev is: friday\n");
+	house_ask(a, "/topic friday", "* The topic of #dev is: friday\n");
 	house_heard(b, "[#dev] -- a set the topic: friday\n");
 	/* a second time it only makes it current */
-	ask(b, "/join #lobby", "* You are in #lobby (2 here: a, you).\n");
-	ask(b, "/join #dev",
+	house_ask(b, "/join #lobby", "* You are in #lobby (2 here: a, you).\n");
+	house_ask(b, "/join #dev",
 	    "* You are in #dev (2 here: @a, you). Topic: friday.\n");
 	house_heard(a, "");
-	ask(b, "hello", "");
+	house_ask(b, "hello", "");
 	house_heard(a, "[#dev] b: hello\n");
-	ask(a, "/join #dev",
+	house_ask(a, "/join #dev",
 	    "* You are in #dev (2 here: @you, b). Topic: "
 	    "friday.\n");
 }
@@ -65,19 +57,19 @@ START_TEST(join_bad_names)
 {
 	struct peer *a = house_person("a");
 
-	ask(a, "/join ##dev",
+	house_ask(a, "/join ##dev",
 	    "! ##dev is not a room's name: # and 1-32 letters, digits, _ - "
 	    ".\n");
-	ask(a, "/join #",
+	house_ask(a, "/join #",
 	    "! # is not a room's name: # and 1-32 letters, digits, _ - .\n");
-	ask(a, "/join " X32, "* You are in #" X32 " (1 here: @you).\n");
-	ask(a, "/join " X32 "6",
+	house_ask(a, "/join " X32, "* You are in #" X32 " (1 here: @you).\n");
+	house_ask(a, "/join " X32 "6",
 	    "! " X32 "6 is not a room's name: # and 1-32 letters, digits, _ "
 	    "- .\n");
-	ask(a, "/join #" X32 "6",
+	house_ask(a, "/join #" X32 "6",
 	    "! #" X32 "6 is not a room's name: # and 1-32 letters, digits, "
 	    "_ - .\n");
-	ask(a, "/join caf\xc3\xa9",
+	house_ask(a, "/join caf\xc3\xa9",
 	    "! caf\xc3\xa9 is not a room's name: # and 1-32 letters, "
 	    "digits, _ - .\n");
 }
@@ -87,16 +79,18 @@ START_TEST(join_keys)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/join ops", "! #ops needs the right key: /join #ops KEY\n");
-	ask(a, "/join ops bush",
+	house_ask(
+	    a, "/join ops", "! #ops needs the right key: /join #ops KEY\n");
+	house_ask(a, "/join ops bush",
 	    "! #ops needs the right key: /join #ops KEY\n");
-	ask(a, "/join ops hush",
+	house_ask(a, "/join ops hush",
 	    "* You are in #ops (1 here: you). Topic: pagers.\n");
-	ask(a, "/join #own k",
+	house_ask(a, "/join #own k",
 	    "* You are in #own (1 here: @you).\n"
 	    "* Others need that key to join #own.\n");
-	ask(b, "/join #own", "! #own needs the right key: /join #own KEY\n");
-	ask(b, "/join #own k", "* You are in #own (2 here: @a, you).\n");
+	house_ask(
+	    b, "/join #own", "! #own needs the right key: /join #own KEY\n");
+	house_ask(b, "/join #own k", "* You are in #own (2 here: @a, you).\n");
 }
 END_TEST
 
@@ -106,12 +100,12 @@ START_TEST(join_limits)
 
 	house_type(a, "/join 1"); /* with #lobby, #ops: 3 rooms */
 	house_forget();
-	ask(a, "/join 2", "* You are in #2 (1 here: @you).\n");
-	ask(b, "/join 3",
+	house_ask(a, "/join 2", "* You are in #2 (1 here: @you).\n");
+	house_ask(b, "/join 3",
 	    "! There are too many rooms (limit 4); #3 was not made.\n");
-	ask(b, "/join 1", "* You are in #1 (2 here: @a, you).\n");
+	house_ask(b, "/join 1", "* You are in #1 (2 here: @a, you).\n");
 	house_forget();
-	ask(a, "/join ops hush",
+	house_ask(a, "/join ops hush",
 	    "! You are in too many rooms (limit 3); /leave one first.\n");
 }
 END_TEST
@@ -127,7 +121,7 @@ START_TEST(join_replays)
 	    "* You are in #dev (2 here: @a, you).\n"
 	    "00:00 [#dev] a: one\n00:00 [#dev] * a waves\n");
 	/* joined already: nothing again */
-	ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
+	house_ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
 }
 END_TEST
 
@@ -137,12 +131,10 @@ START_TEST(leave)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	house_type(a, "/join dev");
-	house_type(b, "/join dev");
-	house_forget();
-	ask(b, "/leave", "* You left #dev. You are in #lobby now.\n");
+	house_all("/join dev");
+	house_ask(b, "/leave", "* You left #dev. You are in #lobby now.\n");
 	house_heard(a, "[#dev] -- b left\n");
-	ask(b, "/part",
+	house_ask(b, "/part",
 	    "* You left #lobby. You are in no room now; /join "
 	    "ROOM to enter one.\n");
 	house_heard(a, "[#lobby] -- b left\n");
@@ -154,22 +146,20 @@ START_TEST(leave_words)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	house_type(a, "/join dev");
-	house_type(b, "/join dev");
-	house_forget();
-	ask(b, "/leave lobby", "* You left #lobby. You are in #dev now.\n");
+	house_all("/join dev");
+	house_ask(
+	    b, "/leave lobby", "* You left #lobby. You are in #dev now.\n");
 	house_heard(a, "[#lobby] -- b left\n");
 	house_type(b, "/join lobby");
-	house_type(b, "/join dev");
-	house_forget();
-	ask(b, "/leave #LOBBY so long",
+	house_do(b, "/join dev");
+	house_ask(b, "/leave #LOBBY so long",
 	    "* You left #lobby. You are in #dev now.\n");
 	house_heard(a, "[#lobby] -- b left (so long)\n");
-	ask(b, "/leave #none", "! You are not in #none.\n");
-	ask(b, "/leave #lobby x", "! You are not in #lobby.\n");
-	ask(b, "/leave ##", "! You are not in ##.\n");
+	house_ask(b, "/leave #none", "! You are not in #none.\n");
+	house_ask(b, "/leave #lobby x", "! You are not in #lobby.\n");
+	house_ask(b, "/leave ##", "! You are not in ##.\n");
 	/* else all of it is the reason; #lobby is a room, but not b's */
-	ask(b, "/leave lobby time",
+	house_ask(b, "/leave lobby time",
 	    "* You left #dev. You are in no room now; /join ROOM to enter "
 	    "one.\n");
 	house_heard(a, "[#dev] -- b left (lobby time)\n");
@@ -182,12 +172,12 @@ START_TEST(leave_longest)
 	struct peer *a = house_person("a");
 
 	house_type(a, "/join " X32);
-	house_type(a, "/join dev");
-	house_forget();
-	ask(a, "/leave " X32, "* You left #" X32 ". You are in #dev now.\n");
-	house_type(a, "/join " X32);
-	house_forget();
-	ask(a, "/leave #" X32, "* You left #" X32 ". You are in #dev now.\n");
+	house_do(a, "/join dev");
+	house_ask(
+	    a, "/leave " X32, "* You left #" X32 ". You are in #dev now.\n");
+	house_do(a, "/join " X32);
+	house_ask(
+	    a, "/leave #" X32, "* You left #" X32 ". You are in #dev now.\n");
 }
 END_TEST
 
@@ -199,13 +189,13 @@ START_TEST(who)
 
 	house_type(a, "/join dev");
 	house_type(b, "/join dev");
-	house_type(b, "/away lunch");
-	house_forget();
-	ask(a, "/who", "* #dev (2): @a, b (away)\n");
-	ask(a, "/names lobby", "* #lobby (2): a, b (away)\n");
-	ask(a, "/who #OPS", "* #ops (0)\n");
-	ask(a, "/who #none", "! There is no room #none; /rooms lists them.\n");
-	ask(a, "/who !",
+	house_do(b, "/away lunch");
+	house_ask(a, "/who", "* #dev (2): @a, b (away)\n");
+	house_ask(a, "/names lobby", "* #lobby (2): a, b (away)\n");
+	house_ask(a, "/who #OPS", "* #ops (0)\n");
+	house_ask(
+	    a, "/who #none", "! There is no room #none; /rooms lists them.\n");
+	house_ask(a, "/who !",
 	    "! ! is not a room's name: # and 1-32 letters, digits, _ - .\n");
 }
 END_TEST
@@ -216,12 +206,11 @@ START_TEST(rooms)
 
 	house_type(a, "/join zoo");
 	house_type(b, "/join zoo");
-	house_type(b, "/leave lobby");
-	house_forget();
-	ask(a, "/rooms",
+	house_do(b, "/leave lobby");
+	house_ask(a, "/rooms",
 	    "* There are 3 rooms:\n* #zoo (2)\n* #lobby (1)\n"
 	    "* #ops (0): pagers\n");
-	ask(a, "/list x",
+	house_ask(a, "/list x",
 	    "* There are 3 rooms:\n* #zoo (2)\n* #lobby (1)\n"
 	    "* #ops (0): pagers\n");
 }
@@ -248,7 +237,7 @@ START_TEST(rooms_cut_topics)
 			i == 81 ? 80 :
 				  i + 1,
 		    line + 7, i >= 80 ? "..." : "");
-		ask(a, "/rooms", want);
+		house_ask(a, "/rooms", want);
 	}
 }
 END_TEST
@@ -257,11 +246,12 @@ START_TEST(topic)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/topic", "* #lobby has no topic; /topic TEXT sets one.\n");
-	ask(a, "/topic release on friday",
+	house_ask(
+	    a, "/topic", "* #lobby has no topic; /topic TEXT sets one.\n");
+	house_ask(a, "/topic release on friday",
 	    "* The topic of #lobby is: release on friday\n");
 	house_heard(b, "[#lobby] -- a set the topic: release on friday\n");
-	ask(b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
+	house_ask(b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
 	house_heard(a, "");
 }
 END_TEST
@@ -270,12 +260,11 @@ START_TEST(history)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/history", "* Nothing has been said in #lobby yet.\n");
+	house_ask(a, "/history", "* Nothing has been said in #lobby yet.\n");
 	house_type(a, "one");
 	ask_past(a, "/history",
 	    "* The last 1 line of #lobby:\n00:00 [#lobby] a: one\n");
-	house_type(b, "two");
-	house_forget();
+	house_do(b, "two");
 	ask_past(a, "/history 1",
 	    "* The last 1 line of #lobby:\n00:00 [#lobby] b: two\n");
 	ask_past(a, "/history 2",
@@ -284,13 +273,16 @@ START_TEST(history)
 	ask_past(a, "/history 4294967295",
 	    "* The last 2 lines of #lobby:\n00:00 [#lobby] a: one\n"
 	    "00:00 [#lobby] b: two\n");
-	ask(a, "/history 0", "! 0 is not a number of lines (1 or more).\n");
-	ask(a, "/history -1", "! -1 is not a number of lines (1 or more).\n");
-	ask(a, "/history 4294967296",
+	house_ask(
+	    a, "/history 0", "! 0 is not a number of lines (1 or more).\n");
+	house_ask(
+	    a, "/history -1", "! -1 is not a number of lines (1 or more).\n");
+	house_ask(a, "/history 4294967296",
 	    "! 4294967296 is not a number of lines (1 or more).\n");
-	ask(a, "/history x", "! x is not a number of lines (1 or more).\n");
+	house_ask(
+	    a, "/history x", "! x is not a number of lines (1 or more).\n");
 	ck_assert(house_reload("rate off\nhistory 0\n"));
-	ask(a, "/history", "! No history is kept on this server.\n");
+	house_ask(a, "/history", "! No history is kept on this server.\n");
 }
 END_TEST
 
@@ -301,26 +293,22 @@ START_TEST(kick)
 	struct peer *a = house_person("a"), *b = house_person("b");
 	struct peer *c = house_person("c");
 
-	house_type(a, "/join dev");
-	house_type(b, "/join dev");
-	house_type(c, "/join dev");
-	house_forget();
-	ask(b, "/kick c", "! Only a, who runs #dev, can do that.\n");
-	ask(a, "/kick nobody", "! Nobody here is called nobody.\n");
-	ask(a, "/kick a", "! That is you, who runs #dev.\n");
-	ask(a, "/kick b too loud", "* You kicked b from #dev.\n");
+	house_all("/join dev");
+	house_ask(b, "/kick c", "! Only a, who runs #dev, can do that.\n");
+	house_ask(a, "/kick nobody", "! Nobody here is called nobody.\n");
+	house_ask(a, "/kick a", "! That is you, who runs #dev.\n");
+	house_ask(a, "/kick b too loud", "* You kicked b from #dev.\n");
 	house_heard(b,
 	    "! a kicked you from #dev (too loud)\n"
 	    "* You are in #lobby now.\n");
 	house_heard(c, "[#dev] -- a kicked b (too loud)\n");
-	ask(a, "/kick b", "! b is not in #dev.\n");
-	ask(a, "/kick C", "* You kicked c from #dev.\n");
+	house_ask(a, "/kick b", "! b is not in #dev.\n");
+	house_ask(a, "/kick C", "* You kicked c from #dev.\n");
 	house_heard(c,
 	    "! a kicked you from #dev\n"
 	    "* You are in #lobby now.\n");
-	house_type(a, "/join lobby");
-	house_forget();
-	ask(a, "/kick c", "! Nobody runs #lobby.\n");
+	house_do(a, "/join lobby");
+	house_ask(a, "/kick c", "! Nobody runs #lobby.\n");
 }
 END_TEST
 
@@ -328,15 +316,13 @@ START_TEST(op)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	house_type(a, "/join dev");
-	house_type(b, "/join dev");
-	house_forget();
-	ask(b, "/op b", "! Only a, who runs #dev, can do that.\n");
-	ask(a, "/op A", "! That is you, who runs #dev.\n");
-	ask(a, "/op b", "* b runs #dev now.\n");
+	house_all("/join dev");
+	house_ask(b, "/op b", "! Only a, who runs #dev, can do that.\n");
+	house_ask(a, "/op A", "! That is you, who runs #dev.\n");
+	house_ask(a, "/op b", "* b runs #dev now.\n");
 	house_heard(b, "* You run #dev now: /kick and /op are yours.\n");
-	ask(a, "/kick b", "! Only b, who runs #dev, can do that.\n");
-	ask(b, "/kick a", "* You kicked a from #dev.\n");
+	house_ask(a, "/kick b", "! Only b, who runs #dev, can do that.\n");
+	house_ask(b, "/kick a", "* You kicked a from #dev.\n");
 }
 END_TEST
 
@@ -346,42 +332,17 @@ START_TEST(op_moves_on)
 	struct peer *a = house_person("a"), *b = house_person("b");
 	struct peer *c = house_person("c");
 
-	house_type(a, "/join dev");
-	house_type(b, "/join dev");
-	house_type(c, "/join dev");
-	house_forget();
+	house_all("/join dev");
 	house_type(a, "/quit");
 	house_heard(b,
 	    "[#dev] -- a left\n"
 	    "* You run #dev now: /kick and /op are yours.\n"
 	    "[#lobby] -- a left\n");
-	ask(c, "/who dev",
+	house_ask(c, "/who dev",
 	    "[#dev] -- a left\n[#lobby] -- a left\n* #dev (2): @b, c\n");
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("command_room");
-	TCase *tc = unit_case(s, "rooms");
-
-	tcase_add_checked_fixture(tc, setup, house_stop);
-	tcase_add_test(tc, join);
-	tcase_add_test(tc, join_bad_names);
-	tcase_add_test(tc, join_keys);
-	tcase_add_test(tc, join_limits);
-	tcase_add_test(tc, join_replays);
-	tcase_add_test(tc, leave);
-	tcase_add_test(tc, leave_words);
-	tcase_add_test(tc, leave_longest);
-	tcase_add_test(tc, who);
-	tcase_add_test(tc, rooms);
-	tcase_add_test(tc, rooms_cut_topics);
-	tcase_add_test(tc, topic);
-	tcase_add_test(tc, history);
-	tcase_add_test(tc, kick);
-	tcase_add_test(tc, op);
-	tcase_add_test(tc, op_moves_on);
-	return unit_run(s);
-}
+UNIT_MAIN("command_room", setup, house_stop, join, join_bad_names, join_keys,
+    join_limits, join_replays, leave, leave_words, leave_longest, who, rooms,
+    rooms_cut_topics, topic, history, kick, op, op_moves_on)

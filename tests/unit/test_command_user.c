@@ -14,26 +14,18 @@ setup(void)
 	house_start("rate off\n");
 }
 
-/* Types a line, and hears just that. */
-static void
-ask(struct peer *p, const char *line, const char *answer)
-{
-	house_type(p, line);
-	house_heard(p, answer);
-}
-
 START_TEST(nick)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/nick alice", "* You are now alice.\n");
+	house_ask(a, "/nick alice", "* You are now alice.\n");
 	house_heard(b, "[#lobby] -- a is now alice\n");
-	ask(b, "/nick Alice", "! The name Alice is taken.\n");
-	ask(a, "/nick Alice", "* You are now Alice.\n");
+	house_ask(b, "/nick Alice", "! The name Alice is taken.\n");
+	house_ask(a, "/nick Alice", "* You are now Alice.\n");
 	house_heard(b, "[#lobby] -- alice is now Alice\n");
-	ask(a, "/nick Alice", "* You are now Alice.\n");
+	house_ask(a, "/nick Alice", "* You are now Alice.\n");
 	house_heard(b, "");
-	ask(a, "/nick " X24, "* You are now " X24 ".\n");
+	house_ask(a, "/nick " X24, "* You are now " X24 ".\n");
 }
 END_TEST
 
@@ -51,7 +43,7 @@ START_TEST(nick_bad)
 		    "! %s is not a name you can take: 1-24 letters, digits, "
 		    "_ - . with a letter first.\n",
 		    bad[i]);
-		ask(a, line, want);
+		house_ask(a, line, want);
 	}
 	house_heard(b, "");
 	ck_assert_str_eq(a->c->user.name, "a");
@@ -63,24 +55,23 @@ START_TEST(msg)
 	struct peer *a = house_person("a"), *b = house_person("b");
 	struct peer *c = house_person("c");
 
-	ask(a, "/msg B hello there", "");
+	house_ask(a, "/msg B hello there", "");
 	house_heard(b, "[private] a: hello there\n");
 	house_heard(c, "");
-	ask(a, "/msg b /me waves", "");
+	house_ask(a, "/msg b /me waves", "");
 	house_heard(b, "[private] * a waves\n");
-	ask(a, "/msg #lobby /ME waves", "");
+	house_ask(a, "/msg #lobby /ME waves", "");
 	house_heard(b, "[#lobby] * a waves\n");
 	house_forget();
-	ask(a, "/m nobody x", "! Nobody here is called nobody.\n");
-	ask(a, "/m a x", "! That is you; nothing was sent.\n");
+	house_ask(a, "/m nobody x", "! Nobody here is called nobody.\n");
+	house_ask(a, "/m a x", "! That is you; nothing was sent.\n");
 	/* to a room one is in, whichever is current */
-	house_type(a, "/join dev");
-	house_forget();
-	ask(a, "/msg #LOBBY hi", "");
+	house_do(a, "/join dev");
+	house_ask(a, "/msg #LOBBY hi", "");
 	house_heard(b, "[#lobby] a: hi\n");
-	ask(b, "/msg #dev hi",
+	house_ask(b, "/msg #dev hi",
 	    "! You are not in #dev; /join it first. Nothing was sent.\n");
-	ask(b, "/msg #none hi",
+	house_ask(b, "/msg #none hi",
 	    "! You are not in #none; /join it first. Nothing was sent.\n");
 	house_heard(a, "");
 }
@@ -91,20 +82,19 @@ START_TEST(reply)
 	struct peer *a = house_person("a"), *b = house_person("b");
 	struct peer *c = house_person("c");
 
-	ask(a, "/reply x", "! Nobody has written to you in private yet.\n");
+	house_ask(
+	    a, "/reply x", "! Nobody has written to you in private yet.\n");
 	house_type(b, "/msg a one");
-	house_type(c, "/msg a two");
-	house_forget();
-	ask(a, "/reply to you", "");
+	house_do(c, "/msg a two");
+	house_ask(a, "/reply to you", "");
 	house_heard(c, "[private] a: to you\n");
 	house_heard(b, "");
-	house_type(c, "/nick carol");
-	house_forget();
-	ask(a, "/r again", "");
+	house_do(c, "/nick carol");
+	house_ask(a, "/r again", "");
 	house_heard(c, "[private] a: again\n");
 	house_type(c, "/quit");
 	house_person("carol"); /* somebody else */
-	ask(a, "/r secret",
+	house_ask(a, "/r secret",
 	    "! Whoever wrote to you is gone; nothing was sent.\n");
 }
 END_TEST
@@ -113,7 +103,7 @@ START_TEST(me)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(a, "/me waves", "");
+	house_ask(a, "/me waves", "");
 	house_heard(b, "[#lobby] * a waves\n");
 }
 END_TEST
@@ -140,23 +130,21 @@ START_TEST(whois)
 	uint64_t at = 0;
 	size_t i;
 
-	house_type(b, "/join dev");
-	house_forget();
+	house_do(b, "/join dev");
 	for (i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
 		house_advance(idle[i].ms - at);
 		at = idle[i].ms;
 		snprintf(want, sizeof(want),
 		    "* b is in #lobby, @#dev; idle %s\n", idle[i].text);
-		ask(a, "/whois B", want);
+		house_ask(a, "/whois B", want);
 	}
-	house_type(b, "/away lunch");
-	house_forget();
-	ask(a, "/whois b", "* b is in #lobby, @#dev; idle 0s; away: lunch\n");
+	house_do(b, "/away lunch");
+	house_ask(
+	    a, "/whois b", "* b is in #lobby, @#dev; idle 0s; away: lunch\n");
 	house_type(b, "/leave dev");
-	house_type(b, "/leave");
-	house_forget();
-	ask(a, "/whois b", "* b is in no room; idle 0s; away: lunch\n");
-	ask(a, "/whois nobody", "! Nobody here is called nobody.\n");
+	house_do(b, "/leave");
+	house_ask(a, "/whois b", "* b is in no room; idle 0s; away: lunch\n");
+	house_ask(a, "/whois nobody", "! Nobody here is called nobody.\n");
 }
 END_TEST
 
@@ -164,16 +152,17 @@ START_TEST(away)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	ask(b, "/back", "* You were not away.\n");
-	ask(b, "/away at lunch", "* You are away: at lunch. /back ends it.\n");
-	ask(a, "/msg b 1", "* b is away: at lunch\n");
-	ask(a, "/msg b 2", "");
+	house_ask(b, "/back", "* You were not away.\n");
+	house_ask(
+	    b, "/away at lunch", "* You are away: at lunch. /back ends it.\n");
+	house_ask(a, "/msg b 1", "* b is away: at lunch\n");
+	house_ask(a, "/msg b 2", "");
 	house_heard(b, "[private] a: 1\n[private] a: 2\n");
-	ask(b, "/away", "* You are away: away. /back ends it.\n");
-	ask(a, "/msg b 3", "* b is away: away\n");
+	house_ask(b, "/away", "* You are away: away. /back ends it.\n");
+	house_ask(a, "/msg b 3", "* b is away: away\n");
 	house_forget();
-	ask(b, "/back", "* You are back.\n");
-	ask(a, "/msg b 4", "");
+	house_ask(b, "/back", "* You are back.\n");
+	house_ask(a, "/msg b 4", "");
 }
 END_TEST
 
@@ -182,26 +171,26 @@ START_TEST(ignore)
 	struct peer *a = house_person("a"), *b = house_person("b");
 	struct peer *c = house_person("c");
 
-	ask(a, "/ignore", "* You ignore nobody.\n");
-	ask(a, "/ignore nobody", "! Nobody here is called nobody.\n");
-	ask(a, "/ignore a", "! You can't ignore yourself.\n");
-	ask(a, "/ignore B", "* You ignore b now.\n");
-	ask(a, "/ignore c", "* You ignore c now.\n");
-	ask(a, "/ignore c", "* You ignore c now.\n");
-	ask(a, "/ignore", "* You ignore: b, c\n");
+	house_ask(a, "/ignore", "* You ignore nobody.\n");
+	house_ask(a, "/ignore nobody", "! Nobody here is called nobody.\n");
+	house_ask(a, "/ignore a", "! You can't ignore yourself.\n");
+	house_ask(a, "/ignore B", "* You ignore b now.\n");
+	house_ask(a, "/ignore c", "* You ignore c now.\n");
+	house_ask(a, "/ignore c", "* You ignore c now.\n");
+	house_ask(a, "/ignore", "* You ignore: b, c\n");
 	house_type(b, "hello");
 	house_type(b, "/msg a psst");
 	house_type(b, "/nick bob");
 	house_type(b, "hello again");
 	house_type(b, "/leave bye");
 	house_heard(a, "");
-	ask(a, "/ignore", "* You ignore: bob, c\n");
+	house_ask(a, "/ignore", "* You ignore: bob, c\n");
 	house_type(c, "/quit");
-	ask(a, "/ignore", "* You ignore: bob\n");
-	ask(a, "/unignore nobody", "! Nobody here is called nobody.\n");
-	ask(a, "/unignore bob", "* You hear bob again.\n");
-	ask(a, "/unignore bob", "! You do not ignore bob.\n");
-	ask(a, "/ignore", "* You ignore nobody.\n");
+	house_ask(a, "/ignore", "* You ignore: bob\n");
+	house_ask(a, "/unignore nobody", "! Nobody here is called nobody.\n");
+	house_ask(a, "/unignore bob", "* You hear bob again.\n");
+	house_ask(a, "/unignore bob", "! You do not ignore bob.\n");
+	house_ask(a, "/ignore", "* You ignore nobody.\n");
 	house_type(b, "/msg a psst");
 	house_heard(a, "[private] bob: psst\n");
 }
@@ -211,15 +200,16 @@ START_TEST(set)
 {
 	struct peer *a = house_person("a");
 
-	ask(a, "/set", "* time off, quiet off, bell off\n");
-	ask(a, "/set quiet on", "* quiet is on now.\n");
-	ask(a, "/SET Bell ON", "* Bell is on now.\n");
-	ask(a, "/set quiet", "* quiet is on.\n");
-	ask(a, "/set time", "* time is off.\n");
-	ask(a, "/set", "* time off, quiet on, bell on\n");
-	ask(a, "/set bell off", "* bell is off now.\n");
-	ask(a, "/set bell maybe", "! bell can be on or off, not maybe.\n");
-	ask(a, "/set colour on",
+	house_ask(a, "/set", "* time off, quiet off, bell off\n");
+	house_ask(a, "/set quiet on", "* quiet is on now.\n");
+	house_ask(a, "/SET Bell ON", "* Bell is on now.\n");
+	house_ask(a, "/set quiet", "* quiet is on.\n");
+	house_ask(a, "/set time", "* time is off.\n");
+	house_ask(a, "/set", "* time off, quiet on, bell on\n");
+	house_ask(a, "/set bell off", "* bell is off now.\n");
+	house_ask(
+	    a, "/set bell maybe", "! bell can be on or off, not maybe.\n");
+	house_ask(a, "/set colour on",
 	    "! There is no setting colour: /set time|quiet|bell on|off\n");
 }
 END_TEST
@@ -228,8 +218,7 @@ START_TEST(set_quiet)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	house_type(a, "/set quiet on");
-	house_forget();
+	house_do(a, "/set quiet on");
 	house_type(b, "/leave");
 	house_type(b, "/join lobby");
 	house_type(b, "hello");
@@ -242,16 +231,14 @@ START_TEST(set_bell)
 {
 	struct peer *a = house_person("a"), *b = house_person("b");
 
-	house_type(a, "/set bell on");
-	house_forget();
+	house_do(a, "/set bell on");
 	house_type(b, "/msg a hello");
 	house_got(a, BYTES("[private] b: hello\a\r\n"));
 	house_type(b, "A, look");
 	house_got(a, BYTES("[#lobby] b: A, look\a\r\n"));
 	house_type(b, "hello");
 	house_got(a, BYTES("[#lobby] b: hello\r\n"));
-	house_type(a, "/set time on");
-	house_forget();
+	house_do(a, "/set time on");
 	house_type(b, "/msg a hello");
 	ck_assert_uint_eq(a->len, 6 + strlen("[private] b: hello\a\r\n"));
 	ck_assert_int_eq(memcmp(a->got + 6, "[private] b: hello\a\r\n", 21), 0);
@@ -288,24 +275,5 @@ START_TEST(set_time)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("command_user");
-	TCase *tc = unit_case(s, "people");
-
-	tcase_add_checked_fixture(tc, setup, house_stop);
-	tcase_add_test(tc, nick);
-	tcase_add_test(tc, nick_bad);
-	tcase_add_test(tc, msg);
-	tcase_add_test(tc, reply);
-	tcase_add_test(tc, me);
-	tcase_add_test(tc, whois);
-	tcase_add_test(tc, away);
-	tcase_add_test(tc, ignore);
-	tcase_add_test(tc, set);
-	tcase_add_test(tc, set_quiet);
-	tcase_add_test(tc, set_bell);
-	tcase_add_test(tc, set_time);
-	return unit_run(s);
-}
+UNIT_MAIN("command_user", setup, house_stop, nick, nick_bad, msg, reply, me,
+    whois, away, ignore, set, set_quiet, set_bell, set_time)

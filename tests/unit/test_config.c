@@ -378,26 +378,12 @@ int
 main(void)
 {
 	Suite *s = suite_create("config");
-	TCase *tc = unit_case(s, "config");
+	TCase *tc = unit_case(s, "config", NULL, NULL);
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
-	tcase_add_test(tc, no_file);
-	tcase_add_test(tc, no_file_but_something);
-	tcase_add_test(tc, a_directory);
-	tcase_add_test(tc, defaults);
-	tcase_add_test(tc, host_name);
-	tcase_add_test(tc, blanks_and_comments);
-	tcase_add_test(tc, quotes);
-	tcase_add_test(tc, continued_lines);
-	tcase_add_test(tc, room_names);
-	tcase_add_test(tc, all_wrong_lines);
-	tcase_add_test(tc, keywords_are_exact);
-	tcase_add_test(tc, many_words);
-	tcase_add_test(tc, nul_byte);
-	tcase_add_test(tc, long_keyword);
-	tcase_add_test(tc, password_modes);
-	tcase_add_test(tc, motd);
-	tcase_add_test(tc, motd_size);
-	tcase_add_test(tc, listen_texts);
+	UNIT_TESTS(tc, no_file, no_file_but_something, a_directory, defaults,
+	    host_name, blanks_and_comments, quotes, continued_lines, room_names,
+	    all_wrong_lines, keywords_are_exact, many_words, nul_byte,
+	    long_keyword, password_modes, motd, motd_size, listen_texts);
 	return unit_run(s);
 }

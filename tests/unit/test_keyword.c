@@ -36,19 +36,18 @@ number_is_good(const struct number *k, unsigned value)
 static void
 number_is_wrong(const struct number *k, const char *value, const char *why)
 {
-	char text[64], want[256];
+	char text[64];
 
 	snprintf(text, sizeof(text), "%s %s\n", k->name, value);
-	snprintf(want, sizeof(want),
+	conf_wrong(text,
 	    "conf:1: %s: \"%s\" is %s, expected a number from %u to %u\n",
 	    k->name, value, why, k->min, k->max);
-	conf_wrong(text, want);
 }
 
 static void
 check_number(const struct number *k)
 {
-	char value[32], text[64], want[256];
+	char value[32], text[64];
 
 	number_is_good(k, k->min);
 	number_is_good(k, k->min + 1);
@@ -64,13 +63,11 @@ check_number(const struct number *k)
 	number_is_wrong(k, "5x", "invalid");
 	number_is_wrong(k, "5.5", "invalid");
 	number_is_wrong(k, "0x10", "invalid");
-	snprintf(want, sizeof(want),
-	    "conf:1: %s has no value, expected a number\n", k->name);
-	conf_wrong(k->name, want);
+	conf_wrong(
+	    k->name, "conf:1: %s has no value, expected a number\n", k->name);
 	snprintf(text, sizeof(text), "%s %u %u", k->name, k->max, k->max);
-	snprintf(want, sizeof(want),
+	conf_wrong(text,
 	    "conf:1: %s has more than one value, expected a number\n", k->name);
-	conf_wrong(text, want);
 }
 
 START_TEST(all_numbers)
@@ -97,7 +94,7 @@ START_TEST(send_queue)
 		{ "1.5M", "invalid" },
 		{ "x", "invalid" },
 	};
-	char text[64], want[256];
+	char text[64];
 	size_t i;
 
 	conf_good("send-queue 4096", "send-queue 4096\n");
@@ -111,11 +108,10 @@ START_TEST(send_queue)
 	conf_good("send-queue 1073741824", "send-queue 1073741824\n");
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		snprintf(text, sizeof(text), "send-queue %s", wrong[i].text);
-		snprintf(want, sizeof(want),
+		conf_wrong(text,
 		    "conf:1: send-queue: \"%s\" is %s, expected a size from "
 		    "4K to 1024M\n",
 		    wrong[i].text, wrong[i].why);
-		conf_wrong(text, want);
 	}
 	conf_wrong("send-queue",
 	    "conf:1: send-queue has no value, expected a size such as "
@@ -189,7 +185,9 @@ line_of(const struct string *k, char c, size_t len)
 START_TEST(all_strings)
 {
 	const struct string *k = &strings[_i];
-	char *text, want[256], bad[256];
+	static const char *const unclean[] = { "a\x1b[1m", "\xc3", "\"a\bb\"" };
+	char *text, bad[256];
+	size_t i;
 
 	text = line_of(k, 'x', 1);
 	conf_good(text, text);
@@ -198,37 +196,30 @@ START_TEST(all_strings)
 	conf_good(text, text);
 	free(text);
 	text = line_of(k, 'z', k->max + 1);
-	snprintf(want, sizeof(want),
+	conf_wrong(text,
 	    "conf:1: %s has a value of %zu bytes, expected 1 to %zu\n", k->name,
 	    k->max + 1, k->max);
-	conf_wrong(text, want);
 	free(text);
-	snprintf(want, sizeof(want),
+	snprintf(bad, sizeof(bad), "%s \"\"", k->name);
+	conf_wrong(bad,
 	    "conf:1: %s has a value of 0 bytes, expected 1 to %zu\n", k->name,
 	    k->max);
-	snprintf(bad, sizeof(bad), "%s \"\"", k->name);
-	conf_wrong(bad, want);
-	snprintf(want, sizeof(want),
+	conf_wrong(k->name,
 	    "conf:1: %s has no value, expected one value (in double quotes "
 	    "if it has spaces)\n",
 	    k->name);
-	conf_wrong(k->name, want);
-	snprintf(want, sizeof(want),
+	snprintf(bad, sizeof(bad), "%s a b", k->name);
+	conf_wrong(bad,
 	    "conf:1: %s has more than one value, expected one value (in "
 	    "double quotes if it has spaces)\n",
 	    k->name);
-	snprintf(bad, sizeof(bad), "%s a b", k->name);
-	conf_wrong(bad, want);
-	snprintf(want, sizeof(want),
-	    "conf:1: %s has a value with control characters or bad UTF-8, "
-	    "expected plain text\n",
-	    k->name);
-	snprintf(bad, sizeof(bad), "%s a\x1b[1m", k->name);
-	conf_wrong(bad, want);
-	snprintf(bad, sizeof(bad), "%s \xc3", k->name);
-	conf_wrong(bad, want);
-	snprintf(bad, sizeof(bad), "%s \"a\bb\"", k->name);
-	conf_wrong(bad, want);
+	for (i = 0; i < sizeof(unclean) / sizeof(unclean[0]); i++) {
+		snprintf(bad, sizeof(bad), "%s %s", k->name, unclean[i]);
+		conf_wrong(bad,
+		    "conf:1: %s has a value with control characters or bad "
+		    "UTF-8, expected plain text\n",
+		    k->name);
+	}
 }
 END_TEST
 
@@ -419,16 +410,15 @@ START_TEST(socket_modes)
 {
 	static const char *const wrong[] = { "7777", "1660", "0999", "66",
 		"00660", "rw", "0x1f", "-660" };
-	char text[64], want[128];
+	char text[64];
 	size_t i;
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		snprintf(text, sizeof(text), "listen /s mode %s", wrong[i]);
-		snprintf(want, sizeof(want),
+		conf_wrong(text,
 		    "conf:1: listen: \"%s\" is not a file mode, expected "
 		    "octal such as 0660\n",
 		    wrong[i]);
-		conf_wrong(text, want);
 	}
 }
 END_TEST
@@ -449,7 +439,7 @@ START_TEST(given_twice)
 		{ "log-target", "syslog" }, { "log-level", "debug" },
 		{ "user", "nobody" } };
 	const struct keyword *k;
-	char text[128], want[128];
+	char text[128];
 	struct config *conf;
 	size_t i;
 
@@ -462,11 +452,10 @@ START_TEST(given_twice)
 		snprintf(text, sizeof(text), "%s %s\n# again\n%s %s\n", k->name,
 		    values[i][1], k->name, values[i][1]);
 		if (!k->many) {
-			snprintf(want, sizeof(want),
+			conf_wrong(text,
 			    "conf:3: %s was given before in line 1, expected "
 			    "it once\n",
 			    k->name);
-			conf_wrong(text, want);
 			continue;
 		}
 		conf_write("conf", text, strlen(text), 0600);
@@ -482,24 +471,15 @@ int
 main(void)
 {
 	Suite *s = suite_create("keyword");
-	TCase *tc = unit_case(s, "keyword");
+	TCase *tc = unit_case(s, "keyword", NULL, NULL);
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
 	tcase_add_loop_test(
 	    tc, all_numbers, 0, (int)(sizeof(numbers) / sizeof(numbers[0])));
-	tcase_add_test(tc, send_queue);
-	tcase_add_test(tc, send_queue_long);
-	tcase_add_test(tc, rate);
+	UNIT_TESTS(tc, send_queue, send_queue_long, rate);
 	tcase_add_loop_test(
 	    tc, all_strings, 0, (int)(sizeof(strings) / sizeof(strings[0])));
-	tcase_add_test(tc, user);
-	tcase_add_test(tc, utf8_string);
-	tcase_add_test(tc, log_levels);
-	tcase_add_test(tc, default_room);
-	tcase_add_test(tc, room);
-	tcase_add_test(tc, networks);
-	tcase_add_test(tc, listens);
-	tcase_add_test(tc, socket_modes);
-	tcase_add_test(tc, given_twice);
+	UNIT_TESTS(tc, user, utf8_string, log_levels, default_room, room,
+	    networks, listens, socket_modes, given_twice);
 	return unit_run(s);
 }

@@ -308,20 +308,5 @@ START_TEST(random_cuts)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("linebuf");
-	TCase *tc = unit_case(s, "linebuf");
-
-	tcase_add_test(tc, tables);
-	tcase_add_test(tc, lone_nul);
-	tcase_add_test(tc, limit);
-	tcase_add_test(tc, too_long_and_on);
-	tcase_add_test(tc, largest_limit);
-	tcase_add_test(tc, no_copy);
-	tcase_add_test(tc, memory_given_back);
-	tcase_add_test(tc, edits);
-	tcase_add_test(tc, random_cuts);
-	return unit_run(s);
-}
+UNIT_MAIN("linebuf", NULL, NULL, tables, lone_nul, limit, too_long_and_on,
+    largest_limit, no_copy, memory_given_back, edits, random_cuts)

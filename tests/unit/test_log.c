@@ -372,26 +372,12 @@ int
 main(void)
 {
 	Suite *s = suite_create("log");
-	TCase *tc = unit_case(s, "log");
+	TCase *tc = unit_case(s, "log", setup, NULL);
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, levels_and_prefix);
-	tcase_add_test(tc, level_filters);
-	tcase_add_test(tc, forged_lines);
-	tcase_add_test(tc, every_byte);
-	tcase_add_test(tc, long_message);
-	tcase_add_test(tc, errno_is_kept);
-	tcase_add_test(tc, file_mode);
-	tcase_add_test(tc, appends);
-	tcase_add_test(tc, reopens);
-	tcase_add_test(tc, reopen_fails);
-	tcase_add_test(tc, open_fails);
-	tcase_add_test(tc, journal_prefix);
-	tcase_add_test(tc, not_the_journal);
-	tcase_add_test(tc, file_is_not_the_journal);
-	tcase_add_test(tc, full_pipe);
-	tcase_add_test(tc, full_disk);
-	tcase_add_test(tc, bursts);
+	UNIT_TESTS(tc, levels_and_prefix, level_filters, forged_lines,
+	    every_byte, long_message, errno_is_kept, file_mode, appends,
+	    reopens, reopen_fails, open_fails, journal_prefix, not_the_journal,
+	    file_is_not_the_journal, full_pipe, full_disk, bursts);
 	return unit_run(s);
 }

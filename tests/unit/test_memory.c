@@ -212,14 +212,12 @@ int
 main(void)
 {
 	Suite *s = suite_create("memory");
-	TCase *tc = unit_case(s, "registry");
+	TCase *tc = unit_case(s, "registry", party_setup, party_teardown);
 
-	tcase_add_checked_fixture(tc, party_setup, party_teardown);
 	tcase_add_loop_test(tc, registry, 0, 46);
 	tcase_add_test(tc, enough_allocations);
-	tc = unit_case(s, "others");
-	tcase_add_test(tc, line);
-	tcase_add_test(tc, network);
+	tc = unit_case(s, "others", NULL, NULL);
+	UNIT_TESTS(tc, line, network);
 	tcase_add_loop_test(tc, config, 0, 12);
 	return unit_run(s);
 }

@@ -353,16 +353,11 @@ int
 main(void)
 {
 	Suite *s = suite_create("notify");
-	TCase *tc = unit_case(s, "notify");
+	TCase *tc = unit_case(s, "notify", clear_environment, NULL);
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
-	tcase_add_checked_fixture(tc, clear_environment, NULL);
-	tcase_add_test(tc, words);
-	tcase_add_test(tc, reloading);
-	tcase_add_test(tc, nobody_to_tell);
-	tcase_add_test(tc, manager_gone);
-	tcase_add_test(tc, watchdog);
-	tcase_add_test(tc, passed);
+	UNIT_TESTS(tc, words, reloading, nobody_to_tell, manager_gone, watchdog,
+	    passed);
 	tcase_add_loop_test(
 	    tc, kinds_of_sockets, 0, (int)(sizeof(kinds) / sizeof(kinds[0])));
 	return unit_run(s);

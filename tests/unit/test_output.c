@@ -544,31 +544,8 @@ START_TEST(bells)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("output");
-	TCase *tc = unit_case(s, "output");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, one_call_a_turn);
-	tcase_add_test(tc, laid_once);
-	tcase_add_test(tc, spans_apart);
-	tcase_add_test(tc, many_spans);
-	tcase_add_test(tc, full_arena);
-	tcase_add_test(tc, longest_line);
-	tcase_add_test(tc, partial_sends);
-	tcase_add_test(tc, interrupted);
-	tcase_add_test(tc, short_of_memory);
-	tcase_add_test(tc, broken);
-	tcase_add_test(tc, forgotten);
-	tcase_add_test(tc, room_lines_at_the_limit);
-	tcase_add_test(tc, room_lines_above_the_limit);
-	tcase_add_test(tc, other_kinds);
-	tcase_add_test(tc, offered_first);
-	tcase_add_test(tc, told_when_half_empty);
-	tcase_add_test(tc, full_is_never_idle);
-	tcase_add_test(tc, stamps);
-	tcase_add_test(tc, bells);
-	return unit_run(s);
-}
+UNIT_MAIN("output", setup, teardown, one_call_a_turn, laid_once, spans_apart,
+    many_spans, full_arena, longest_line, partial_sends, interrupted,
+    short_of_memory, broken, forgotten, room_lines_at_the_limit,
+    room_lines_above_the_limit, other_kinds, offered_first,
+    told_when_half_empty, full_is_never_idle, stamps, bells)

@@ -60,9 +60,8 @@ END_TEST
 START_TEST(leaving)
 {
 	struct person *alice = party_enter("alice"), *bob = party_enter("bob");
-	struct room *room = party_join(alice, "#dev");
+	struct room *room = party_all("#dev");
 
-	party_join(bob, "#dev");
 	leave(bob, room, NULL);
 	party_heard(alice, "[#dev] -- bob left\n");
 	party_heard(bob, "");
@@ -170,10 +169,8 @@ START_TEST(op_moves_on)
 {
 	struct person *a = party_enter("a"), *b = party_enter("b");
 	struct person *c = party_enter("c");
-	struct room *room = party_join(a, "#dev");
+	struct room *room = party_all("#dev");
 
-	party_join(b, "#dev");
-	party_join(c, "#dev");
 	party_names(room, "@a, b, c");
 	leave(b, room, NULL);
 	party_join(b, "#dev");
@@ -197,9 +194,8 @@ END_TEST
 START_TEST(op_given)
 {
 	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_join(a, "#dev");
+	struct room *room = party_all("#dev");
 
-	party_join(b, "#dev");
 	room_set_op(&party.reg, room, &b->user);
 	party_heard(a, "");
 	party_heard(b, "* You run #dev now: /kick and /op are yours.\n");
@@ -366,9 +362,8 @@ END_TEST
 START_TEST(topics)
 {
 	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_join(a, "#dev");
+	struct room *room = party_all("#dev");
 
-	party_join(b, "#dev");
 	ck_assert(room_set_topic(&party.reg, &a->user, room, "friday"));
 	party_heard(a, "");
 	party_heard(b, "[#dev] -- a set the topic: friday\n");
@@ -382,10 +377,8 @@ START_TEST(bells)
 {
 	struct person *a = party_enter("a"), *bob = party_enter("bob");
 	struct person *c = party_enter("c");
-	struct room *room = party_join(a, "#dev");
+	struct room *room = party_all("#dev");
 
-	party_join(bob, "#dev");
-	party_join(c, "#dev");
 	say(a, room, "bob?");
 	ck_assert_uint_eq(bob->bells, 0);
 	bob->user.set_bell = c->user.set_bell = true;
@@ -505,9 +498,8 @@ END_TEST
 START_TEST(history_is_speech)
 {
 	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_join(a, "#dev");
+	struct room *room = party_all("#dev");
 
-	party_join(b, "#dev");
 	room_set_topic(&party.reg, &a->user, room, "x");
 	leave(b, room, "bye");
 	ck_assert_uint_eq(room->npast, 0);
@@ -578,36 +570,9 @@ START_TEST(longest_reason)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("room");
-	TCase *tc = unit_case(s, "room");
-
-	tcase_add_checked_fixture(tc, party_setup, party_teardown);
-	tcase_add_test(tc, joining);
-	tcase_add_test(tc, leaving);
-	tcase_add_test(tc, falling_back);
-	tcase_add_test(tc, max_rooms);
-	tcase_add_test(tc, max_joined);
-	tcase_add_test(tc, keys);
-	tcase_add_test(tc, op_moves_on);
-	tcase_add_test(tc, op_given);
-	tcase_add_test(tc, kicking);
-	tcase_add_test(tc, permanent_rooms);
-	tcase_add_test(tc, reload_adds);
-	tcase_add_test(tc, reload_removes);
-	tcase_add_test(tc, reload_default_room);
-	tcase_add_test(tc, reload_changes);
-	tcase_add_test(tc, saying);
-	tcase_add_test(tc, topics);
-	tcase_add_test(tc, bells);
-	tcase_add_test(tc, names_are_cut);
-	tcase_add_test(tc, names_for_a_viewer);
-	tcase_add_test(tc, history_ring);
-	tcase_add_test(tc, history_changes);
-	tcase_add_test(tc, history_is_speech);
-	tcase_add_test(tc, history_of_the_ignored);
-	tcase_add_test(tc, longest_reason);
-	return unit_run(s);
-}
+UNIT_MAIN("room", party_setup, party_teardown, joining, leaving, falling_back,
+    max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
+    permanent_rooms, reload_adds, reload_removes, reload_default_room,
+    reload_changes, saying, topics, bells, names_are_cut, names_for_a_viewer,
+    history_ring, history_changes, history_is_speech, history_of_the_ignored,
+    longest_reason)

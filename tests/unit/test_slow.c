@@ -354,26 +354,8 @@ START_TEST(quit_and_never_read)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("slow");
-	TCase *tc = unit_case(s, "slow");
-
-	tcase_add_checked_fixture(tc, setup, house_stop);
-	tcase_add_test(tc, skipped_are_counted);
-	tcase_add_test(tc, one_skipped);
-	tcase_add_test(tc, none_skipped);
-	tcase_add_test(tc, woken_at_half);
-	tcase_add_test(tc, others_hear_all);
-	tcase_add_test(tc, private_lines_are_refused);
-	tcase_add_test(tc, line_longer_than_queue);
-	tcase_add_test(tc, stalled);
-	tcase_add_test(tc, slow_but_not_stalled);
-	tcase_add_test(tc, woken_in_time);
-	tcase_add_test(tc, own_replies_stop_reading);
-	tcase_add_test(tc, own_replies_stall);
-	tcase_add_test(tc, quit_with_output_unsent);
-	tcase_add_test(tc, quit_and_never_read);
-	return unit_run(s);
-}
+UNIT_MAIN("slow", setup, house_stop, skipped_are_counted, one_skipped,
+    none_skipped, woken_at_half, others_hear_all, private_lines_are_refused,
+    line_longer_than_queue, stalled, slow_but_not_stalled, woken_in_time,
+    own_replies_stop_reading, own_replies_stall, quit_with_output_unsent,
+    quit_and_never_read)

@@ -355,18 +355,5 @@ START_TEST(random_cuts)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("telnet");
-	TCase *tc = unit_case(s, "telnet");
-
-	tcase_add_test(tc, tables);
-	tcase_add_test(tc, every_option);
-	tcase_add_test(tc, every_command);
-	tcase_add_test(tc, no_loops);
-	tcase_add_test(tc, endless_subnegotiation);
-	tcase_add_test(tc, moving_back);
-	tcase_add_test(tc, random_cuts);
-	return unit_run(s);
-}
+UNIT_MAIN("telnet", NULL, NULL, tables, every_option, every_command, no_loops,
+    endless_subnegotiation, moving_back, random_cuts)

@@ -436,24 +436,7 @@ START_TEST(cuts)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("text");
-	TCase *tc = unit_case(s, "text");
-
-	tcase_add_test(tc, clean_table);
-	tcase_add_test(tc, clean_every_ascii);
-	tcase_add_test(tc, clean_every_character);
-	tcase_add_test(tc, clean_random_bytes);
-	tcase_add_test(tc, erase_last_table);
-	tcase_add_test(tc, apply_erasures_table);
-	tcase_add_test(tc, erasing_early_or_late);
-	tcase_add_test(tc, nicks);
-	tcase_add_test(tc, rooms);
-	tcase_add_test(tc, name_bytes);
-	tcase_add_test(tc, mentions);
-	tcase_add_test(tc, secrets);
-	tcase_add_test(tc, cuts);
-	return unit_run(s);
-}
+UNIT_MAIN("text", NULL, NULL, clean_table, clean_every_ascii,
+    clean_every_character, clean_random_bytes, erase_last_table,
+    apply_erasures_table, erasing_early_or_late, nicks, rooms, name_bytes,
+    mentions, secrets, cuts)

@@ -318,28 +318,8 @@ START_TEST(telling)
 }
 END_TEST
 
-int
-main(void)
-{
-	Suite *s = suite_create("user");
-	TCase *tc = unit_case(s, "user");
-
-	tcase_add_checked_fixture(tc, party_setup, party_teardown);
-	tcase_add_test(tc, guests);
-	tcase_add_test(tc, finding);
-	tcase_add_test(tc, names_are_one_persons);
-	tcase_add_test(tc, rename_seen_once);
-	tcase_add_test(tc, exit_seen_in_each_room);
-	tcase_add_test(tc, exit_while_closing);
-	tcase_add_test(tc, ids_never_again);
-	tcase_add_test(tc, messages);
-	tcase_add_test(tc, message_to_the_full);
-	tcase_add_test(tc, away_told_once);
-	tcase_add_test(tc, away_told_by_id);
-	tcase_add_test(tc, ignoring);
-	tcase_add_test(tc, ignoring_is_by_id);
-	tcase_add_test(tc, ignoring_and_away);
-	tcase_add_test(tc, sets_stay_small);
-	tcase_add_test(tc, telling);
-	return unit_run(s);
-}
+UNIT_MAIN("user", party_setup, party_teardown, guests, finding,
+    names_are_one_persons, rename_seen_once, exit_seen_in_each_room,
+    exit_while_closing, ids_never_again, messages, message_to_the_full,
+    away_told_once, away_told_by_id, ignoring, ignoring_is_by_id,
+    ignoring_and_away, sets_stay_small, telling)

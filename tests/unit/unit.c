@@ -19,13 +19,32 @@ unit_run(Suite *suite)
 }
 
 TCase *
-unit_case(Suite *suite, const char *name)
+unit_case(Suite *suite, const char *name, SFun setup, SFun teardown)
 {
 	TCase *tc = tcase_create(name);
 
 	tcase_set_timeout(tc, CASE_TIMEOUT);
+	tcase_add_checked_fixture(tc, setup, teardown);
 	suite_add_tcase(suite, tc);
 	return tc;
+}
+
+void
+unit_tests(TCase *tc, const TTest *const tests[])
+{
+	for (; *tests != NULL; tests++)
+		tcase_add_test(tc, *tests);
+}
+
+int
+unit_main(
+    const char *name, SFun setup, SFun teardown, const TTest *const tests[])
+{
+	Suite *s = suite_create(name);
+	TCase *tc = unit_case(s, name, setup, teardown);
+
+	unit_tests(tc, tests);
+	return unit_run(s);
 }
 
 char *

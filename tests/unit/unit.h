@@ -12,8 +12,25 @@
 /* Runs a suite; returns what main() is to return. */
 int unit_run(Suite *suite);
 
-/* Adds a new TCase to the suite. */
-TCase *unit_case(Suite *suite, const char *name);
+/* Adds a new TCase to the suite; the fixtures, one before and one after each
+ * test, may be NULL. */
+TCase *unit_case(Suite *suite, const char *name, SFun setup, SFun teardown);
+
+/* Adds tests, in their order, up to a NULL; UNIT_TESTS(tc, one, another). */
+void unit_tests(TCase *tc, const TTest *const tests[]);
+#define UNIT_TESTS(tc, ...) \
+	unit_tests((tc), (const TTest *const[]){ __VA_ARGS__, NULL })
+
+/* The main() of a program of one case with these tests. */
+int unit_main(
+    const char *name, SFun setup, SFun teardown, const TTest *const tests[]);
+#define UNIT_MAIN(name, setup, teardown, ...)                         \
+	int main(void)                                                \
+	{                                                             \
+		const TTest *const tests[] = { __VA_ARGS__, NULL };   \
+                                                                      \
+		return unit_main((name), (setup), (teardown), tests); \
+	}
 
 /* A string literal with NULs in it: its bytes, and how many. */
 #define BYTES(literal) (literal), (sizeof(literal) - 1)
