@@ -155,7 +155,7 @@ start(struct server *srv, struct config *conf, struct options *o)
 int
 main(int argc, char *argv[])
 {
-	struct options o = { .conf_path = CONFIG_PATH, .opener = { -1 } };
+	struct options o = { .conf_path = CONFIG_PATH, .opener = { .fd = -1 } };
 	struct config *conf;
 	struct server srv;
 	int status;
@@ -172,6 +172,8 @@ main(int argc, char *argv[])
 	if (geteuid() == 0 &&
 	    !opener_start(&o.opener, o.conf_path, &o.listens)) {
 		log_error("cannot fork: %s", strerror(errno));
+		config_listens_free(&o.listens);
+		log_error("not started");
 		return EXIT_WRONG;
 	}
 	log_set_opener(&o.opener);
