@@ -3,7 +3,6 @@ the agreement on what time it is."""
 
 import os
 import subprocess
-import unittest
 
 import faults
 import harness
@@ -149,4 +148,4 @@ class Clock(harness.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    harness.main()
