@@ -52,12 +52,11 @@ union control {
 	char space[CMSG_SPACE(sizeof(int))];
 };
 
-/* fd may be -1, with errno set.  Returns false if no answer could be sent. */
+/* fd may be -1: then none comes with it. */
 static bool
-send_answer(int to, uint32_t number, int fd)
+send_datagram(int to, struct answer *answer, int fd)
 {
-	struct answer answer = { number, fd == -1 ? errno : 0 };
-	struct iovec iov = { &answer, sizeof(answer) };
+	struct iovec iov = { answer, sizeof(*answer) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	union control control;
 	struct cmsghdr *cmsg;
@@ -71,14 +70,23 @@ send_answer(int to, uint32_t number, int fd)
 		cmsg->cmsg_type = SCM_RIGHTS;
 		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
 		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-		if (sendmsg(to, &msg, MSG_NOSIGNAL) != -1)
-			return true;
-		/* The daemon waits: it is told why at least. */
-		answer.error = errno;
-		msg.msg_control = NULL;
-		msg.msg_controllen = 0;
 	}
 	return sendmsg(to, &msg, MSG_NOSIGNAL) != -1;
+}
+
+/* fd may be -1, with errno set.  Returns false if no answer could be sent. */
+static bool
+send_answer(int to, uint32_t number, int fd)
+{
+	struct answer answer = { number, fd == -1 ? errno : 0 };
+
+	if (send_datagram(to, &answer, fd))
+		return true;
+	if (fd == -1)
+		return false;
+	/* The daemon waits: it is told why at least. */
+	answer.error = errno;
+	return send_datagram(to, &answer, -1);
 }
 
 /* Returns the descriptor, or -1 with why there is none in answer->error; false
@@ -126,7 +134,7 @@ open_log(const char *path)
 	int flags = LOG_FLAGS, at, fd, save_errno;
 
 	if (name != NULL)
-		snprintf(directory, sizeof(directory), "%.*s",
+		(void)snprintf(directory, sizeof(directory), "%.*s",
 		    (int)(name - path) + 1, path);
 	at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (at == -1)
