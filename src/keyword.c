@@ -8,6 +8,7 @@
 #include <bsd/string.h>
 
 #include "banterd/keyword.h"
+#include "banterd/privileges.h"
 
 static void set_listen(
     struct reader *, const struct keyword *, const struct words *);
@@ -214,7 +215,10 @@ set_user(struct reader *r, const struct keyword *k, const struct words *w)
 
 	if ((value = only_value(r, w, "an account's name")) == NULL)
 		return;
-	if ((pw = getpwnam(value)) == NULL)
+	if (!privileges_account(value, &pw))
+		reader_complain(r, "%s: cannot look for account \"%s\": %s",
+		    k->name, value, strerror(errno));
+	else if (pw == NULL)
 		reader_complain(r,
 		    "%s: there is no account \"%s\", expected one without privileges",
 		    k->name, value);

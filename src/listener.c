@@ -465,12 +465,14 @@ out_of_descriptors(struct listener *l)
 {
 	static const char full[] = "! The server is full; try again later.\r\n";
 	struct listeners *ls = &l->server->listeners;
-	int fd;
+	int fd, error = errno;
+	bool nobody = false;
 
-	log_warning("cannot accept: %s", strerror(errno));
 	if (ls->spare_fd != -1) {
 		close(ls->spare_fd);
 		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		/* It wants a descriptor before it looks who is there. */
+		nobody = fd == -1 && errno == EAGAIN;
 		if (fd != -1) {
 			(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL);
 			close(fd);
@@ -478,6 +480,9 @@ out_of_descriptors(struct listener *l)
 		}
 	}
 	ls->spare_fd = open_spare();
+	if (nobody)
+		return;
+	log_warning("cannot accept: %s", strerror(error));
 	if (evtimer_add(l->resumes, &pause_time) == 0)
 		event_del(l->accepts);
 }

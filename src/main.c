@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,22 @@ check_config(const struct options *o)
 	return EXIT_ASKED;
 }
 
+/* If one of the standard descriptors is closed, a socket would take its place,
+ * and what is meant for stderr would go there. */
+static bool
+fill_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		return false;
+	close(fd);
+	return true;
+}
+
 /* All that may fail before the first turn of the loop. */
 static bool
 start(struct server *srv, struct config *conf, struct options *o)
@@ -157,12 +174,14 @@ start(struct server *srv, struct config *conf, struct options *o)
 int
 main(int argc, char *argv[])
 {
-	struct options o = { .conf_path = CONFIG_PATH, .opener = { -1 } };
+	struct options o = { .conf_path = CONFIG_PATH, .opener = { .fd = -1 } };
 	struct config *conf;
 	struct server srv;
 	int status;
 
 	TAILQ_INIT(&o.listens);
+	if (!fill_descriptors())
+		return EXIT_WRONG;
 	tzset();
 	status = parse_options(argc, argv, &o);
 	if (status == -1 && o.test)
@@ -174,6 +193,8 @@ main(int argc, char *argv[])
 	if (geteuid() == 0 &&
 	    !opener_start(&o.opener, o.conf_path, &o.listens)) {
 		log_error("cannot fork: %s", strerror(errno));
+		config_listens_free(&o.listens);
+		log_error("not started");
 		return EXIT_WRONG;
 	}
 	log_set_opener(&o.opener);

@@ -10,20 +10,55 @@
 #include "banterd/log.h"
 #include "banterd/privileges.h"
 
+/* getpwnam(3) has many an errno for "there is none"; these are the ones for
+ * "nobody knows". */
+bool
+privileges_account(const char *name, const struct passwd **pw)
+{
+	errno = 0;
+	if ((*pw = getpwnam(name)) != NULL)
+		return true;
+	switch (errno) {
+	case EINTR:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool
+look_up(const char *name, const struct passwd **pw)
+{
+	if (privileges_account(name, pw))
+		return true;
+	log_error("cannot look up user %s: %s", name, strerror(errno));
+	return false;
+}
+
+/* Returns NULL after logging why. */
 static const struct passwd *
 find_account(const char *user)
 {
 	static const char *const users[] = PRIVILEGES_USERS;
-	const struct passwd *pw;
+	const size_t n = sizeof(users) / sizeof(users[0]);
+	const struct passwd *pw = NULL;
 	size_t i;
 
-	if (user != NULL)
-		return getpwnam(user);
-	for (i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
-		if ((pw = getpwnam(users[i])) != NULL)
-			return pw;
+	if (user != NULL && !look_up(user, &pw))
+		return NULL;
+	for (i = 0; user == NULL && pw == NULL && i < n; i++) {
+		if (!look_up(users[i], &pw))
+			return NULL;
 	}
-	return NULL;
+	if (pw == NULL)
+		log_error("there is no user %s to run as; the keyword user "
+			  "names one",
+		    user == NULL ? "banterd or nobody" : user);
+	return pw;
 }
 
 static bool
@@ -56,13 +91,7 @@ privileges_drop(const char *user)
 	const struct passwd *pw;
 
 	if (geteuid() == 0) {
-		if ((pw = find_account(user)) == NULL) {
-			log_error("there is no user %s to run as; the "
-				  "keyword user names one",
-			    user == NULL ? "banterd or nobody" : user);
-			return false;
-		}
-		if (!become(pw))
+		if ((pw = find_account(user)) == NULL || !become(pw))
 			return false;
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {

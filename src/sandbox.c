@@ -9,7 +9,15 @@
 #endif
 #endif
 
-#if !defined(HAVE_SECCOMP)
+#if defined(NO_SECCOMP)
+
+void
+sandbox_enter(void)
+{
+	log_notice("no system call filter: built without one");
+}
+
+#elif !defined(HAVE_SECCOMP)
 
 void
 sandbox_enter(void)

@@ -9,6 +9,7 @@
 #define BANTERD_OPENER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct config_listens;
 
@@ -19,7 +20,8 @@ enum opener_file {
 };
 
 struct opener {
-	int fd; /* to the process; -1: there is none */
+	int fd;         /* to the process; -1: there is none */
+	uint32_t asked; /* how often it was */
 };
 
 /*

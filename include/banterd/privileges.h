@@ -13,6 +13,11 @@
 		"banterd", "nobody" \
 	}
 
+/* Looks up an account, NULL if there is none; it is valid until the next call.
+ * Returns false with errno set if that could not be found out. */
+struct passwd;
+bool privileges_account(const char *name, const struct passwd **pw);
+
 /*
  * Started as root, becomes user (NULL: see above) for good; else does
  * nothing.  In any case no new privileges can be had from here on.  Returns

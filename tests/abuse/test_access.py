@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who gets in: passwords' files, networks, sockets, names, root."""
+"""Who gets in: passwords' files, networks, sockets, names."""
 
 import ipaddress
 import os
@@ -281,89 +281,6 @@ class Names(lab.Case):
                              r"(error|warning|notice|info|debug): ")
             self.assertNotRegex(line, "[\x00-\x1f\x7f-\x9f]")
             self.assertNotRegex(line, "^2026-01-01")
-
-
-@unittest_root
-class Root(lab.Case):
-    """Started as root, it is somebody else before it reads from the net."""
-
-    def as_root(self, config=""):
-        # what root starts must be able to reach its own file
-        return self.daemon(config, run_as={"user": 0, "group": 0,
-                                           "extra_groups": [0, 4, 27]})
-
-    @staticmethod
-    def status(pid):
-        with open("/proc/%d/status" % pid, encoding="ascii") as status:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in status
-                        if ":\t" in line)
-
-    def check_powerless(self, daemon, account):
-        user = pwd.getpwnam(account)
-        daemon.wait_log("system call filter")	# the last that it gives up
-        status = self.status(daemon.pid)
-        self.assertEqual(status["Uid"].split(), [str(user.pw_uid)] * 4)
-        self.assertEqual(status["Gid"].split(), [str(user.pw_gid)] * 4)
-        self.assertEqual(status["Groups"].split(), [str(user.pw_gid)])
-        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-            self.assertEqual(int(status[kind], 16), 0, kind)
-        self.assertEqual(status["NoNewPrivs"].strip(), "1")
-        if not lab.SANITIZED:
-            self.assertEqual(status["Seccomp"].strip(), "2")
-            daemon.wait_log("system call filter is on")
-
-    def test_a_named_user(self):
-        daemon = self.as_root("user daemon\n")
-        self.check_powerless(daemon, "daemon")
-        daemon.guest("alice").hang_up()
-
-    def test_nobody_named(self):
-        try:
-            account = pwd.getpwnam("banterd").pw_name
-        except KeyError:
-            account = "nobody"
-        self.check_powerless(self.as_root(), account)
-
-    def test_before_a_byte_from_the_net(self):
-        """Who connects as early as can be meets one that has dropped: the
-        log says so before it says that anybody came."""
-        daemon = self.as_root("user daemon\nlog-level debug\n")
-        daemon.guest("alice").hang_up()
-        daemon.wait_log("guest1 .*left")
-        order = [next(n for n, line in enumerate(daemon.log) if word in line)
-                 for word in ("running as user daemon", "connected")]
-        self.assertLess(*order)
-
-    def test_refuses_root_and_strangers(self):
-        for account in ("root", "no-such-user-here"):
-            path = harness.scratch_path("banterd.conf")
-            with open(path, "w", encoding="ascii") as out:
-                out.write("user %s\n" % account)
-            done = subprocess.run(
-                harness.banterd_command() + ["-f", path, "-l", "127.0.0.1:0"],
-                stderr=subprocess.PIPE, timeout=harness.DEADLINE, check=False)
-            self.assertEqual(done.returncode, 1, done.stderr)
-            self.assertIn(account.encode(), done.stderr)
-
-    def test_a_password_only_root_can_read(self):
-        """It can be reloaded all the same, and the daemon itself cannot
-        open it."""
-        daemon = self.as_root("user daemon\npassword secret\n")
-        os.chown(daemon.conf, 0, 0)
-        os.chmod(daemon.conf, 0o600)
-        daemon.signal(signal.SIGHUP)
-        daemon.wait_log("reloaded /")
-        client = daemon.connect("client")
-        client.until("* A password is needed: /pass PASSWORD")
-
-    def test_without_root_too(self):
-        """No new privileges, and the filter, hold for everybody."""
-        self.server("")
-        self.d.wait_log("system call filter")
-        status = self.status(self.d.pid)
-        self.assertEqual(status["NoNewPrivs"].strip(), "1")
-        if not lab.SANITIZED:
-            self.assertEqual(status["Seccomp"].strip(), "2")
 
 
 class Secret(lab.Case):

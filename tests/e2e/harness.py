@@ -157,6 +157,7 @@ class Daemon:
         self.expected = len(listen or ()) or 1
         self._news = threading.Condition()
         self._told_to_end = False
+        self._killed = False
         self._frozen = False
         self._mark = 0
 
@@ -184,8 +185,7 @@ class Daemon:
             try:
                 self.wait_listening(self.expected)
             except AssertionError:
-                self.process.kill()
-                self.process.wait()
+                self._let_go()
                 raise
 
     # -- configuration
@@ -285,16 +285,33 @@ class Daemon:
         self.signal(signal.SIGCONT)
 
     def wait_exit(self, deadline=None):
+        """Waits for its end, and for that of whom it started; its status.
+
+        What a sanitizer has to say, it has said by then.
+        """
         try:
             status = self.process.wait(deadline or DEADLINE)
         except subprocess.TimeoutExpired:
             raise AssertionError("the daemon does not end; the log:\n"
                                  + self.log_text()) from None
         self._reader.join(DEADLINE)
+        if self._reader.is_alive():
+            raise AssertionError("the daemon has ended, but not all that it "
+                                 "started; the log:\n" + self.log_text())
+        self.check_clean()
         return status
 
-    def stop(self):
+    def kill(self):
+        """Ends it in the middle of whatever it does."""
+        if self.process.poll() is None:
+            self._killed = True
+            self.process.kill()
+        self.wait_exit()
+
+    def stop(self, expected=(0,)):
         """Closes the clients, asks the daemon to end, checks how it did."""
+        if self._killed:
+            expected = (-signal.SIGKILL,)
         try:
             for client in self.clients:
                 client.close()
@@ -305,17 +322,22 @@ class Daemon:
                     self.signal(signal.SIGTERM)
             status = self.wait_exit(DEADLINE + 10)
         finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-            self._reader.join(DEADLINE)
+            self._let_go()
+        if status not in expected:
+            raise AssertionError("exit status %d, expected %s; the log:\n%s"
+                                 % (status, expected, self.log_text()))
+        return status
+
+    def _let_go(self):
+        """Nothing is left of it, whatever came of it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(DEADLINE)
+        if not self._reader.is_alive():
             self._log.close()
-            _running.discard(self.process)
-            shutil.rmtree(self.directory, ignore_errors=True)
-        self.check_clean()
-        if status != 0:
-            raise AssertionError("exit status %d; the log:\n%s"
-                                 % (status, self.log_text()))
+        _running.discard(self.process)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def check_clean(self):
         for number, line in enumerate(self.log):
@@ -711,17 +733,19 @@ def clean_environment(more=None):
     return env
 
 
-def run_banterd(*args, env=None):
+def run_banterd(*args, env=None, run_as=None):
     """Runs the daemon to its end; its exit status, stdout and stderr."""
     done = subprocess.run(
         banterd_command() + list(args), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE,
         env=clean_environment(env), preexec_fn=die_with_parent, check=False,
-        **AS_NOBODY)
+        **(run_as or AS_NOBODY))
     out = done.stdout.decode("utf-8", "replace")
     err = done.stderr.decode("utf-8", "replace")
     if SANITIZER.search(err):
         raise AssertionError("a sanitizer speaks:\n" + err)
+    if done.returncode not in (0, 1, 2):
+        raise AssertionError("exit status %d\n%s" % (done.returncode, err))
     return done.returncode, out, err
 
 
@@ -789,4 +813,7 @@ def main():
     result = program.result
     if not result.wasSuccessful() or result.testsRun == 0:
         sys.exit(1)
+    if _running:
+        sys.exit("nobody looked at how these ended: %s" % [
+            process.args for process in _running])
     sys.exit(SKIPPED if len(result.skipped) == result.testsRun else 0)

@@ -108,6 +108,13 @@ class Options(harness.Case):
         quiet.signal(signal.SIGUSR1)
         quiet.wait_log("(?i)uptime")
 
+    def test_closed_standard_input(self):
+        """No socket takes its place."""
+        daemon = self.daemon(before_exec=lambda: os.close(0))
+        self.assertEqual(
+            os.readlink("/proc/%d/fd/0" % daemon.process.pid), "/dev/null")
+        daemon.guest("alice")
+
     def test_t_listens_to_nothing(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
             taken = "%s:%d" % other.getsockname()

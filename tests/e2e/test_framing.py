@@ -74,6 +74,8 @@ class Ends(Pair):
 
 class EndOfFile(Pair):
 
+    config = "send-queue 2M"	# bob may be slower than alice
+
     def test_last_line_without_a_newline(self):
         self.alice.raw(b"one\nlast words")
         self.alice.half_close()

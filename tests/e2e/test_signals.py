@@ -258,14 +258,10 @@ class Startup(harness.Case):
     def test_many_starts_and_stops(self):
         """A UNIX socket that a killed daemon left behind is no obstacle."""
         path = harness.scratch_path("sock")
-        daemon = harness.Daemon(listen=[path])
+        daemon = self.daemon(listen=[path])
         daemon.guest()
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
         self.assertTrue(os.path.exists(path))
-        for client in daemon.clients:
-            client.close()
-        daemon._log.close()
         second = self.daemon(listen=[path])
         second.guest()
 

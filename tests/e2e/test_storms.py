@@ -79,8 +79,8 @@ class Storm(harness.Case):
         for i, one in enumerate(people):
             one.send("/nick q%d" % i, *(["/nick r0"] if i == 0 else []))
         self.server.thaw()
-        lines = [self.watcher.next() for _ in range(7)]
-        self.assertEqual(lines[-1], "[#storm] -- 25 people took a name")
+        lines = [self.watcher.next() for _ in range(22)]
+        self.assertEqual(lines[-1], "[#storm] -- 10 people took a name")
         self.assertIn("[#storm] -- q0 is now r0", lines)
         for line in lines[:-1]:
             self.assertRegex(line, r"^\[#storm\] -- \w+ is now \w+$")

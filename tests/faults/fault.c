@@ -9,13 +9,19 @@
  */
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,10 +39,24 @@ enum fault_kind {
 	FAULT_READ,
 	FAULT_WRITE,
 	FAULT_EPOLL_CTL,
-	FAULT_EPOLL_WAIT
+	FAULT_EPOLL_WAIT,
+	FAULT_SOCKETPAIR,
+	FAULT_FORK,
+	FAULT_CLOSE_RANGE,
+	FAULT_SENDMSG,
+	FAULT_RECVMSG,
+	FAULT_SEND,
+	FAULT_OPEN,
+	FAULT_FDOPEN,
+	FAULT_FSTAT,
+	FAULT_SETGROUPS,
+	FAULT_SETRESGID,
+	FAULT_SETRESUID,
+	FAULT_PRCTL,
+	FAULT_GETPWNAM
 };
 
-/* The file; the test knows it as "=IIIiIIq". */
+/* The file; the test knows it as "=IIIiIIqI". */
 struct fault_control {
 	uint32_t kind;
 	uint32_t at;    /* this call fails, counted from 1 */
@@ -45,6 +65,7 @@ struct fault_control {
 	uint32_t calls; /* of that kind, so far */
 	uint32_t failed;
 	int64_t time_offset; /* seconds that the wall's clock is wrong */
+	uint32_t in_child;   /* in the process that it starts, not in itself */
 };
 
 int banterd_main(int argc, char *argv[]);
@@ -52,7 +73,8 @@ int banterd_main(int argc, char *argv[]);
 static struct fault_control no_control;
 static struct fault_control *control = &no_control;
 static bool tracing;     /* FAULT_TRACE is set */
-static pid_t daemon_pid; /* it alone has faults: not the processes it starts */
+static bool spared;      /* inside of a function that cannot stand faults */
+static pid_t daemon_pid; /* the others are processes that it starts */
 
 /* Which call it was, on stderr. */
 static void
@@ -73,7 +95,8 @@ fails(enum fault_kind kind)
 {
 	struct fault_control *c = control;
 
-	if (c->kind != (uint32_t)kind || getpid() != daemon_pid)
+	if (c->kind != (uint32_t)kind || spared ||
+	    (getpid() != daemon_pid) != (c->in_child != 0))
 		return false;
 	c->calls++;
 	if (c->calls < c->at || c->calls - c->at >= c->count)
@@ -196,14 +219,18 @@ ssize_t
 send(int fd, const void *buf, size_t n, int flags)
 {
 	FIND(send);
-	return fails(FAULT_WRITE) ? -1 : REAL(send)(fd, buf, n, flags);
+	return fails(FAULT_WRITE) || fails(FAULT_SEND) ?
+	    -1 :
+	    REAL(send)(fd, buf, n, flags);
 }
 
 ssize_t
 sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	FIND(sendmsg);
-	return fails(FAULT_WRITE) ? -1 : REAL(sendmsg)(fd, msg, flags);
+	return fails(FAULT_WRITE) || fails(FAULT_SENDMSG) ?
+	    -1 :
+	    REAL(sendmsg)(fd, msg, flags);
 }
 
 int
@@ -233,6 +260,105 @@ time(time_t *t)
 	if (t != NULL)
 		*t = now;
 	return now;
+}
+
+/* ---- root, and the process that stays it ---- */
+
+#define FAILING(kind, type, name, parameters, arguments)              \
+	static type(*REAL(name)) parameters;                          \
+                                                                      \
+	type name parameters                                          \
+	{                                                             \
+		FIND(name);                                           \
+		return fails(kind) ? (type)-1 : REAL(name) arguments; \
+	}
+
+FAILING(FAULT_SOCKETPAIR, int, socketpair, (int d, int t, int p, int fds[2]),
+    (d, t, p, fds))
+FAILING(FAULT_FORK, pid_t, fork, (void), ())
+FAILING(FAULT_CLOSE_RANGE, int, close_range,
+    (unsigned first, unsigned last, int flags), (first, last, flags))
+FAILING(FAULT_RECVMSG, ssize_t, recvmsg, (int fd, struct msghdr *msg, int how),
+    (fd, msg, how))
+FAILING(FAULT_FSTAT, int, fstat, (int fd, struct stat *st), (fd, st))
+FAILING(FAULT_SETGROUPS, int, setgroups, (size_t n, const gid_t *groups),
+    (n, groups))
+FAILING(FAULT_SETRESGID, int, setresgid, (gid_t a, gid_t b, gid_t c), (a, b, c))
+FAILING(FAULT_SETRESUID, int, setresuid, (uid_t a, uid_t b, uid_t c), (a, b, c))
+
+static struct passwd *(*REAL(getpwnam))(const char *);
+static FILE *(*REAL(fdopen))(int, const char *);
+static int (*REAL(open))(const char *, int, ...);
+static int (*REAL(openat))(int, const char *, int, ...);
+static int (*REAL(prctl))(int, ...);
+
+/* glibc 2.36 looks into what it had no memory to make. */
+struct passwd *
+getpwnam(const char *name)
+{
+	struct passwd *pw;
+
+	FIND(getpwnam);
+	if (fails(FAULT_GETPWNAM))
+		return NULL;
+	spared = true;
+	pw = REAL(getpwnam)(name);
+	spared = false;
+	return pw;
+}
+
+FILE *
+fdopen(int fd, const char *mode)
+{
+	FIND(fdopen);
+	return fails(FAULT_FDOPEN) ? NULL : REAL(fdopen)(fd, mode);
+}
+
+/* The mode is there only if a file may be made: else it is nobody's. */
+int
+open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if ((flags & O_CREAT) != 0) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	FIND(open);
+	return fails(FAULT_OPEN) ? -1 : REAL(open)(path, flags, mode);
+}
+
+int
+openat(int fd, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if ((flags & O_CREAT) != 0) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	FIND(openat);
+	return fails(FAULT_OPEN) ? -1 : REAL(openat)(fd, path, flags, mode);
+}
+
+int
+prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list ap;
+	int i;
+
+	va_start(ap, option);
+	for (i = 0; i < 4; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	FIND(prctl);
+	return fails(FAULT_PRCTL) ? -1 :
+				    REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 }
 
 int

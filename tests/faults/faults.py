@@ -14,23 +14,28 @@ import struct
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                "..", "e2e"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                             "..", "e2e"))
 import harness  # noqa: E402  (found through the line above)
 
 LONG = os.environ.get("FAULTS") == "long"
 AFTER_FAULT = 0.25		# seconds to wait for what may never come
 LISTENER_RESTS = 3		# for a listener without descriptors rests for one
 
-ALLOC, ACCEPT, READ, WRITE, EPOLL_CTL, EPOLL_WAIT = range(1, 7)
-KINDS = {ALLOC: "alloc", ACCEPT: "accept", READ: "read", WRITE: "write",
-         EPOLL_CTL: "epoll_ctl", EPOLL_WAIT: "epoll_wait"}
+NAMES = ("alloc", "accept", "read", "write", "epoll_ctl", "epoll_wait",
+         "socketpair", "fork", "close_range", "sendmsg", "recvmsg",
+         "send", "open", "fdopen", "fstat", "setgroups", "setresgid",
+         "setresuid", "prctl", "getpwnam")
+KINDS = dict(enumerate(NAMES, 1))
+(ALLOC, ACCEPT, READ, WRITE, EPOLL_CTL, EPOLL_WAIT, SOCKETPAIR, FORK,
+ CLOSE_RANGE, SENDMSG, RECVMSG, SEND, OPEN, FDOPEN, FSTAT, SETGROUPS,
+ SETRESGID, SETRESUID, PRCTL, GETPWNAM) = KINDS
 
 
 class Control:
     """The file through which a daemon is told what is to fail."""
 
-    LAYOUT = struct.Struct("=IIIiIIq")
+    LAYOUT = struct.Struct("=IIIiIIqI")
 
     def __init__(self):
         self.path = harness.scratch_path("fault")
@@ -40,10 +45,12 @@ class Control:
         with open(self.path, "r+b") as f:
             self.map = mmap.mmap(f.fileno(), self.LAYOUT.size)
 
-    def arm(self, kind, at, error, count=1):
-        """The at-th call of the kind from now on fails, and count in all."""
+    def arm(self, kind, at, error, count=1, in_child=False):
+        """The at-th call of the kind from now on fails, and count in all;
+        in the daemon, or in the process that it starts."""
         offset = self.LAYOUT.unpack(self.map[:])[6]
-        self.map[:] = self.LAYOUT.pack(0, at, count, error, 0, 0, offset)
+        self.map[:] = self.LAYOUT.pack(0, at, count, error, 0, 0, offset,
+                                       in_child)
         self.map[:4] = struct.pack("=I", kind)
 
     def disarm(self):
@@ -153,11 +160,13 @@ class Person:
         self.sock = None
 
 
-def every_call(kind, error, run, control, limit=20000):
+def every_call(kind, error, run, control, limit=20000, **how):
     """Calls run() with the first, second, ... call failing, to the last."""
     for at in range(1, limit):
-        control.arm(kind, at, error)
-        run("%s %d fails with %s" % (KINDS[kind], at, os.strerror(error)))
+        control.arm(kind, at, error, **how)
+        run("%s %d fails with %s%s" % (
+            KINDS[kind], at, os.strerror(error),
+            " in the opener" if how.get("in_child") else ""))
         if not control.disarm()[1]:
             return at - 1
     raise AssertionError("the session never comes to an end")

@@ -8,7 +8,6 @@ new file holds, above all what keeps people out; else all of the old one.
 import errno
 import os
 import signal
-import unittest
 
 import faults
 import harness
@@ -109,4 +108,4 @@ class Reload(harness.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    harness.main()

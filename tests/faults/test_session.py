@@ -10,7 +10,6 @@ nothing has leaked (as far as a sanitizer looks on).
 import errno
 import signal
 import time
-import unittest
 
 import faults
 import harness
@@ -249,4 +248,4 @@ class Faults(harness.Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    harness.main()

@@ -204,7 +204,7 @@ START_TEST(password_needed)
 	house_ask(a, "/pass open sesame",
 	    "* You are guest1 in #lobby (1 here). Say something, or /nick "
 	    "NAME to be known; /help lists the rest.\n");
-	house_ask(a, "/pass open sesame", "! No password is needed.\n");
+	house_ask(a, "/pass open sesame", "! You have given the password.\n");
 }
 END_TEST
 

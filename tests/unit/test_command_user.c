@@ -31,8 +31,8 @@ END_TEST
 
 START_TEST(nick_bad)
 {
-	static const char *const bad[] = { "1a", "a:", "#a", "you", "SERVER",
-		"a b", "caf\xc3\xa9", X24 "y" };
+	static const char *const bad[] = { "1a", "a:", "#a", "a b",
+		"caf\xc3\xa9", X24 "y" };
 	struct peer *a = house_person("a"), *b = house_person("b");
 	char line[64], want[160];
 	size_t i;
@@ -202,7 +202,7 @@ START_TEST(set)
 
 	house_ask(a, "/set", "* time off, quiet off, bell off\n");
 	house_ask(a, "/set quiet on", "* quiet is on now.\n");
-	house_ask(a, "/SET Bell ON", "* Bell is on now.\n");
+	house_ask(a, "/SET Bell ON", "* bell is on now.\n");
 	house_ask(a, "/set quiet", "* quiet is on.\n");
 	house_ask(a, "/set time", "* time is off.\n");
 	house_ask(a, "/set", "* time off, quiet on, bell on\n");

@@ -237,6 +237,58 @@ START_TEST(quiet)
 }
 END_TEST
 
+/* First names: more of them are told, and quiet ones see them, summed or not.
+ */
+START_TEST(first_names)
+{
+	struct person *w = witness(), *q = party_enter("q");
+	char name[16], want[32 * 64];
+	static struct person guests[ROOM_TALLY_NAMES + 2];
+	size_t i, len = 0;
+
+	party_join(q, "#dev");
+	q->user.set_quiet = true;
+	for (i = 0; i < ROOM_TALLY_NAMES + 2; i++) {
+		ck_assert(user_enter(&party.reg, &guests[i].user));
+		room_join(&party.reg, &guests[i].user, "#dev", NULL);
+	}
+	party.reg.now += 10 * ROOM_TALLY_MS;
+	tick_at(party.reg.now);
+	party_forget();
+	for (i = 0; i < ROOM_TALLY_NAMES + 2; i++) {
+		if (i < ROOM_TALLY_NAMES)
+			len += (size_t)snprintf(want + len, sizeof(want) - len,
+			    "[#dev] -- %s is now n%zu\n", guests[i].user.name,
+			    i);
+		snprintf(name, sizeof(name), "n%zu", i);
+		ck_assert_int_eq(
+		    user_rename(&party.reg, &guests[i].user, name), ROOM_OK);
+	}
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	snprintf(
+	    want + len, sizeof(want) - len, "[#dev] -- 2 people took a name\n");
+	party_heard(w, want);
+	party_heard(q, want);
+	for (i = 0; i < ROOM_TALLY_NAMES + 2; i++)
+		user_exit(&party.reg, &guests[i].user, NULL);
+}
+END_TEST
+
+/* Nobody is told of themselves: the only one held back is told of to others. */
+START_TEST(alone_in_the_sum)
+{
+	struct person *w = witness(), *last;
+
+	crowd_joins(0, 5);
+	last = party_enter("last");
+	room_join(&party.reg, &last->user, "#dev", NULL);
+	party_forget();
+	tick_at(party.reg.now + ROOM_TALLY_MS);
+	party_heard(w, "[#dev] -- 1 person joined\n");
+	party_heard(last, "");
+}
+END_TEST
+
 /* A room that goes with a sum waiting leaves nothing behind. */
 START_TEST(room_goes_first)
 {
@@ -267,4 +319,4 @@ END_TEST
 
 UNIT_MAIN("tally", party_setup, party_teardown, one_below, at_the_limit,
     one_above, many, window_edges, again_after_a_sum, apart, due_times, quiet,
-    room_goes_first, clock_at_zero)
+    first_names, alone_in_the_sum, room_goes_first, clock_at_zero)

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""Started as root: it is somebody else before it reads from the net, and the
+opener opens for it what only root may read, and nothing else."""
+
+import os
+import pwd
+import signal
+import stat
+import tempfile
+import unittest
+
+import harness
+from harness import eventually
+
+ROOT = {"user": 0, "group": 0, "extra_groups": [0, 4, 27]}
+FILTER = os.environ.get("FILTER", "0") not in ("", "0", "OFF")
+
+PREAMBLE = "rate off\nserver-name box\n"
+PASSWORD_NEEDED = "* A password is needed: /pass PASSWORD"
+
+
+def status_of(pid):
+    """What the kernel says of a process, by name."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in status
+                    if ":\t" in line)
+
+
+def alive(pid, parent=None):
+    """Whether there is such a process, of that parent."""
+    try:
+        status = status_of(pid)
+    except OSError:
+        return False
+    return status.get("State", "Z")[0] not in "ZX" and parent in (
+        None, int(status["PPid"]))
+
+
+def children(pid):
+    """The processes that a process has started and that have not ended."""
+    return [int(entry) for entry in os.listdir("/proc")
+            if entry.isdigit() and alive(int(entry), pid)]
+
+
+@unittest.skipUnless(os.geteuid() == 0, "not root")
+class Case(harness.Case):
+
+    def as_root(self, config="", **how):
+        return self.daemon(config, run_as=ROOT, **how)
+
+
+class Drops(Case):
+
+    def check_powerless(self, daemon, account):
+        user = pwd.getpwnam(account)
+        daemon.wait_log("system call filter")	# the last that it gives up
+        status = status_of(daemon.pid)
+        self.assertEqual(status["Uid"].split(), [str(user.pw_uid)] * 4)
+        self.assertEqual(status["Gid"].split(), [str(user.pw_gid)] * 4)
+        self.assertEqual(status["Groups"].split(), [str(user.pw_gid)])
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            self.assertEqual(int(status[kind], 16), 0, kind)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        self.check_filter(daemon, status)
+
+    def check_filter(self, daemon, status):
+        """It is on if it was built in; and the log says which of the two."""
+        self.assertEqual(status["Seccomp"].strip(), "2" if FILTER else "0")
+        daemon.wait_log("system call filter is on" if FILTER
+                        else "no system call filter: ")
+
+    def test_a_named_user(self):
+        daemon = self.as_root("user daemon\n")
+        self.check_powerless(daemon, "daemon")
+        daemon.guest("alice").hang_up()
+
+    def test_nobody_named(self):
+        try:
+            account = pwd.getpwnam("banterd").pw_name
+        except KeyError:
+            account = "nobody"
+        daemon = self.as_root()
+        self.check_powerless(daemon, account)
+        daemon.wait_log("notice: running as user %s$" % account)
+
+    def test_before_a_byte_from_the_net(self):
+        """Who connects as early as can be meets one that has dropped: the
+        log says so before it says that anybody came."""
+        daemon = self.as_root("user daemon\nlog-level debug\n")
+        daemon.guest("alice").hang_up()
+        daemon.wait_log("guest1 .*left")
+        order = [next(n for n, line in enumerate(daemon.log) if word in line)
+                 for word in ("running as user daemon", "connected")]
+        self.assertLess(*order)
+
+    def test_refuses_root_and_strangers(self):
+        for account, why in (
+                ("root", '"root" is root, expected '),
+                ("no-such-user-here", "no-such-user-here")):
+            path = harness.scratch_path("banterd.conf")
+            sock = harness.scratch_path("sock")
+            with open(path, "w", encoding="ascii") as out:
+                out.write("user %s\n" % account)
+            status, _, err = harness.run_banterd(
+                "-f", path, "-l", "127.0.0.1:0", "-l", sock, run_as=ROOT)
+            self.assertEqual(status, 1, err)
+            self.assertRegex(err, r" error: .*" + why)
+            self.assertRegex(err, r" error: not started\n\Z")
+            self.assertFalse(os.path.exists(sock), "its socket is left")
+
+    def test_without_root_too(self):
+        """No new privileges, and the filter, hold for everybody."""
+        daemon = self.daemon()
+        daemon.wait_log("system call filter")
+        status = status_of(daemon.pid)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        self.check_filter(daemon, status)
+        self.assertEqual(children(daemon.pid), [])
+
+
+class Closet(Case):
+    """A directory that only root may enter, with all that is the daemon's."""
+
+    def setUp(self):
+        super().setUp()
+        self.place = tempfile.mkdtemp(dir=harness._scratch)
+        self.assertEqual(stat.S_IMODE(os.stat(self.place).st_mode), 0o700)
+        self.conf = self.path("banterd.conf")
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    def write(self, name, text):
+        """Puts a file in place at once, as an editor does."""
+        with open(self.path(name + ".new"), "w", encoding="utf-8") as out:
+            os.fchmod(out.fileno(), 0o600)
+            out.write(text)
+        os.rename(self.path(name + ".new"), self.path(name))
+
+    def read(self, name):
+        try:
+            with open(self.path(name), encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def start(self, config, listen=("127.0.0.1:0",), **how):
+        self.write("banterd.conf", PREAMBLE + config)
+        # of two -f the last counts
+        self.d = self.as_root("", args=["-f", self.conf], listen=listen,
+                              **how)
+        return self.d
+
+    def reload(self, config, word="reloaded /"):
+        self.write("banterd.conf", PREAMBLE + config)
+        self.d.mark()
+        self.d.signal(signal.SIGHUP)
+        self.d.wait_log(word)
+
+
+class Opener(Closet):
+
+    def lines_of(self, label="newcomer"):
+        """What a newcomer reads between the welcome and the last line."""
+        newcomer = self.d.connect(label)
+        lines = newcomer.greeted()
+        newcomer.hang_up()
+        return lines[1:-1]
+
+    def test_it_is_root_and_hears_of_nobody(self):
+        daemon = self.start("user daemon\n")
+        daemon.guest("alice")
+        opener, = children(daemon.pid)
+        self.assertEqual(status_of(opener)["Uid"].split(), ["0"] * 4)
+        kinds = [os.readlink("/proc/%d/fd/%s" % (opener, fd)).split(":")[0]
+                 for fd in os.listdir("/proc/%d/fd" % opener) if int(fd) > 2]
+        self.assertEqual(kinds, ["socket"])
+        daemon.stop()
+        eventually(lambda: not alive(opener), "it ends with the daemon")
+
+    def test_reload(self):
+        """Configuration and motd are read again, though the daemon itself
+        may not even look into their directory."""
+        self.write("motd", "one\ntwo\n")
+        daemon = self.start("user daemon\nmotd %s\n" % self.path("motd"))
+        self.assertEqual(self.lines_of(), ["* one", "* two"])
+        self.write("motd2", "three\n")
+        self.reload("user daemon\nmotd %s\npassword hush\n" %
+                    self.path("motd2"))
+        client = daemon.connect("client")
+        client.expect("* Welcome to banter on box.", "* three",
+                      PASSWORD_NEEDED)
+        # A motd that is gone is none, a mistake is found.
+        os.unlink(self.path("motd2"))
+        self.reload("motd %s\n" % self.path("motd2"))
+        self.assertEqual(self.lines_of(), [])
+        self.reload("histery 3\n", "not reloaded")
+        self.assertIn(self.conf + ":3: ", "\n".join(daemon.log))
+
+    def test_log(self):
+        """It is opened again for logrotate, and a reload may name another."""
+        daemon = self.start(
+            "user daemon\nlog-level debug\nlog-target %s\n" %
+            self.path("log"), wait=False, listen=[harness.free_address()])
+        daemon.addresses = [daemon.command[daemon.command.index("-l") + 1]]
+        eventually(lambda: "listening on " in self.read("log"), "it logs")
+        os.rename(self.path("log"), self.path("log.1"))
+        daemon.signal(signal.SIGUSR2)
+        eventually(lambda: "log file opened again" in self.read("log"),
+                   "a new log")
+        self.assertEqual(os.stat(self.path("log")).st_uid, 0)
+        self.write("banterd.conf", "log-target %s\nlog-level debug\n" %
+                   self.path("other"))
+        daemon.signal(signal.SIGHUP)
+        eventually(lambda: "reloaded " in self.read("other"), "another log")
+        daemon.guest("alice").hang_up()
+        eventually(lambda: "left" in self.read("other"), "it is used")
+        self.assertEqual(daemon.log, [])
+
+    def test_log_stays_if_the_rest_fails(self):
+        """However many reloads fail, each with another log."""
+        daemon = self.start(
+            "user daemon\nlisten %s\nlog-target %s\n" % (
+                self.path("sock"), self.path("log")),
+            wait=False, listen=None)
+        eventually(lambda: "system call filter" in self.read("log"),
+                   "it logs")
+        for n, name in enumerate(("a", "b", "c", "d")):
+            self.write("banterd.conf", "log-target %s\nlisten 192.0.2.1:1\n" %
+                       self.path(name))
+            daemon.signal(signal.SIGHUP)
+            eventually(lambda n=n: self.read("log").count("not reloaded") ==
+                       n + 1, name + ": the old log stays in force")
+            self.assertNotIn("not reloaded", self.read(name))
+            self.assertIn("cannot listen on 192.0.2.1:1", self.read(name))
+
+    def test_signals_do_not_end_it(self):
+        """What is sent to all of a terminal's or unit's processes."""
+        daemon = self.start("user daemon\n")
+        opener, = children(daemon.pid)
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM,
+                       signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(opener, number)
+            self.reload("user daemon\n")
+        self.assertEqual(children(daemon.pid), [opener])
+
+    def test_it_is_killed(self):
+        """Then nothing can be read again; chat goes on as it was."""
+        self.write("motd", "one\n")
+        daemon = self.start("user daemon\nmotd %s\n" % self.path("motd"))
+        alice, bob = daemon.people("alice", "bob")
+        opener, = children(daemon.pid)
+        os.kill(opener, signal.SIGKILL)
+        eventually(lambda: children(daemon.pid) == [], "it is gone")
+        for _ in range(2):
+            self.reload("motd %s\npassword hush\n" % self.path("motd2"),
+                        "error: no answer from the process that opens files")
+            daemon.wait_log("not reloaded; the old configuration stays")
+            alice.send("still here?")
+            bob.until("[#lobby] alice: still here?")
+            self.assertEqual(self.lines_of(), ["* one"])
+        harness.settle(alice, bob)
+        daemon.stop()
+
+    def test_sockets_are_removed(self):
+        """In a directory that is root's the daemon could not; nor can one
+        that is killed."""
+        for end in ("stop", "kill"):
+            with self.subTest(end):
+                fixed, named = self.path("fixed"), self.path("named")
+                daemon = self.start("user daemon\nlisten %s\n" % named,
+                                    listen=[fixed])
+                self.assertTrue(os.path.exists(fixed))
+                getattr(daemon, end)()
+                eventually(lambda p=fixed: not os.path.exists(p),
+                           "it is removed")
+                daemon = self.start("user daemon\nlisten %s\n" % named,
+                                    listen=None)
+                self.assertTrue(os.path.exists(named))
+                getattr(daemon, end)()
+                eventually(lambda p=named: not os.path.exists(p),
+                           "it is removed")
+
+
+if __name__ == "__main__":
+    harness.main()
