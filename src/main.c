@@ -134,12 +134,11 @@ fill_descriptors(void)
 {
 	int fd;
 
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		return false;
-	close(fd);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* It gets the lowest number that is free, which is fd. */
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) == -1)
+			return false;
+	}
 	return true;
 }
 
@@ -180,8 +179,10 @@ main(int argc, char *argv[])
 	int status;
 
 	TAILQ_INIT(&o.listens);
-	if (!fill_descriptors())
+	if (!fill_descriptors()) {
+		log_error("cannot open /dev/null: %s", strerror(errno));
 		return EXIT_WRONG;
+	}
 	tzset();
 	status = parse_options(argc, argv, &o);
 	if (status == -1 && o.test)
