@@ -14,9 +14,9 @@
 #include "banterd/server.h"
 
 #define MAX_WRONG_PASSWORDS 3
-#define LINGER_MS           2000 /* for their FIN after ours */
-#define WRONG_PAUSE_MS      500  /* for each wrong password of its host, */
-#define WRONG_PAUSES        10   /* up to so many */
+#define LINGER_MS           2000   /* for their FIN after ours */
+#define WRONG_PAUSE_MS      500ULL /* for each wrong password of its host, */
+#define WRONG_PAUSES        10     /* up to so many */
 
 struct client *
 client_of_user(struct user *u)
