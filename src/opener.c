@@ -245,7 +245,8 @@ open_requested(struct service *s, const struct request *request)
 
 	switch (request->what) {
 	case OPENER_CONFIG:
-		if ((allowed = strcmp(path, s->conf_path) == 0))
+		allowed = strcmp(path, s->conf_path) == 0;
+		if (allowed)
 			note_sockets(s);
 		break;
 	case OPENER_MOTD:
