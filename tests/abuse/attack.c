@@ -51,6 +51,7 @@ struct attack {
 	int epoll;
 	struct conn *conns;
 	unsigned pending, started, ready;
+	unsigned begun; /* connections so far */
 	bool told_ready;
 	unsigned long long connects, ended, sent, received;
 };
@@ -64,7 +65,8 @@ static void __attribute__((__noreturn__)) usage(void)
 	    "  -g  sent first; what follows is sent once ANSWER was read\n"
 	    "  -p  sent once; \\n \\r \\xHH as in C, %%d: the connection's "
 	    "number;\n"
-	    "      @FILE: what is in that file\n"
+	    "      %%u: one that no connection had before; @FILE: what is in "
+	    "that file\n"
 	    "  -e  sent again and again; -d: one byte each MS milliseconds\n"
 	    "  -r  reads what comes (else nothing is ever read)\n"
 	    "  -H  half-closes after the prelude\n"
@@ -104,7 +106,7 @@ hex(const char *s)
 
 /* Writes text, with its escapes carried out, to out; returns the length. */
 static size_t
-unescape(const char *s, unsigned number, char *out)
+unescape(const char *s, unsigned number, unsigned unique, char *out)
 {
 	size_t n = 0;
 
@@ -122,6 +124,9 @@ unescape(const char *s, unsigned number, char *out)
 		} else if (s[0] == '%' && s[1] == 'd') {
 			n += (size_t)sprintf(out + n, "%u", number);
 			s++;
+		} else if (s[0] == '%' && s[1] == 'u') {
+			n += (size_t)sprintf(out + n, "%u", unique);
+			s++;
 		} else
 			out[n++] = *s;
 	}
@@ -135,14 +140,17 @@ make_text(const struct attack *a, struct conn *c, unsigned number)
 	size_t npat = strlen(a->pattern), n;
 	size_t min = a->n <= 16 ? TEXT_BIG : TEXT_MIN;
 
+	free(c->text);
 	/* A "%d" may grow to 10 digits. */
 	c->text = malloc(5 * npre + 10 * npat + min + 1);
 	if (c->text == NULL)
 		net_die("malloc");
-	c->ngreet = unescape(a->greeting, number, c->text);
-	c->npre = c->ngreet + unescape(a->prelude, number, c->text + c->ngreet);
+	c->ngreet = unescape(a->greeting, number, a->begun, c->text);
+	c->npre = c->ngreet +
+	    unescape(a->prelude, number, a->begun, c->text + c->ngreet);
 	c->len = c->npre;
-	if ((n = unescape(a->pattern, number, c->text + c->npre)) == 0)
+	if ((n = unescape(a->pattern, number, a->begun, c->text + c->npre)) ==
+	    0)
 		return;
 	c->len += n;
 	for (; c->len - c->npre + n <= min; c->len += n)
@@ -182,8 +190,9 @@ begin(struct attack *a, struct conn *c)
 	c->greeted = a->answer[0] == '\0';
 	c->at = c->nmatch = 0;
 	c->want = EPOLLOUT;
-	if (c->text == NULL)
+	if (c->text == NULL || strstr(a->greeting, "%u") != NULL)
 		make_text(a, c, number);
+	a->begun++;
 	if (epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &ev) == -1)
 		net_die("epoll_ctl");
 	a->pending++;
