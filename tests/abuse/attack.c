@@ -27,9 +27,12 @@
 struct conn {
 	int fd;        /* -1: none */
 	bool up;       /* connected */
+	bool greeted;  /* has read what the greeting is answered with */
 	bool prelude;  /* all of it was sent */
-	char *text;    /* prelude, then the pattern many times over */
-	size_t npre;   /* bytes of the prelude */
+	size_t nmatch; /* bytes of that answer seen so far */
+	char *text;    /* greeting, prelude, the pattern many times over */
+	size_t ngreet; /* bytes of the greeting */
+	size_t npre;   /* and of the prelude */
 	size_t len;    /* bytes in all */
 	size_t at;     /* what is sent next */
 	uint32_t want; /* EPOLL events it is registered for */
@@ -37,16 +40,18 @@ struct conn {
 
 struct attack {
 	struct target target;
-	const char *prelude, *pattern; /* with escapes */
+	const char *greeting, *prelude, *pattern; /* with escapes */
+	const char *answer; /* to the greeting; "": none is waited for */
 	unsigned n, sources;
 	unsigned long long max_bytes; /* 0: no end */
 	uint64_t ends_at;
 	unsigned drip_ms;
 	int rcvbuf;
-	bool reads, half_close, cycle, reset;
+	bool reads, half_close, cycle, again, reset;
 	int epoll;
 	struct conn *conns;
 	unsigned pending, started, ready;
+	unsigned begun; /* connections so far */
 	bool told_ready;
 	unsigned long long connects, ended, sent, received;
 };
@@ -54,16 +59,19 @@ struct attack {
 static void __attribute__((__noreturn__)) usage(void)
 {
 	fprintf(stderr,
-	    "usage: attack -a ADDR [-n CONNECTIONS] [-S SOURCES] [-p PRELUDE]\n"
-	    "              [-e PATTERN] [-b BYTES] [-d MS] [-t SECONDS]\n"
-	    "              [-B RCVBUF] [-CHXr]\n"
+	    "usage: attack -a ADDR [-n CONNECTIONS] [-S SOURCES]\n"
+	    "              [-g GREETING -w ANSWER] [-p PRELUDE] [-e PATTERN]\n"
+	    "              [-b BYTES] [-d MS] [-t SECONDS] [-B RCVBUF] [-CHRXr]\n"
+	    "  -g  sent first; what follows is sent once ANSWER was read\n"
 	    "  -p  sent once; \\n \\r \\xHH as in C, %%d: the connection's "
 	    "number;\n"
-	    "      @FILE: what is in that file\n"
+	    "      %%u: one that no connection had before; @FILE: what is in "
+	    "that file\n"
 	    "  -e  sent again and again; -d: one byte each MS milliseconds\n"
 	    "  -r  reads what comes (else nothing is ever read)\n"
 	    "  -H  half-closes after the prelude\n"
 	    "  -C  closes after the prelude and connects again, without end\n"
+	    "  -R  connects again when it was cut off\n"
 	    "  -X  closes by reset\n");
 	exit(2);
 }
@@ -98,7 +106,7 @@ hex(const char *s)
 
 /* Writes text, with its escapes carried out, to out; returns the length. */
 static size_t
-unescape(const char *s, unsigned number, char *out)
+unescape(const char *s, unsigned number, unsigned unique, char *out)
 {
 	size_t n = 0;
 
@@ -116,6 +124,9 @@ unescape(const char *s, unsigned number, char *out)
 		} else if (s[0] == '%' && s[1] == 'd') {
 			n += (size_t)sprintf(out + n, "%u", number);
 			s++;
+		} else if (s[0] == '%' && s[1] == 'u') {
+			n += (size_t)sprintf(out + n, "%u", unique);
+			s++;
 		} else
 			out[n++] = *s;
 	}
@@ -125,15 +136,21 @@ unescape(const char *s, unsigned number, char *out)
 static void
 make_text(const struct attack *a, struct conn *c, unsigned number)
 {
-	size_t npre = strlen(a->prelude), npat = strlen(a->pattern), n;
+	size_t npre = strlen(a->greeting) + strlen(a->prelude);
+	size_t npat = strlen(a->pattern), n;
 	size_t min = a->n <= 16 ? TEXT_BIG : TEXT_MIN;
 
+	free(c->text);
 	/* A "%d" may grow to 10 digits. */
 	c->text = malloc(5 * npre + 10 * npat + min + 1);
 	if (c->text == NULL)
 		net_die("malloc");
-	c->npre = c->len = unescape(a->prelude, number, c->text);
-	if ((n = unescape(a->pattern, number, c->text + c->npre)) == 0)
+	c->ngreet = unescape(a->greeting, number, a->begun, c->text);
+	c->npre = c->ngreet +
+	    unescape(a->prelude, number, a->begun, c->text + c->ngreet);
+	c->len = c->npre;
+	if ((n = unescape(a->pattern, number, a->begun, c->text + c->npre)) ==
+	    0)
 		return;
 	c->len += n;
 	for (; c->len - c->npre + n <= min; c->len += n)
@@ -170,10 +187,12 @@ begin(struct attack *a, struct conn *c)
 		return false;
 	}
 	c->up = c->prelude = false;
-	c->at = 0;
+	c->greeted = a->answer[0] == '\0';
+	c->at = c->nmatch = 0;
 	c->want = EPOLLOUT;
-	if (c->text == NULL)
+	if (c->text == NULL || strstr(a->greeting, "%u") != NULL)
 		make_text(a, c, number);
+	a->begun++;
 	if (epoll_ctl(a->epoll, EPOLL_CTL_ADD, c->fd, &ev) == -1)
 		net_die("epoll_ctl");
 	a->pending++;
@@ -197,6 +216,15 @@ finish(struct attack *a, struct conn *c)
 	a->ended++;
 }
 
+/* It ended, and not because we wanted it to. */
+static void
+lose(struct attack *a, struct conn *c)
+{
+	finish(a, c);
+	if (a->cycle || a->again)
+		(void)begin(a, c);
+}
+
 /* The prelude is out: what comes next? */
 static void
 after_prelude(struct attack *a, struct conn *c)
@@ -211,11 +239,20 @@ after_prelude(struct attack *a, struct conn *c)
 	}
 }
 
+/* How far the text may be sent by now. */
+static size_t
+sendable(const struct conn *c)
+{
+	if (!c->greeted)
+		return c->ngreet;
+	return c->prelude ? c->len : c->npre;
+}
+
 /* Sends up to most bytes; false if the connection ended. */
 static bool
 push(struct attack *a, struct conn *c, size_t most)
 {
-	size_t end = c->prelude ? c->len : c->npre;
+	size_t end = sendable(c);
 	size_t n = end - c->at < most ? end - c->at : most;
 	ssize_t sent;
 
@@ -226,11 +263,25 @@ push(struct attack *a, struct conn *c, size_t most)
 		c->at += (size_t)sent;
 		a->sent += (unsigned long long)sent;
 	}
+	if (!c->greeted)
+		return true;
 	if (!c->prelude && c->at == c->npre)
 		after_prelude(a, c);
 	else if (c->at == c->len)
 		c->at = c->npre;
 	return true;
+}
+
+/* Looks for the answer to the greeting, which may come in pieces. */
+static void
+seek_answer(const struct attack *a, struct conn *c, const char *buf, size_t n)
+{
+	for (size_t i = 0; i < n && !c->greeted; i++) {
+		if (buf[i] != a->answer[c->nmatch])
+			c->nmatch = 0;
+		if (buf[i] == a->answer[c->nmatch])
+			c->greeted = a->answer[++c->nmatch] == '\0';
+	}
 }
 
 static bool
@@ -239,8 +290,10 @@ pull(struct attack *a, struct conn *c)
 	static char buf[256 << 10];
 	ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
 
-	if (n > 0)
+	if (n > 0) {
 		a->received += (unsigned long long)n;
+		seek_answer(a, c, buf, (size_t)n);
+	}
 	return n > 0 || (n == -1 && errno == EAGAIN);
 }
 
@@ -260,28 +313,28 @@ connected(struct attack *a, struct conn *c)
 static void
 on_event(struct attack *a, struct conn *c, uint32_t events)
 {
-	bool pushes;
+	bool pushes, reads;
 
 	if (c->fd == -1)
 		return;
 	if ((!c->up && !connected(a, c)) ||
 	    ((events & EPOLLOUT) != 0 && !push(a, c, (size_t)-1)) ||
 	    (c->fd != -1 && (events & EPOLLIN) != 0 && !pull(a, c))) {
-		finish(a, c);
-		if (a->cycle)
-			(void)begin(a, c);
+		lose(a, c);
 		return;
 	}
 	if (c->fd == -1 || !c->up)
 		return;
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0 &&
 	    c->prelude) {
-		finish(a, c);
+		lose(a, c);
 		return;
 	}
-	pushes = !c->prelude ||
-	    (c->len > c->npre && a->drip_ms == 0 && !a->half_close);
-	want(a, c, (pushes ? EPOLLOUT : 0) | (a->reads ? EPOLLIN : 0u));
+	pushes = !c->greeted ? c->at < c->ngreet :
+			       !c->prelude ||
+		(c->len > c->npre && a->drip_ms == 0 && !a->half_close);
+	reads = a->reads || !c->greeted;
+	want(a, c, (pushes ? EPOLLOUT : 0) | (reads ? EPOLLIN : 0u));
 }
 
 /* ---- the whole ---- */
@@ -292,7 +345,7 @@ begin_some(struct attack *a)
 	while (a->started < a->n && a->pending < PENDING_MAX &&
 	    begin(a, &a->conns[a->started]))
 		a->started++;
-	for (unsigned i = 0; a->cycle && i < a->started; i++) {
+	for (unsigned i = 0; (a->cycle || a->again) && i < a->started; i++) {
 		if (a->conns[i].fd == -1)
 			(void)begin(a, &a->conns[i]);
 	}
@@ -305,7 +358,7 @@ drip(struct attack *a)
 		struct conn *c = &a->conns[i];
 
 		if (c->fd != -1 && c->prelude && !push(a, c, 1))
-			finish(a, c);
+			lose(a, c);
 	}
 }
 
@@ -343,7 +396,7 @@ run(struct attack *a)
 		begin_some(a);
 		tell_ready(a);
 		n = epoll_wait(a->epoll, evs, EVENTS,
-		    a->started < a->n || a->cycle ? 5 : wait);
+		    a->started < a->n || a->cycle || a->again ? 5 : wait);
 		for (i = 0; i < n; i++) {
 			if (evs[i].data.ptr == NULL)
 				return;
@@ -363,9 +416,9 @@ options(struct attack *a, int argc, char *argv[])
 	int ch;
 
 	a->n = 1;
-	a->prelude = a->pattern = "";
+	a->greeting = a->answer = a->prelude = a->pattern = "";
 	a->ends_at = UINT64_MAX;
-	while ((ch = getopt(argc, argv, "a:n:S:p:e:b:d:t:B:CHXr")) != -1) {
+	while ((ch = getopt(argc, argv, "a:n:S:g:w:p:e:b:d:t:B:CHRXr")) != -1) {
 		switch (ch) {
 		case 'a':
 			address = optarg;
@@ -375,6 +428,12 @@ options(struct attack *a, int argc, char *argv[])
 			break;
 		case 'S':
 			a->sources = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'g':
+			a->greeting = optarg;
+			break;
+		case 'w':
+			a->answer = optarg;
 			break;
 		case 'p':
 			a->prelude = load(optarg);
@@ -400,6 +459,9 @@ options(struct attack *a, int argc, char *argv[])
 			break;
 		case 'H':
 			a->half_close = true;
+			break;
+		case 'R':
+			a->again = true;
 			break;
 		case 'X':
 			a->reset = true;

@@ -3,10 +3,14 @@
  * their own.  One says a numbered line, the other notes how long it took.
  * Every line has to arrive once, whole and in order.
  *
- * usage: pair ADDR PAIRS SECONDS
+ * usage: pair [-i] [-m MS] [-r ROOM] [-l BYTES] ADDR PAIRS SECONDS
+ *   -i  they speak IRC
+ *   -m  how long one waits from line to line
+ *   -r  all pairs are in this room, not each in its own
+ *   -l  so many more bytes in each line
  * Prints "ready" when they sit in their rooms; then, after so many seconds or
  * when standard input ends, "samples N p50 US p99 US max US".  Exits with 1 if
- * a line was lost or a connection ended.
+ * a line was lost or a connection ended (and still prints what it has).
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,10 +21,9 @@
 
 #include "net.h"
 
-#define MS 1000000ULL
-#define INTERVAL                                                    \
-	(230 * MS) /* between lines of one: below rate's 5 a second \
-		    */
+#define MS        1000000ULL
+#define INTERVAL  230 /* ms between lines: below rate's 5 a second */
+#define LINE      1024
 #define GIVE_UP   (60000 * MS)
 #define SAMPLES   200000
 #define PAIRS_MAX 32
@@ -39,12 +42,60 @@ struct pair {
 	uint64_t sent_at, next_at;
 };
 
+/* What is said and heard: $n stands for a nick, $r for a room, $t for text. */
+struct words {
+	const char *greet, *greeted;
+	const char *join, *joined;
+	const char *say, *heard;
+};
+
+static const struct words banter = {
+	.greet = "/nick $n\n",
+	.greeted = "* You are now $n.",
+	.join = "/join $r\n/leave #lobby\n",
+	.joined = "* You are in $r ",
+	.say = "$t\n",
+	.heard = "[$r] $n: $t",
+};
+
+static const struct words irc = {
+	.greet = "NICK $n\r\nUSER $n 0 * :$n\r\n",
+	.greeted = " 001 $n ",
+	.join = "JOIN $r\r\n",
+	.joined = " 366 $n $r ",
+	.say = "PRIVMSG $r :$t\r\n",
+	.heard = ":$n PRIVMSG $r :$t", /* without the speaker's address */
+};
+
+static const struct words *words = &banter;
+static const char *common_room; /* or NULL */
+static unsigned interval = INTERVAL, padding;
 static struct pair pairs[PAIRS_MAX];
 static uint32_t samples[SAMPLES]; /* us */
 static unsigned nsamples;
 
+static int
+by_size(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+report(void)
+{
+	if (nsamples == 0)
+		return;
+	qsort(samples, nsamples, sizeof(samples[0]), by_size);
+	printf("samples %u p50 %u p99 %u max %u\n", nsamples,
+	    samples[nsamples / 2], samples[nsamples * 99 / 100],
+	    samples[nsamples - 1]);
+}
+
 static void __attribute__((__noreturn__)) fail(const char *what, unsigned pair)
 {
+	report();
 	fprintf(stderr, "pair %u: %s\n", pair, what);
 	exit(1);
 }
@@ -58,9 +109,51 @@ say(struct person *p, const char *text, unsigned pair)
 		fail("cannot send", pair);
 }
 
+/* Writes one of the words above to out, with this pair's names in it. */
+static void
+phrase(char *out, const char *template, const char *role, unsigned pair,
+    const char *text)
+{
+	size_t n = 0;
+
+	for (const char *s = template; *s != '\0'; s++) {
+		if (strncmp(s, "$n", 2) == 0)
+			n += (size_t)snprintf(
+			    out + n, LINE - n, "%s%u", role, pair);
+		else if (strncmp(s, "$r", 2) == 0 && common_room != NULL)
+			n += (size_t)snprintf(
+			    out + n, LINE - n, "#%s", common_room);
+		else if (strncmp(s, "$r", 2) == 0)
+			n += (size_t)snprintf(
+			    out + n, LINE - n, "#pair%u", pair);
+		else if (strncmp(s, "$t", 2) == 0)
+			n += (size_t)snprintf(out + n, LINE - n, "%s", text);
+		else {
+			out[n++] = *s;
+			continue;
+		}
+		s++;
+	}
+	out[n] = '\0';
+}
+
+/* Answers IRC's PING, and takes the address out of ":nick!address PRIVMSG". */
+static void
+tidy_irc(struct person *p, char *line, unsigned pair)
+{
+	char pong[LINE + 8], *bang = strchr(line, '!'), *space;
+
+	if (strncmp(line, "PING ", 5) == 0) {
+		snprintf(pong, sizeof(pong), "PONG %s\r\n", line + 5);
+		say(p, pong, pair);
+	} else if (line[0] == ':' && bang != NULL &&
+	    (space = strchr(line, ' ')) != NULL && bang < space)
+		memmove(bang, space, strlen(space) + 1);
+}
+
 /* Takes one whole line out of p's buffer; false if there is none. */
 static bool
-take_line(struct person *p, char *line, size_t size)
+take_line(struct person *p, char *line, unsigned pair)
 {
 	char *end = memchr(p->buf, '\n', p->len);
 	size_t n;
@@ -71,9 +164,11 @@ take_line(struct person *p, char *line, size_t size)
 		return false;
 	}
 	n = (size_t)(end - p->buf);
-	snprintf(line, size, "%.*s", (int)(n > 0 ? n - 1 : 0), p->buf);
+	snprintf(line, LINE, "%.*s", (int)(n > 0 ? n - 1 : 0), p->buf);
 	p->len -= n + 1;
 	memmove(p->buf, end + 1, p->len);
+	if (words == &irc)
+		tidy_irc(p, line, pair);
 	return true;
 }
 
@@ -89,17 +184,17 @@ fill(struct person *p)
 	return n > 0 || (n == -1 && errno == EAGAIN);
 }
 
-/* Reads until a line that begins with start. */
+/* Reads until a line with this in it. */
 static void
-wait_for(struct person *p, const char *start, unsigned pair)
+wait_for(struct person *p, const char *text, unsigned pair)
 {
 	struct pollfd pfd = { .fd = p->fd, .events = POLLIN };
 	uint64_t until = net_now() + GIVE_UP;
-	char line[512];
+	char line[LINE];
 
 	for (;;) {
-		while (take_line(p, line, sizeof(line))) {
-			if (strncmp(line, start, strlen(start)) == 0)
+		while (take_line(p, line, pair)) {
+			if (strstr(line, text) != NULL)
 				return;
 		}
 		if (net_now() > until || poll(&pfd, 1, 1000) == -1)
@@ -109,46 +204,87 @@ wait_for(struct person *p, const char *start, unsigned pair)
 	}
 }
 
+/* Connects, and says who it is. */
 static void
-arrive(
+knock(
     struct person *p, const struct target *t, const char *role, unsigned number)
 {
 	struct pollfd pfd = { .events = POLLOUT };
-	char text[128];
+	char text[LINE];
 
 	if ((p->fd = net_connect(t, SOURCE + 1 + number, 0)) == -1)
 		net_die("connect");
 	pfd.fd = p->fd;
 	if (poll(&pfd, 1, 60000) != 1)
 		fail("cannot connect", number);
-	snprintf(text, sizeof(text),
-	    "/nick %s%u\n/join #pair%u\n/leave #lobby\n", role, number, number);
+	phrase(text, words->greet, role, number, "");
 	say(p, text, number);
-	snprintf(text, sizeof(text), "* You are in #pair%u ", number);
+}
+
+/* Waits until it is known, and goes to its room. */
+static void
+enter(struct person *p, const char *role, unsigned number)
+{
+	char text[LINE];
+
+	phrase(text, words->greeted, role, number, "");
 	wait_for(p, text, number);
+	phrase(text, words->join, role, number, "");
+	say(p, text, number);
+	phrase(text, words->joined, role, number, "");
+	wait_for(p, text, number);
+}
+
+/* All at once: some servers look at newcomers once a second. */
+static void
+arrive(const struct target *t, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		knock(&pairs[i].says, t, "says", i);
+		knock(&pairs[i].hears, t, "hears", i);
+	}
+	for (i = 0; i < n; i++) {
+		enter(&pairs[i].says, "says", i);
+		enter(&pairs[i].hears, "hears", i);
+	}
+	for (i = 0; i < n; i++)
+		pairs[i].next_at = net_now() + interval * MS * i / n;
+}
+
+/* What says number i says now. */
+static void
+make_text(const struct pair *pr, char *text)
+{
+	snprintf(text, LINE / 2, "number %u%*s", pr->number, (int)padding,
+	    padding > 0 ? "." : "");
 }
 
 static void
 next_line(struct pair *pr, unsigned i)
 {
-	char text[64];
+	char text[LINE / 2], line[LINE];
 
-	snprintf(text, sizeof(text), "number %u\n", ++pr->number);
+	++pr->number;
+	make_text(pr, text);
+	phrase(line, words->say, "says", i, text);
 	pr->sent_at = net_now();
-	pr->next_at = pr->sent_at + INTERVAL;
+	pr->next_at = pr->sent_at + interval * MS;
 	pr->waiting = true;
-	say(&pr->says, text, i);
+	say(&pr->says, line, i);
 }
 
 static void
 heard(struct pair *pr, unsigned i, const char *line)
 {
-	char start[64], wanted[80];
+	char start[LINE], text[LINE / 2], wanted[LINE];
 
-	snprintf(start, sizeof(start), "[#pair%u] says%u: ", i, i);
+	phrase(start, words->heard, "says", i, "");
 	if (strncmp(line, start, strlen(start)) != 0)
 		return;
-	snprintf(wanted, sizeof(wanted), "%snumber %u", start, pr->number);
+	make_text(pr, text);
+	phrase(wanted, words->heard, "says", i, text);
 	if (!pr->waiting || strcmp(line, wanted) != 0)
 		fail(line, i);
 	pr->waiting = false;
@@ -160,11 +296,11 @@ heard(struct pair *pr, unsigned i, const char *line)
 static void
 listen_to(struct person *p, unsigned i, struct pair *pr)
 {
-	char line[512];
+	char line[LINE];
 
 	if (!fill(p))
 		fail("the connection ended", i);
-	while (take_line(p, line, sizeof(line))) {
+	while (take_line(p, line, i)) {
 		if (pr != NULL)
 			heard(pr, i, line);
 	}
@@ -211,12 +347,37 @@ anybody_waits(unsigned n)
 	return false;
 }
 
-static int
-by_size(const void *a, const void *b)
+static void __attribute__((__noreturn__)) usage(void)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	fprintf(stderr,
+	    "usage: pair [-i] [-m MS] [-r ROOM] [-l BYTES] ADDR PAIRS "
+	    "SECONDS\n");
+	exit(2);
+}
 
-	return (x > y) - (x < y);
+static void
+options(int argc, char *argv[])
+{
+	int ch;
+
+	while ((ch = getopt(argc, argv, "im:r:l:")) != -1) {
+		switch (ch) {
+		case 'i':
+			words = &irc;
+			break;
+		case 'm':
+			interval = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			common_room = optarg;
+			break;
+		case 'l':
+			padding = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		default:
+			usage();
+		}
+	}
 }
 
 int
@@ -224,31 +385,24 @@ main(int argc, char *argv[])
 {
 	struct target t;
 	uint64_t until;
-	unsigned i, n;
+	unsigned n;
 
-	if (argc != 4 || (n = (unsigned)strtoul(argv[2], NULL, 10)) == 0 ||
-	    n > PAIRS_MAX) {
-		fprintf(stderr, "usage: pair ADDR PAIRS SECONDS\n");
-		return 2;
-	}
-	net_parse(&t, argv[1]);
-	for (i = 0; i < n; i++) {
-		arrive(&pairs[i].says, &t, "says", i);
-		arrive(&pairs[i].hears, &t, "hears", i);
-		pairs[i].next_at = net_now() + INTERVAL * i / n;
-	}
+	options(argc, argv);
+	if (argc - optind != 3 ||
+	    (n = (unsigned)strtoul(argv[optind + 1], NULL, 10)) == 0 ||
+	    n > PAIRS_MAX)
+		usage();
+	net_parse(&t, argv[optind]);
+	arrive(&t, n);
 	puts("ready");
 	fflush(stdout);
-	until = net_now() + strtoull(argv[3], NULL, 10) * 1000 * MS;
+	until = net_now() + strtoull(argv[optind + 2], NULL, 10) * 1000 * MS;
 	while (net_now() < until && turn(n, true))
 		;
 	while (anybody_waits(n))
 		(void)turn(n, false);
-	qsort(samples, nsamples, sizeof(samples[0]), by_size);
 	if (nsamples == 0)
 		fail("no line was said", 0);
-	printf("samples %u p50 %u p99 %u max %u\n", nsamples,
-	    samples[nsamples / 2], samples[nsamples * 99 / 100],
-	    samples[nsamples - 1]);
+	report();
 	return 0;
 }
