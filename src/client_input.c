@@ -13,7 +13,6 @@
 #include "banterd/server.h"
 
 #define INPUT_SIZE 4096 /* bytes read at once */
-#define LAST_READS 16   /* of what a broken connection left */
 
 /* What was read and has to wait. */
 struct unread {
@@ -253,19 +252,21 @@ end_of_input(struct client *c)
 	client_close(c, c->lost ? "connection lost" : NULL);
 }
 
-/* Nobody is there any more: what arrived before is carried out at once. */
+/* Nobody is there any more.  What arrived before is carried out in its turn,
+ * as far as that can be done without a pause. */
 static void
-end_lost(struct client *c)
+go_on_lost(struct client *c)
 {
-	int reads = 0;
+	bool more;
 
-	while (c->state <= CLIENT_CHAT && may_go_on(c)) {
-		if (c->unread != NULL)
-			take_unread(c);
-		else if (c->eof || reads++ == LAST_READS || !read_some(c))
-			break;
+	client_set_reading(c, false);
+	more = c->unread != NULL || (!c->eof && read_some(c));
+	if (more && c->state <= CLIENT_CHAT && may_go_on(c))
+		server_ready(c->server, c);
+	else {
+		forget_unread(c);
+		end_of_input(c);
 	}
-	end_of_input(c);
 }
 
 /* Something was carried out, or may not be yet: what comes next? */
@@ -274,10 +275,9 @@ go_on(struct client *c)
 {
 	if (c->state >= CLIENT_CLOSING)
 		forget_unread(c);
-	else if (c->lost) {
-		end_lost(c);
-		forget_unread(c);
-	} else if (c->unread == NULL && c->eof)
+	else if (c->lost)
+		go_on_lost(c);
+	else if (c->unread == NULL && c->eof)
 		end_of_input(c);
 	else if (c->unread == NULL)
 		client_set_reading(c, true);

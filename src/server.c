@@ -520,23 +520,25 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
-/* Reads and carries out what had arrived when the server was told to stop. */
+/* Reads and carries out what had arrived when the server was told to stop;
+ * half of the time that is left belongs to what has to leave. */
 static void
 read_the_rest(struct server *srv)
 {
+	uint64_t before, until = (server_now(srv) + srv->stop_by) / 2;
 	struct client *c, *next;
-	uint64_t before;
 	int i;
 
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_input(c);
-	for (i = 0; i < STOP_ROUNDS && srv->clock() < srv->stop_by; i++) {
+	for (i = 0; i < STOP_ROUNDS; i++) {
 		before = srv->stats.bytes_in;
 		do
 			server_turn(srv, false);
-		while (
-		    !TAILQ_EMPTY(&srv->ready) && srv->clock() < srv->stop_by);
-		if (srv->stats.bytes_in == before)
+		while (!TAILQ_EMPTY(&srv->ready) && srv->clock() < until &&
+		    !srv->done);
+		if (srv->stats.bytes_in == before || srv->clock() >= until ||
+		    srv->done)
 			break;
 	}
 }

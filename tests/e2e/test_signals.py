@@ -4,9 +4,21 @@
 import os
 import re
 import signal
+import threading
 
 import harness
 from harness import GOING_DOWN, rx
+
+
+
+def flood(address):
+    """Says hello until it is cut off."""
+    one = harness.dial(address)
+    try:
+        while True:
+            one.sendall(b"hello\n" * 1000)
+    except OSError:
+        one.close()
 
 
 class Counters(harness.Case):
@@ -214,6 +226,19 @@ class Drain(harness.Case):
         self.begin(1)
         self.server.signal(signal.SIGTERM)
         self.assertEqual(self.server.wait_exit(), 0)
+
+    def test_while_some_send_without_end(self):
+        daemon = self.daemon("shutdown-grace 2")
+        alice = daemon.client("alice")
+        senders = [threading.Thread(target=flood, args=(
+            daemon.addresses[0],)) for _ in range(8)]
+        for sender in senders:
+            sender.start()
+        alice.until(rx(r"\[#lobby\] guest\d+: hello"))
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait_exit(), 0)
+        for sender in senders:
+            sender.join()
 
     def test_a_second_one_at_once(self):
         for first, second in ((signal.SIGTERM, signal.SIGTERM),

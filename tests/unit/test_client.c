@@ -1,6 +1,7 @@
 /* One connection: coming, its lines, its rate, telnet, going. */
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -624,10 +625,73 @@ START_TEST(stopping)
 }
 END_TEST
 
+static uint64_t
+hurrying_clock(void)
+{
+	return house.now += 3;
+}
+
+/* One turn in which each look at the clock is later; returns how many lines of
+ * input were carried out in it. */
+static unsigned
+one_short_turn(void)
+{
+	uint64_t (*clock)(void) = house.srv.clock;
+	uint64_t before = house.srv.stats.lines_in;
+
+	house.srv.clock = hurrying_clock;
+	server_turn(&house.srv, false);
+	house.srv.clock = clock;
+	return (unsigned)(house.srv.stats.lines_in - before);
+}
+
+static const char ten_lines[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+
+/* Nobody waits for the whole of what others have sent at once. */
+START_TEST(turns)
+{
+	struct peer *a, *b, *c;
+
+	ck_assert(house_reload("rate off\n"));
+	a = house_person("a");
+	b = house_person("b");
+	c = house_person("c");
+	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
+	ck_assert_int_eq(send(b->fd, BYTES(ten_lines), 0), 20);
+	ck_assert_uint_lt(one_short_turn(), 8);
+	house_settle();
+	/* each in turn, and none is lost */
+	ck_assert(house_has(c,
+	    "[#lobby] a: 0\r\n[#lobby] b: 0\r\n"
+	    "[#lobby] a: 1\r\n[#lobby] b: 1\r\n"));
+	ck_assert(house_has(c, "[#lobby] a: 9\r\n[#lobby] b: 9\r\n"));
+}
+END_TEST
+
+/* Nor for what somebody has left behind who is gone. */
+START_TEST(turns_of_the_lost)
+{
+	struct peer *a, *c;
+
+	ck_assert(house_reload("rate off\n"));
+	a = house_person("a");
+	c = house_person("c");
+	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
+	a->c->out.error = EPIPE;
+	client_broken(a->c);
+	ck_assert_uint_lt(one_short_turn(), 8);
+	ck_assert_uint_eq(house.srv.nclients, 2);
+	house_settle();
+	ck_assert(house_has(c,
+	    "[#lobby] a: 9\r\n"
+	    "[#lobby] -- a left (connection lost)\r\n"));
+}
+END_TEST
+
 UNIT_MAIN("client", setup, house_stop, max_clients, max_per_host, denied,
     many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
     max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
     telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
     reset_within_a_line, said_before_the_end, place_is_free, lingering,
-    stopping)
+    stopping, turns, turns_of_the_lost)
