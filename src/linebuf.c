@@ -78,11 +78,12 @@ finish(struct linebuf *lb, unsigned max, const char *p, size_t n,
 static size_t
 find_end(const char *p, size_t n)
 {
-	size_t i;
+	const char *cr = memchr(p, '\r', n), *lf;
 
-	for (i = 0; i < n && p[i] != '\n' && p[i] != '\r'; i++)
-		;
-	return i;
+	if (cr != NULL)
+		n = (size_t)(cr - p);
+	lf = memchr(p, '\n', n);
+	return lf != NULL ? (size_t)(lf - p) : n;
 }
 
 static bool

@@ -86,16 +86,28 @@ is_erase(char c)
 	return c == '\b' || c == 0x7f;
 }
 
+/* How many bytes are printable ASCII: most of what is said. */
+static size_t
+plain_length(const char *s, size_t len)
+{
+	size_t n;
+
+	for (n = 0; n < len && s[n] >= ' ' && s[n] <= '~'; n++)
+		;
+	return n;
+}
+
 size_t
 text_clean(const char *raw, size_t len, char *out)
 {
 	size_t i = 0, n, o = 0;
 
 	while (i < len) {
-		if (raw[i] >= ' ' && raw[i] <= '~') { /* most of what is said */
-			out[o++] = raw[i++];
-			continue;
-		}
+		n = plain_length(raw + i, len - i);
+		memcpy(out + o, raw + i, n);
+		o += n;
+		if ((i += n) == len)
+			break;
 		if (is_erase(raw[i])) {
 			o = text_erase_last(out, o);
 			i++;

@@ -1,5 +1,6 @@
 /* People: their names, their ids, and what they say to each other alone. */
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +11,33 @@
 
 #include "banterd/room.h"
 
+/* Most of the tree's compares are of two numbers. */
 static int
 user_cmp(struct user *a, struct user *b)
 {
+	if (a->name_hash != b->name_hash)
+		return a->name_hash < b->name_hash ? -1 : 1;
 	return strcasecmp(a->name, b->name);
 }
 
 RB_PROTOTYPE(user_tree, user, by_name, user_cmp)
 RB_GENERATE(user_tree, user, by_name, user_cmp)
+
+/* Names are alike whatever their case.  Returns false if it is too long. */
+static bool
+set_name(struct user *u, const char *name)
+{
+	uint32_t hash = 2166136261U; /* FNV-1a */
+	size_t i;
+
+	if (strlcpy(u->name, name, sizeof(u->name)) >= sizeof(u->name))
+		return false;
+	for (i = 0; name[i] != '\0'; i++)
+		hash = (hash ^ (uint32_t)tolower((unsigned char)name[i])) *
+		    16777619U;
+	u->name_hash = hash;
+	return true;
+}
 
 /* ---- sets of ids ---- */
 
@@ -125,11 +145,14 @@ give_back_slot(struct registry *reg, struct user *u)
 bool
 user_enter(struct registry *reg, struct user *u)
 {
+	char name[NICK_MAX + 2];
+
 	if (!take_slot(reg, u))
 		return false;
 	do {
-		snprintf(u->name, sizeof(u->name), "guest%llu",
+		snprintf(name, sizeof(name), "guest%llu",
 		    (unsigned long long)++reg->next_guest);
+		(void)set_name(u, name);
 	} while (RB_INSERT(user_tree, &reg->users, u) != NULL);
 	u->last_line = reg->now;
 	u->is_guest = true;
@@ -159,7 +182,7 @@ user_find(struct registry *reg, const char *name)
 {
 	struct user key;
 
-	if (strlcpy(key.name, name, sizeof(key.name)) >= sizeof(key.name))
+	if (!set_name(&key, name))
 		return NULL;
 	return RB_FIND(user_tree, &reg->users, &key);
 }
@@ -218,7 +241,7 @@ user_rename(struct registry *reg, struct user *u, const char *name)
 	if (strcmp(old, name) == 0)
 		return ROOM_OK;
 	RB_REMOVE(user_tree, &reg->users, u);
-	strlcpy(u->name, name, sizeof(u->name));
+	(void)set_name(u, name);
 	RB_INSERT(user_tree, &reg->users, u);
 	tell_renamed(reg, u, old);
 	u->is_guest = false;

@@ -68,6 +68,7 @@ struct user {
 	bool is_guest; /* by the name that it was given */
 	bool set_quiet, set_bell;
 	char name[NICK_MAX + 1];
+	uint32_t name_hash; /* of it in lower case */
 };
 RB_HEAD(user_tree, user);
 
