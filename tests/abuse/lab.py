@@ -66,10 +66,10 @@ class Bound:
         """One client: itself, its input, its unfinished line, its rooms, its
         away text, and (if it does not read) its queue and one more answer."""
         joined = self.value["max-joined"]
-        return (1800 + 2 * 4096 + self.value["max-line"] + 32 * joined
+        return (900 + 4096 + self.value["max-line"] + 32 * joined
                 + self.line()
-                + (self.value["send-queue"] + 4096 + joined * self.line()
-                   if queue else 0))
+                + (self.value["send-queue"] + 4096 + 1200
+                   + joined * self.line() if queue else 0))
 
     def room(self):
         """One room: itself, its topic, its key, what was said in it."""
