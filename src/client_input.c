@@ -302,8 +302,8 @@ client_readable(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* More than one thing at a time waits in the kernel. */
-	if (c->unread != NULL)
+	/* Its turn is coming; what follows waits in the kernel. */
+	if (c->unread != NULL && c->state <= CLIENT_CHAT)
 		return;
 	(void)read_some(c);
 	if (c->state == CLIENT_LINGERING && c->eof)

@@ -625,6 +625,22 @@ START_TEST(stopping)
 }
 END_TEST
 
+/* What they still had to say is no reason not to see that they are gone. */
+START_TEST(lingering_with_input_left)
+{
+	struct peer *a;
+
+	ck_assert(house_reload("rate 1 1\n"));
+	a = house_connect(HOST);
+	house_send(a, BYTES("1\n2\n3\n"));
+	ck_assert_ptr_nonnull(a->c->unread);
+	ck_assert(house_reload("deny all\n"));
+	ck_assert_uint_eq(house_connections(), 1); /* waits for their FIN */
+	house_hang_up(a);
+	ck_assert_uint_eq(house_connections(), 0);
+}
+END_TEST
+
 static uint64_t
 hurrying_clock(void)
 {
@@ -694,4 +710,4 @@ UNIT_MAIN("client", setup, house_stop, max_clients, max_per_host, denied,
     telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
     reset_within_a_line, said_before_the_end, place_is_free, lingering,
-    stopping, turns, turns_of_the_lost)
+    stopping, lingering_with_input_left, turns, turns_of_the_lost)
