@@ -111,8 +111,9 @@ class Options(harness.Case):
     def test_closed_standard_input(self):
         """No socket takes its place."""
         daemon = self.daemon(before_exec=lambda: os.close(0))
-        self.assertEqual(
-            os.readlink("/proc/%d/fd/0" % daemon.process.pid), "/dev/null")
+        self.assertNotRegex(
+            os.readlink("/proc/%d/fd/0" % daemon.process.pid),
+            "^(socket|anon_inode):")
         daemon.guest("alice")
 
     def test_t_listens_to_nothing(self):
