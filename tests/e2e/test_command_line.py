@@ -108,12 +108,13 @@ class Options(harness.Case):
         quiet.signal(signal.SIGUSR1)
         quiet.wait_log("(?i)uptime")
 
-    def test_closed_standard_input(self):
-        """No socket takes its place."""
-        daemon = self.daemon(before_exec=lambda: os.close(0))
-        self.assertNotRegex(
-            os.readlink("/proc/%d/fd/0" % daemon.process.pid),
-            "^(socket|anon_inode):")
+    def test_closed_standard_descriptors(self):
+        """No socket takes their place."""
+        daemon = self.daemon(before_exec=lambda: os.closerange(0, 2))
+        for fd in (0, 1):
+            self.assertNotRegex(
+                os.readlink("/proc/%d/fd/%d" % (daemon.process.pid, fd)),
+                "^(socket|anon_inode):")
         daemon.guest("alice")
 
     def test_t_listens_to_nothing(self):
