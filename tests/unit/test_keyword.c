@@ -240,6 +240,18 @@ START_TEST(user)
 }
 END_TEST
 
+/* /pass takes no blanks before it. */
+START_TEST(password_that_nobody_can_type)
+{
+	static const char wrong[] =
+	    "conf:1: password begins with a blank, expected what can be typed "
+	    "after /pass\n";
+
+	conf_wrong("password \" x\"", "%s", wrong);
+	conf_wrong("password \"\tx\"", "%s", wrong);
+}
+END_TEST
+
 START_TEST(utf8_string)
 {
 	conf_good("server-name \"k\xc3\xbc"
@@ -479,7 +491,8 @@ main(void)
 	UNIT_TESTS(tc, send_queue, send_queue_long, rate);
 	tcase_add_loop_test(
 	    tc, all_strings, 0, (int)(sizeof(strings) / sizeof(strings[0])));
-	UNIT_TESTS(tc, user, utf8_string, log_levels, default_room, room,
-	    networks, listens, socket_modes, given_twice);
+	UNIT_TESTS(tc, user, password_that_nobody_can_type, utf8_string,
+	    log_levels, default_room, room, networks, listens, socket_modes,
+	    given_twice);
 	return unit_run(s);
 }

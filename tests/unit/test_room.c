@@ -340,6 +340,25 @@ START_TEST(reload_changes)
 }
 END_TEST
 
+/* A reload for another reason leaves people's topic; a new one in the file
+ * counts. */
+START_TEST(reload_and_topics)
+{
+	struct person *a = party_enter("a");
+	struct room *room;
+
+	party_list_room("#dev", "one", NULL);
+	party_configure();
+	room = party_join(a, "#dev");
+	ck_assert(room_set_topic(&party.reg, &a->user, room, "theirs"));
+	party_configure();
+	ck_assert_str_eq(room->topic, "theirs");
+	party.rooms[0].topic = (char *)(uintptr_t) "two";
+	party_configure();
+	ck_assert_str_eq(room->topic, "two");
+}
+END_TEST
+
 /* ---- what is said ---- */
 
 START_TEST(saying)
@@ -573,6 +592,6 @@ END_TEST
 UNIT_MAIN("room", party_setup, party_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
     permanent_rooms, reload_adds, reload_removes, reload_default_room,
-    reload_changes, saying, topics, bells, names_are_cut, names_for_a_viewer,
-    history_ring, history_changes, history_is_speech, history_of_the_ignored,
-    longest_reason)
+    reload_changes, reload_and_topics, saying, topics, bells, names_are_cut,
+    names_for_a_viewer, history_ring, history_changes, history_is_speech,
+    history_of_the_ignored, longest_reason)
