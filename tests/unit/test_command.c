@@ -128,6 +128,21 @@ START_TEST(help)
 }
 END_TEST
 
+/* On a terminal of 80 columns no line of the list breaks. */
+START_TEST(help_is_narrow)
+{
+	struct peer *a = house_person("a");
+	const char *line, *end;
+
+	house_type(a, "/help");
+	for (line = a->got; (end = strstr(line, "\r\n")) != NULL;
+	     line = end + 2)
+		ck_assert_msg(
+		    end - line <= 80, "%.*s", (int)(end - line), line);
+	ck_assert_ptr_ne(line, a->got);
+}
+END_TEST
+
 START_TEST(missing_words)
 {
 	static const char *const rows[][2] = {
@@ -304,8 +319,8 @@ main(void)
 	TCase *tc = unit_case(s, "table", setup, house_stop);
 
 	UNIT_TESTS(tc, chat, in_no_room, unknown, names_and_aliases, help,
-	    missing_words, blanks, no_password_needed, first_contact,
-	    first_contact_history, quitting, after_quit);
+	    help_is_narrow, missing_words, blanks, no_password_needed,
+	    first_contact, first_contact_history, quitting, after_quit);
 	tc = unit_case(s, "password", setup_password, house_stop);
 	UNIT_TESTS(tc, password_needed, password_quit);
 	tc = unit_case(s, "no default room", setup_nowhere, house_stop);
