@@ -315,17 +315,21 @@ fdopen(int fd, const char *mode)
 }
 
 /* The mode is there only if a file may be made: else it is nobody's. */
+static mode_t
+mode_in(int flags, va_list ap)
+{
+	return (flags & O_CREAT) != 0 ? va_arg(ap, mode_t) : 0;
+}
+
 int
 open(const char *path, int flags, ...)
 {
-	mode_t mode = 0;
+	mode_t mode;
 	va_list ap;
 
-	if ((flags & O_CREAT) != 0) {
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
+	va_start(ap, flags);
+	mode = mode_in(flags, ap);
+	va_end(ap);
 	FIND(open);
 	return fails(FAULT_OPEN) ? -1 : REAL(open)(path, flags, mode);
 }
@@ -333,14 +337,12 @@ open(const char *path, int flags, ...)
 int
 openat(int fd, const char *path, int flags, ...)
 {
-	mode_t mode = 0;
+	mode_t mode;
 	va_list ap;
 
-	if ((flags & O_CREAT) != 0) {
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
+	va_start(ap, flags);
+	mode = mode_in(flags, ap);
+	va_end(ap);
 	FIND(openat);
 	return fails(FAULT_OPEN) ? -1 : REAL(openat)(fd, path, flags, mode);
 }
