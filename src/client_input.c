@@ -262,7 +262,7 @@ go_on_lost(struct client *c)
 	client_set_reading(c, false);
 	more = c->unread != NULL || (!c->eof && read_some(c));
 	if (more && c->state <= CLIENT_CHAT && may_go_on(c))
-		server_ready(c->server, c);
+		server_await_turn(c->server, c);
 	else {
 		forget_unread(c);
 		end_of_input(c);
@@ -282,7 +282,7 @@ go_on(struct client *c)
 	else if (c->unread == NULL)
 		client_set_reading(c, true);
 	else if (may_go_on(c))
-		server_ready(c->server, c);
+		server_await_turn(c->server, c);
 	else
 		client_set_reading(c, false);
 }

@@ -590,7 +590,7 @@ finish_turn(struct server *srv)
 }
 
 void
-server_ready(struct server *srv, struct client *c)
+server_await_turn(struct server *srv, struct client *c)
 {
 	if (c->is_ready)
 		return;

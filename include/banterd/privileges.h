@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+struct passwd;
+
 /* Whom a daemon that was started as root becomes if the configuration names
  * nobody: the first of these that exists. */
 #define PRIVILEGES_USERS            \
@@ -15,7 +17,6 @@
 
 /* Looks up an account, NULL if there is none; it is valid until the next call.
  * Returns false with errno set if that could not be found out. */
-struct passwd;
 bool privileges_account(const char *name, const struct passwd **pw);
 
 /*

@@ -81,6 +81,7 @@ struct server {
 	uint64_t (*clock)(void);
 };
 
+/* Of two times at which something is due. */
 static inline uint64_t
 earlier(uint64_t a, uint64_t b)
 {
@@ -115,15 +116,16 @@ void server_admit(struct server *srv, int fd, const struct address *address);
 /* Reads the configuration again and applies it whole, or not at all. */
 bool server_reload(struct server *srv);
 
-/* Stops listening, carries out what has arrived, tells everybody, and has the
- * loop end when the last output has left, or shutdown-grace is over. */
+/* Stops listening, carries out what has arrived (for at most half of
+ * shutdown-grace), tells everybody, and has the loop end when the last output
+ * has left, or shutdown-grace is over. */
 void server_stop(struct server *srv);
 
 /* Now, in ms; read once a turn. */
 uint64_t server_now(struct server *srv);
 
 /* Has client_input() called, after others who wait for that. */
-void server_ready(struct server *srv, struct client *c);
+void server_await_turn(struct server *srv, struct client *c);
 
 /* Has client_tick() called once ms has come, at the latest. */
 void server_await(struct server *srv, struct client *c, uint64_t ms);
