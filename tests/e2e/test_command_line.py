@@ -70,13 +70,23 @@ class Options(harness.Case):
                 self.assertIn(taken, err)
 
     def test_a_second_daemon_on_the_same_unix_socket(self):
-        """It is told so, and the first one is not harmed."""
+        """It is told so; who is in the first one notices nothing."""
         path = harness.scratch_path("sock")
         daemon = self.daemon(listen=[path])
+        one = daemon.guest()
         status, _, err = run_banterd("-l", path, "-f", conf(""))
         self.assertEqual(status, 1)
         self.assertIn(path, err)
-        daemon.guest()
+        one.silence()
+
+    def test_an_ordinary_file_where_the_socket_should_be(self):
+        path = conf("precious")
+        status, _, err = run_banterd("-l", path, "-f", conf(""))
+        self.assertEqual(status, 1)
+        self.assertIn("cannot listen on %s: Socket operation on non-socket"
+                      % path, err)
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(file.read(), "precious")
 
     def test_l_replaces_the_files_listen(self):
         """And may be given as often as wanted."""

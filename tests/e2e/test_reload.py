@@ -306,6 +306,16 @@ class Listeners(Reload):
         bob.ask("still here")
         alice.until("[#lobby] bob: still here")
 
+    def test_mode_of_a_unix_socket(self):
+        """It changes, and the socket stays what it was."""
+        path = harness.scratch_path("sock")
+        self.begin("listen %s mode 0600\n" % path)
+        before = os.stat(path)
+        self.reload("listen %s mode 0666\n" % path)
+        harness.eventually(lambda: os.stat(path).st_mode & 0o777 == 0o666,
+                           "anybody may connect")
+        self.assertEqual(os.stat(path).st_ino, before.st_ino)
+
     def test_one_that_can_not_be_had(self):
         """Then nothing of the new file is applied."""
         with socket.create_server(("127.0.0.1", 0)) as other:
