@@ -32,7 +32,6 @@ registry_init(
     struct registry *reg, bool (*deliver)(struct user *, struct line *))
 {
 	memset(reg, 0, sizeof(*reg));
-	RB_INIT(&reg->users);
 	RB_INIT(&reg->rooms);
 	TAILQ_INIT(&reg->pending);
 	reg->due = UINT64_MAX;

@@ -11,32 +11,46 @@
 
 #include "banterd/room.h"
 
-/* Most of the tree's compares are of two numbers. */
-static int
-user_cmp(struct user *a, struct user *b)
-{
-	if (a->name_hash != b->name_hash)
-		return a->name_hash < b->name_hash ? -1 : 1;
-	return strcasecmp(a->name, b->name);
-}
+/* ---- names ---- */
 
-RB_PROTOTYPE(user_tree, user, by_name, user_cmp)
-RB_GENERATE(user_tree, user, by_name, user_cmp)
-
-/* Names are alike whatever their case.  Returns false if it is too long. */
-static bool
-set_name(struct user *u, const char *name)
+/* Names are alike whatever their case. */
+static uint32_t
+hash_name(const char *name)
 {
 	uint32_t hash = 2166136261U; /* FNV-1a */
-	size_t i;
 
-	if (strlcpy(u->name, name, sizeof(u->name)) >= sizeof(u->name))
-		return false;
-	for (i = 0; name[i] != '\0'; i++)
-		hash = (hash ^ (uint32_t)tolower((unsigned char)name[i])) *
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (uint32_t)tolower((unsigned char)*name)) *
 		    16777619U;
-	u->name_hash = hash;
-	return true;
+	return hash;
+}
+
+static struct users *
+bucket(struct registry *reg, uint32_t hash)
+{
+	return &reg->users[hash % REGISTRY_BUCKETS];
+}
+
+struct user *
+user_find(struct registry *reg, const char *name)
+{
+	uint32_t hash = hash_name(name);
+	struct user *u;
+
+	LIST_FOREACH(u, bucket(reg, hash), by_name) {
+		if (u->name_hash == hash && strcasecmp(u->name, name) == 0)
+			return u;
+	}
+	return NULL;
+}
+
+/* The name must be short enough and nobody's. */
+static void
+set_name(struct registry *reg, struct user *u, const char *name)
+{
+	strlcpy(u->name, name, sizeof(u->name));
+	u->name_hash = hash_name(name);
+	LIST_INSERT_HEAD(bucket(reg, u->name_hash), u, by_name);
 }
 
 /* ---- sets of ids ---- */
@@ -152,8 +166,8 @@ user_enter(struct registry *reg, struct user *u)
 	do {
 		snprintf(name, sizeof(name), "guest%llu",
 		    (unsigned long long)++reg->next_guest);
-		(void)set_name(u, name);
-	} while (RB_INSERT(user_tree, &reg->users, u) != NULL);
+	} while (user_find(reg, name) != NULL);
+	set_name(reg, u, name);
 	u->last_line = reg->now;
 	u->is_guest = true;
 	reg->nusers++;
@@ -165,7 +179,7 @@ user_exit(struct registry *reg, struct user *u, const char *reason)
 {
 	while (u->nrooms > 0)
 		room_leave(reg, u, u->rooms[u->nrooms - 1], reason);
-	RB_REMOVE(user_tree, &reg->users, u);
+	LIST_REMOVE(u, by_name);
 	give_back_slot(reg, u);
 	reg->nusers--;
 	free(u->rooms);
@@ -175,16 +189,6 @@ user_exit(struct registry *reg, struct user *u, const char *reason)
 	id_set_clear(&u->told_away);
 	id_set_clear(&u->ignored);
 	u->id = 0;
-}
-
-struct user *
-user_find(struct registry *reg, const char *name)
-{
-	struct user key;
-
-	if (!set_name(&key, name))
-		return NULL;
-	return RB_FIND(user_tree, &reg->users, &key);
 }
 
 struct user *
@@ -240,9 +244,8 @@ user_rename(struct registry *reg, struct user *u, const char *name)
 	strlcpy(old, u->name, sizeof(old));
 	if (strcmp(old, name) == 0)
 		return ROOM_OK;
-	RB_REMOVE(user_tree, &reg->users, u);
-	(void)set_name(u, name);
-	RB_INSERT(user_tree, &reg->users, u);
+	LIST_REMOVE(u, by_name);
+	set_name(reg, u, name);
 	tell_renamed(reg, u, old);
 	u->is_guest = false;
 	return ROOM_OK;

@@ -54,23 +54,23 @@ struct id_set {
 
 /* A person.  Plain data; the client unit embeds it. */
 struct user {
-	RB_ENTRY(user) by_name;
-	uint64_t id;             /* never used again; 0 is nobody */
-	struct room **rooms;     /* in the order of joining */
-	struct room *current;    /* NULL: in no room */
-	char *away;              /* why they are away; NULL: they are not */
-	struct id_set told_away; /* who has been told so */
-	struct id_set ignored;   /* whom they don't hear */
-	uint64_t reply_to;       /* who last wrote to them in private */
-	uint64_t last_line;      /* ms: when they last sent a line */
-	uint32_t visit;          /* registry.visit when last visited */
+	LIST_ENTRY(user) by_name; /* in registry.users */
+	uint64_t id;              /* never used again; 0 is nobody */
+	struct room **rooms;      /* in the order of joining */
+	struct room *current;     /* NULL: in no room */
+	char *away;               /* why they are away; NULL: they are not */
+	struct id_set told_away;  /* who has been told so */
+	struct id_set ignored;    /* whom they don't hear */
+	uint64_t reply_to;        /* who last wrote to them in private */
+	uint64_t last_line;       /* ms: when they last sent a line */
+	uint32_t visit;           /* registry.visit when last visited */
 	uint16_t nrooms, rooms_size;
 	bool is_guest; /* by the name that it was given */
 	bool set_quiet, set_bell;
 	char name[NICK_MAX + 1];
 	uint32_t name_hash; /* of it in lower case */
 };
-RB_HEAD(user_tree, user);
+LIST_HEAD(users, user);
 
 /* Joins (or leaves, or first names) of one room, of which only so many a second
  * are told one by one. */
@@ -126,8 +126,11 @@ struct registry_limits {
 	unsigned history;
 };
 
+/* A power of two.  Ten thousand people are found in two or three steps. */
+#define REGISTRY_BUCKETS 4096
+
 struct registry {
-	struct user_tree users;
+	struct users users[REGISTRY_BUCKETS]; /* by name_hash */
 	struct room_tree rooms;
 	TAILQ_HEAD(, room) pending;
 	struct user **slots; /* users by the low half of their id */
