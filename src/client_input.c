@@ -37,6 +37,7 @@ static void
 pay_for_line(struct client *c)
 {
 	c->server->stats.lines_in++;
+	output_count_line(c->server->output);
 	if (c->server->conf->rate_burst > 0)
 		c->tokens -= MIN(c->tokens, CLIENT_LINE_COST);
 }

@@ -2,6 +2,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,39 @@ output_set_limit(struct output *out, uint32_t send_queue)
 	out->limit = send_queue - send_queue / 32;
 }
 
+static bool
+resize(struct output *out, unsigned scale)
+{
+	struct output_span *spans;
+	char *arena;
+
+	arena = reallocarray(out->arena, scale, OUTPUT_ARENA_SIZE);
+	if (arena == NULL)
+		return false;
+	out->arena = arena;
+	spans = reallocarray(
+	    out->spans, scale * OUTPUT_SPANS, sizeof(struct output_span));
+	if (spans == NULL)
+		return false;
+	out->spans = spans;
+	out->scale = scale;
+	return true;
+}
+
+/* Nothing in the arena is owed to anybody any more. */
+static void
+begin_turn(struct output *out)
+{
+	if (out->scale > 1) {
+		out->scale = 1; /* whether they could be made smaller or not */
+		(void)resize(out, 1);
+	}
+	out->turn++;
+	out->used = 0;
+	out->nspans = 1;
+	out->nrecent = 0;
+}
+
 struct output *
 output_new(struct event_base *base, const struct output_events *events,
     uint32_t send_queue)
@@ -42,8 +76,11 @@ output_new(struct event_base *base, const struct output_events *events,
 	out->events = events;
 	TAILQ_INIT(&out->dirty);
 	TAILQ_INIT(&out->broken);
-	out->turn = 1;
-	out->nspans = 1;
+	if (!resize(out, 1)) {
+		output_free(out);
+		return NULL;
+	}
+	begin_turn(out);
 	output_set_limit(out, send_queue);
 	out->stamp.text = out->stamp_text;
 	out->stamp.len = STAMP_LEN;
@@ -54,6 +91,16 @@ output_new(struct event_base *base, const struct output_events *events,
 }
 
 void
+output_free(struct output *out)
+{
+	if (out == NULL)
+		return;
+	free(out->arena);
+	free(out->spans);
+	free(out);
+}
+
+void
 output_open(struct output *out, struct output_queue *q, int fd)
 {
 	q->output = out;
@@ -61,6 +108,8 @@ output_open(struct output *out, struct output_queue *q, int fd)
 }
 
 /* ---- laying lines down ---- */
+
+static void flush_all(struct output *);
 
 static bool
 is_laid(const struct output *out, const struct line *line)
@@ -90,9 +139,11 @@ make_room(struct output *out, const struct line *line)
 
 	if (!is_laid(out, line))
 		need += line->len;
-	if (out->used + need > OUTPUT_ARENA_SIZE ||
-	    out->nspans + 3 > OUTPUT_SPANS)
-		output_flush(out);
+	if (out->used + need <= out->scale * OUTPUT_ARENA_SIZE &&
+	    out->nspans + 3 <= out->scale * OUTPUT_SPANS)
+		return;
+	if (out->scale == OUTPUT_SCALE_MAX || !resize(out, out->scale * 2))
+		flush_all(out);
 }
 
 static void
@@ -109,6 +160,29 @@ set_stamp(struct output *out, time_t wall)
 	out->stamp.laid_turn = 0;
 }
 
+/*
+ * What is for a few is to leave soon: remembers that q is owed such a line.  A
+ * line for which there is no place is one for many.
+ */
+static void
+note_recent(struct output *out, struct output_queue *q, const struct line *line)
+{
+	if (line->laid_at != out->recent_at) {
+		out->recent_at = line->laid_at;
+		out->recent_before = out->nrecent;
+		out->recent_many = false;
+	}
+	if (out->recent_many ||
+	    (out->nrecent > 0 && out->recent[out->nrecent - 1] == q))
+		return;
+	if (out->nrecent < OUTPUT_FEW) {
+		out->recent[out->nrecent++] = q;
+		return;
+	}
+	out->recent_many = true;
+	out->nrecent = out->recent_before;
+}
+
 /* Owes q len bytes of the arena; next to what it is owed last, they are one
  * span with that. */
 static void
@@ -122,7 +196,7 @@ owe(struct output *out, struct output_queue *q, uint32_t at, uint32_t len)
 		q->first.len = len;
 		q->first.next = 0;
 		q->last = 0;
-		TAILQ_INSERT_TAIL(&out->dirty, q, dirty);
+		TAILQ_INSERT_TAIL(&out->dirty, q, next);
 		return;
 	}
 	last = q->last == 0 ? &q->first : &out->spans[q->last];
@@ -146,7 +220,7 @@ set_broken(struct output *out, struct output_queue *q, int error)
 	/* In dirty, it is found broken when it is flushed. */
 	if (q->is_broken || q->first.len > 0)
 		return;
-	TAILQ_INSERT_TAIL(&out->broken, q, dirty);
+	TAILQ_INSERT_TAIL(&out->broken, q, next);
 	q->is_broken = true;
 }
 
@@ -283,7 +357,7 @@ flush_queue(struct output *out, struct output_queue *q)
 	struct iovec iov[IOV_SIZE];
 	size_t n, sent, total;
 
-	TAILQ_REMOVE(&out->dirty, q, dirty);
+	TAILQ_REMOVE(&out->dirty, q, next);
 	while (span != NULL && q->error == 0) {
 		n = gather(out, &span, iov, &total);
 		sent = q->bev != NULL ? 0 : send_now(q, iov, n);
@@ -297,16 +371,49 @@ flush_queue(struct output *out, struct output_queue *q)
 		set_broken(out, q, q->error);
 }
 
-void
-output_flush(struct output *out)
+static void
+flush_recent(struct output *out)
+{
+	unsigned i;
+
+	for (i = 0; i < out->nrecent; i++) {
+		if (out->recent[i] != NULL)
+			output_send(out->recent[i]);
+	}
+	out->nrecent = 0;
+}
+
+/* Serves so many, and who has waited the longest first. */
+static void
+flush_some(struct output *out, unsigned most)
 {
 	struct output_queue *q;
 
-	while ((q = TAILQ_FIRST(&out->dirty)) != NULL)
+	for (; most > 0 && (q = TAILQ_FIRST(&out->dirty)) != NULL; most--)
 		flush_queue(out, q);
-	out->turn++;
-	out->used = 0;
-	out->nspans = 1;
+	if (TAILQ_EMPTY(&out->dirty))
+		begin_turn(out);
+}
+
+static void
+flush_all(struct output *out)
+{
+	flush_some(out, UINT_MAX);
+}
+
+void
+output_flush(struct output *out)
+{
+	out->ninput = 0;
+	flush_recent(out);
+	flush_some(out, OUTPUT_PIECE);
+}
+
+void
+output_count_line(struct output *out)
+{
+	if (++out->ninput >= OUTPUT_LINES)
+		output_flush(out);
 }
 
 void
@@ -379,6 +486,7 @@ output_add(struct output_queue *q, struct line *line, time_t wall)
 		owe(out, q, out->stamp.laid_at, STAMP_LEN);
 	}
 	lay(out, line);
+	note_recent(out, q, line);
 	if (line->bell) {
 		/* The bell comes last: a line's first characters tell its
 		 * kind. */
@@ -397,7 +505,7 @@ output_next_broken(struct output *out)
 	struct output_queue *q;
 
 	if ((q = TAILQ_FIRST(&out->broken)) != NULL) {
-		TAILQ_REMOVE(&out->broken, q, dirty);
+		TAILQ_REMOVE(&out->broken, q, next);
 		q->is_broken = false;
 	}
 	return q;
@@ -406,10 +514,17 @@ output_next_broken(struct output *out)
 void
 output_forget(struct output_queue *q)
 {
+	struct output *out = q->output;
+	unsigned i;
+
+	for (i = 0; i < out->nrecent; i++) {
+		if (out->recent[i] == q)
+			out->recent[i] = NULL;
+	}
 	if (q->first.len > 0)
-		TAILQ_REMOVE(&q->output->dirty, q, dirty);
+		TAILQ_REMOVE(&out->dirty, q, next);
 	if (q->is_broken)
-		TAILQ_REMOVE(&q->output->broken, q, dirty);
+		TAILQ_REMOVE(&out->broken, q, next);
 	q->first.len = 0;
 	q->pending = 0;
 	q->is_broken = false;

@@ -573,11 +573,9 @@ finish_turn(struct server *srv)
 	struct output_queue *q;
 	struct client *c;
 
-	do {
-		output_flush(srv->output);
-		while ((q = output_next_broken(srv->output)) != NULL)
-			client_broken(client_of_queue(q));
-	} while (!TAILQ_EMPTY(&srv->output->dirty));
+	output_flush(srv->output);
+	while ((q = output_next_broken(srv->output)) != NULL)
+		client_broken(client_of_queue(q));
 	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
 		TAILQ_REMOVE(&srv->gone, c, next);
 		client_free(c);
@@ -620,7 +618,8 @@ void
 server_turn(struct server *srv, bool wait)
 {
 	srv->clock_is_fresh = false;
-	wait = wait && TAILQ_EMPTY(&srv->ready);
+	wait = wait && TAILQ_EMPTY(&srv->ready) &&
+	    TAILQ_EMPTY(&srv->output->dirty);
 	if (event_base_loop(
 		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
 		log_error("the event loop failed: %s", strerror(errno));
@@ -703,7 +702,7 @@ server_free(struct server *srv)
 	acl_hosts_free(&srv->hosts);
 	config_listens_free(&srv->fixed_listens);
 	config_free(srv->conf);
-	free(srv->output);
+	output_free(srv->output);
 	notify_close(&srv->notify);
 	memset(srv, 0, sizeof(*srv));
 }

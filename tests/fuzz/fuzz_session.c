@@ -155,7 +155,9 @@ turn(void)
 {
 	size_t i;
 
-	server_turn(&session.srv, false);
+	do
+		server_turn(&session.srv, false);
+	while (!TAILQ_EMPTY(&session.srv.output->dirty));
 	peers_sync();
 	for (i = 0; i < PEERS; i++)
 		peer_read(&session.peers[i]);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -16,6 +18,7 @@
 #include "unit.h"
 
 #define N_QUEUES 16
+#define CROWD    (2 * OUTPUT_PIECE + 10)
 
 /* ---- a kernel that takes what the test says ---- */
 
@@ -69,6 +72,9 @@ static struct output *out;
 static struct output_queue queues[N_QUEUES];
 static struct output_queue *const q = &queues[0];
 static int readers[N_QUEUES];
+/* These share a socket, so that the order in which they are served is seen. */
+static struct output_queue crowd[CROWD];
+static char awaited[8 * CROWD];
 static char got[4 << 20];
 static size_t got_len;
 static unsigned backlogs;     /* that began */
@@ -116,16 +122,29 @@ setup(void)
 }
 
 static void
+empty_crowd(void)
+{
+	int i;
+
+	for (i = 0; i < CROWD; i++) {
+		if (crowd[i].output != NULL)
+			output_forget(&crowd[i]);
+	}
+	memset(crowd, 0, sizeof(crowd));
+}
+
+static void
 teardown(void)
 {
 	int i;
 
+	empty_crowd();
 	for (i = 0; i < N_QUEUES; i++) {
 		output_forget(&queues[i]);
 		close(queues[i].fd);
 		close(readers[i]);
 	}
-	free(out);
+	output_free(out);
 	event_base_free(base);
 }
 
@@ -255,13 +274,13 @@ START_TEST(many_spans)
 	kernel.calls = 0;
 	check_many(65, 10);
 	ck_assert_uint_eq(kernel.calls, 2 + 2);
-	check_many(OUTPUT_SPANS * 2, 7);
+	check_many(OUTPUT_SPANS * OUTPUT_SCALE_MAX, 7);
 }
 END_TEST
 
 START_TEST(full_arena)
 {
-	check_many(OUTPUT_ARENA_SIZE / 200 + 10, 200);
+	check_many(OUTPUT_ARENA_SIZE * OUTPUT_SCALE_MAX / 200 + 10, 200);
 }
 END_TEST
 
@@ -276,6 +295,164 @@ START_TEST(longest_line)
 	output_flush(out);
 	collect(0);
 	ck_assert_uint_eq(got_len, 5 + 2 * sizeof(text));
+}
+END_TEST
+
+/* ---- more than one flush takes ---- */
+
+static void
+add_to_crowd(int from, int n, const char *text)
+{
+	struct line line = { .text = text, .len = (uint32_t)strlen(text) };
+
+	for (; n > 0; n--, from++) {
+		output_open(out, &crowd[from], q->fd);
+		ck_assert(output_add(&crowd[from], &line, 0));
+	}
+}
+
+/* It has been served in this order: n times that text after what was awaited
+ * before. */
+static void
+await(int n, const char *text)
+{
+	for (; n > 0; n--)
+		strlcat(awaited, text, sizeof(awaited));
+}
+
+static void
+check_order(void)
+{
+	read_by(0, awaited);
+	awaited[0] = '\0';
+}
+
+START_TEST(in_pieces)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, OUTPUT_PIECE);
+	/* what is said meanwhile shares the calls */
+	add_to_crowd(OUTPUT_PIECE, CROWD - OUTPUT_PIECE, "y");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE);
+	ck_assert(!TAILQ_EMPTY(&out->dirty));
+	ck_assert_uint_eq(out->used, 2); /* somebody needs it */
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, CROWD);
+	ck_assert(TAILQ_EMPTY(&out->dirty));
+	ck_assert_uint_eq(out->used, 0);
+	await(OUTPUT_PIECE, "x");
+	await(CROWD - OUTPUT_PIECE, "xy");
+	check_order();
+}
+END_TEST
+
+/* Who gets something of a few need not wait for the many. */
+START_TEST(few_first)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	add_to_crowd(0, OUTPUT_FEW, "y");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE + OUTPUT_FEW);
+	output_flush(out);
+	await(OUTPUT_PIECE, "x");
+	await(OUTPUT_FEW, "y");
+	await(CROWD - OUTPUT_PIECE, "x");
+	check_order();
+}
+END_TEST
+
+/* Not even if they are of the many themselves. */
+START_TEST(few_of_the_many)
+{
+	add_to_crowd(0, CROWD, "x");
+	add_to_crowd(CROWD - 2, 2, "y");
+	output_flush(out);
+	add_to_crowd(CROWD - 4, 2, "z");
+	output_flush(out);
+	output_flush(out);
+	await(2, "xy");
+	await(OUTPUT_PIECE, "x");
+	await(2, "xz");
+	await(CROWD - OUTPUT_PIECE - 4, "x");
+	check_order();
+}
+END_TEST
+
+/* The next line for the many waits until all have the one before. */
+START_TEST(many_queue_up)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	add_to_crowd(0, OUTPUT_FEW + 1, "y");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE);
+	output_flush(out);
+	await(CROWD, "x");
+	await(OUTPUT_FEW + 1, "y");
+	check_order();
+}
+END_TEST
+
+START_TEST(late_and_gone)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	output_forget(&crowd[CROWD - 1]); /* the last of the list, too */
+	output_forget(&crowd[OUTPUT_PIECE]);
+	output_flush(out);
+	kernel.error = EPIPE;
+	output_flush(out);
+	kernel.error = 0;
+	ck_assert(TAILQ_EMPTY(&out->dirty));
+	ck_assert_uint_eq(kernel.calls, CROWD - 2);
+	ck_assert_ptr_eq(output_next_broken(out), &crowd[2 * OUTPUT_PIECE + 1]);
+	await(2 * OUTPUT_PIECE, "x");
+	check_order();
+}
+END_TEST
+
+/* The arena grows for those who wait; when it can't, they wait no longer. */
+START_TEST(late_and_full)
+{
+	static char text[OUTPUT_ARENA_SIZE / 2 + 1];
+	int i;
+
+	memset(text, 'y', sizeof(text) - 1);
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	for (i = 1; i < 2 * OUTPUT_SCALE_MAX; i++)
+		add(&queues[1], text);
+	ck_assert_uint_eq(out->scale, OUTPUT_SCALE_MAX);
+	ck_assert_uint_eq(kernel.calls, OUTPUT_PIECE);
+	add(&queues[1], text);
+	ck_assert_uint_eq(out->scale, 1);
+	ck_assert_uint_eq(kernel.calls, CROWD + 1);
+	await(CROWD, "x");
+	check_order();
+}
+END_TEST
+
+START_TEST(lines_of_input)
+{
+	unsigned i, n;
+
+	for (n = 1; n <= 2; n++) {
+		add(q, "one\r\n");
+		for (i = 1; i < OUTPUT_LINES; i++)
+			output_count_line(out);
+		ck_assert_uint_eq(kernel.calls, n - 1);
+		output_count_line(out);
+		ck_assert_uint_eq(kernel.calls, n);
+	}
+	output_count_line(out);
+	output_flush(out); /* begins to count anew */
+	add(q, "two\r\n");
+	for (i = 1; i < OUTPUT_LINES; i++)
+		output_count_line(out);
+	read_by(0, "one\r\none\r\n");
 }
 END_TEST
 
@@ -366,6 +543,12 @@ START_TEST(forgotten)
 	output_flush(out);
 	output_forget(&queues[1]);
 	ck_assert_ptr_null(output_next_broken(out));
+	ck_assert_uint_eq(kernel.calls, 1);
+	add(&queues[2], "one\r\n");
+	output_forget(&queues[2]);
+	queues[2].pending = 5; /* whoever looks at it now is wrong */
+	output_flush(out);
+	queues[2].pending = 0;
 	ck_assert_uint_eq(kernel.calls, 1);
 	read_by(0, "");
 }
@@ -545,7 +728,8 @@ START_TEST(bells)
 END_TEST
 
 UNIT_MAIN("output", setup, teardown, one_call_a_turn, laid_once, spans_apart,
-    many_spans, full_arena, longest_line, partial_sends, interrupted,
-    short_of_memory, broken, forgotten, room_lines_at_the_limit,
+    many_spans, full_arena, longest_line, in_pieces, few_first, few_of_the_many,
+    many_queue_up, late_and_gone, late_and_full, lines_of_input, partial_sends,
+    interrupted, short_of_memory, broken, forgotten, room_lines_at_the_limit,
     room_lines_above_the_limit, other_kinds, offered_first,
     told_when_half_empty, full_is_never_idle, stamps, bells)
