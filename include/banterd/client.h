@@ -29,16 +29,11 @@ enum client_state {
 	CLIENT_GONE       /* freed at the end of this turn */
 };
 
+/* What each line of input needs stands together behind the socket. */
 struct client {
 	struct user user;        /* not in the registry if id 0 */
 	struct output_queue out; /* and the socket */
-	struct event *readable;
 	struct server *server;
-	TAILQ_ENTRY(client) next;    /* in server.clients or .gone */
-	TAILQ_ENTRY(client) waiting; /* in server.waiting if is_waiting */
-	TAILQ_ENTRY(client) ready;   /* in server.ready if is_ready */
-	struct acl_host *host;       /* NULL: refused, or closing */
-	struct address address;
 	struct unread *unread; /* read, and not carried out; NULL: nothing */
 	struct linebuf line;   /* the unfinished one */
 	struct telnet telnet;
@@ -46,17 +41,23 @@ struct client {
 	uint8_t wrong_passwords;
 	bool has_address;
 	bool is_waiting, is_ready;
-	bool reading;         /* the read event is armed */
-	bool eof;             /* nothing more will come */
-	bool lost;            /* it ended in an error */
-	bool counted;         /* in server.nclients */
-	uint32_t tokens;      /* in thousandths of a line */
+	bool reading;        /* the read event is armed */
+	bool eof;            /* nothing more will come */
+	bool lost;           /* it ended in an error */
+	bool counted;        /* in server.nclients */
+	uint32_t tokens;     /* in thousandths of a line */
+	uint64_t refilled;   /* ms: when tokens was right */
+	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
+	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
+	uint64_t looks_at;   /* ms: whether it is gone; 0: no backlog */
+	uint64_t ends_at;    /* ms: login or closing is over; 0 */
+	struct event *readable;
+	TAILQ_ENTRY(client) next;    /* in server.clients or .gone */
+	TAILQ_ENTRY(client) waiting; /* in server.waiting if is_waiting */
+	TAILQ_ENTRY(client) ready;   /* in server.ready if is_ready */
+	struct acl_host *host;       /* NULL: refused, or closing */
+	struct address address;
 	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
-	uint64_t refilled;    /* ms: when tokens was right */
-	uint64_t resumes_at;  /* ms: reads again; 0: not waiting */
-	uint64_t stalls_at;   /* ms: it has stalled; 0: it has not */
-	uint64_t looks_at;    /* ms: whether it is gone; 0: no backlog */
-	uint64_t ends_at;     /* ms: login or closing is over; 0 */
 };
 TAILQ_HEAD(clients, client);
 
