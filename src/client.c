@@ -332,6 +332,7 @@ client_free(struct client *c)
 {
 	struct server *srv = c->server;
 
+	output_forget(&c->out);
 	event_free(c->readable);
 	close(c->out.fd);
 	srv->nleaving--;

@@ -193,10 +193,13 @@ client_deliver(struct user *u, struct line *line)
 }
 
 uint32_t
-client_room_left(const struct client *c)
+client_room_left(struct client *c)
 {
-	uint32_t unsent = output_unsent(&c->out);
-	uint32_t limit = c->server->output->limit;
+	uint32_t unsent, limit = c->server->output->limit;
 
+	/* What it is owed may only be waiting for the turn's end. */
+	if (output_unsent(&c->out) > limit / 2)
+		output_send(&c->out);
+	unsent = output_unsent(&c->out);
 	return unsent < limit ? limit - unsent : 0;
 }

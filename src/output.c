@@ -52,16 +52,17 @@ resize(struct output *out, unsigned scale)
 
 /* Nothing in the arena is owed to anybody any more. */
 static void
-begin_turn(struct output *out)
+begin_fill(struct output *out)
 {
 	if (out->scale > 1) {
 		out->scale = 1; /* whether they could be made smaller or not */
 		(void)resize(out, 1);
 	}
-	out->turn++;
+	out->fill++;
 	out->used = 0;
 	out->nspans = 1;
 	out->nrecent = 0;
+	out->recent_at = UINT32_MAX;
 }
 
 struct output *
@@ -80,7 +81,7 @@ output_new(struct event_base *base, const struct output_events *events,
 		output_free(out);
 		return NULL;
 	}
-	begin_turn(out);
+	begin_fill(out);
 	output_set_limit(out, send_queue);
 	out->stamp.text = out->stamp_text;
 	out->stamp.len = STAMP_LEN;
@@ -114,7 +115,7 @@ static void flush_all(struct output *);
 static bool
 is_laid(const struct output *out, const struct line *line)
 {
-	return line->laid_turn == out->turn;
+	return line->laid_fill == out->fill;
 }
 
 static void
@@ -124,7 +125,7 @@ lay(struct output *out, struct line *line)
 		return;
 	memcpy(out->arena + out->used, line->text, line->len);
 	line->laid_at = out->used;
-	line->laid_turn = out->turn;
+	line->laid_fill = out->fill;
 	out->used += line->len;
 }
 
@@ -142,7 +143,7 @@ make_room(struct output *out, const struct line *line)
 	if (out->used + need <= out->scale * OUTPUT_ARENA_SIZE &&
 	    out->nspans + 3 <= out->scale * OUTPUT_SPANS)
 		return;
-	if (out->scale == OUTPUT_SCALE_MAX || !resize(out, out->scale * 2))
+	if (out->scale >= OUTPUT_SCALE_MAX || !resize(out, out->scale * 2))
 		flush_all(out);
 }
 
@@ -157,12 +158,12 @@ set_stamp(struct output *out, time_t wall)
 	if (localtime_r(&wall, &tm) == NULL)
 		memset(&tm, 0, sizeof(tm));
 	(void)strftime(out->stamp_text, sizeof(out->stamp_text), "%H:%M ", &tm);
-	out->stamp.laid_turn = 0;
+	out->stamp.laid_fill = 0;
 }
 
 /*
- * What is for a few is to leave soon: remembers that q is owed such a line.  A
- * line for which there is no place is one for many.
+ * What is for a few is to leave soon: remembers that q is owed such a line, as
+ * long as it is one.
  */
 static void
 note_recent(struct output *out, struct output_queue *q, const struct line *line)
@@ -175,12 +176,13 @@ note_recent(struct output *out, struct output_queue *q, const struct line *line)
 	if (out->recent_many ||
 	    (out->nrecent > 0 && out->recent[out->nrecent - 1] == q))
 		return;
-	if (out->nrecent < OUTPUT_FEW) {
-		out->recent[out->nrecent++] = q;
+	if (out->nrecent - out->recent_before == OUTPUT_FEW ||
+	    out->nrecent == OUTPUT_RECENT) {
+		out->recent_many = true;
+		out->nrecent = out->recent_before;
 		return;
 	}
-	out->recent_many = true;
-	out->nrecent = out->recent_before;
+	out->recent[out->nrecent++] = q;
 }
 
 /* Owes q len bytes of the arena; next to what it is owed last, they are one
@@ -380,10 +382,11 @@ flush_recent(struct output *out)
 		if (out->recent[i] != NULL)
 			output_send(out->recent[i]);
 	}
-	out->nrecent = 0;
+	out->nrecent = out->recent_before = 0;
+	out->ninput = 0;
 }
 
-/* Serves so many, and who has waited the longest first. */
+/* Serves so many, those first who wait for the longest. */
 static void
 flush_some(struct output *out, unsigned most)
 {
@@ -392,7 +395,7 @@ flush_some(struct output *out, unsigned most)
 	for (; most > 0 && (q = TAILQ_FIRST(&out->dirty)) != NULL; most--)
 		flush_queue(out, q);
 	if (TAILQ_EMPTY(&out->dirty))
-		begin_turn(out);
+		begin_fill(out);
 }
 
 static void
@@ -404,7 +407,6 @@ flush_all(struct output *out)
 void
 output_flush(struct output *out)
 {
-	out->ninput = 0;
 	flush_recent(out);
 	flush_some(out, OUTPUT_PIECE);
 }
@@ -413,7 +415,7 @@ void
 output_count_line(struct output *out)
 {
 	if (++out->ninput >= OUTPUT_LINES)
-		output_flush(out);
+		flush_recent(out);
 }
 
 void
@@ -437,9 +439,9 @@ output_unsent(const struct output_queue *q)
 /* ---- slow readers ---- */
 
 /*
- * Whether len more bytes are too many.  What is owed in this turn may only be
- * waiting for its end, so it is offered to the kernel first.  A line longer
- * than the queue still goes to a client that has taken all before it.
+ * Whether len more bytes are too many.  What is owed may only be waiting for
+ * the turn's end, so it is offered to the kernel first.  A line longer than the
+ * queue still goes to a client that has taken all before it.
  */
 static bool
 is_too_full(struct output *out, struct output_queue *q, uint32_t len)

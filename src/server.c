@@ -566,7 +566,8 @@ server_stop(struct server *srv)
 
 /* ---- the loop ---- */
 
-/* What the turn's callbacks have said leaves now, and who ended goes. */
+/* What the turn's callbacks have said leaves now, or a piece of it, and who
+ * ended goes. */
 static void
 finish_turn(struct server *srv)
 {

@@ -220,7 +220,7 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 			continue;
 		line.len = (uint32_t)snprintf(text, sizeof(text),
 		    "[%s] -- %s is now %s\r\n", room->name, old, u->name);
-		line.laid_turn = 0;
+		line.laid_fill = 0;
 		for (j = 0; j < room->nmembers; j++) {
 			member = room->members[j];
 			if (member->visit == reg->visit)

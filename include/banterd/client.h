@@ -106,7 +106,7 @@ void client_tell(struct client *c, const char *fmt, ...) LOG_PRINTF(2, 3);
 void client_pause(struct client *c, uint64_t ms);
 
 /* How much of its send queue is left for replies, in bytes. */
-uint32_t client_room_left(const struct client *c);
+uint32_t client_room_left(struct client *c);
 
 /* Sends c the line; the registry's deliver function. */
 bool client_deliver(struct user *u, struct line *line);

@@ -1,16 +1,16 @@
 /*
- * Output: what each client is owed in this turn of the loop, and how it
- * leaves.
+ * Output: what each client is owed, and how it leaves.
  *
- * A line is laid down once in the turn's arena.  A client owed that line gets
- * no copy but a span of the arena; lines laid one after another make one span
- * that grows.  When the turn ends, each client's spans go out in one system
+ * A line is laid down once in the arena.  A client owed that line gets no copy
+ * but a span of the arena; lines laid one after another make one span that
+ * grows.  When the turn of the loop ends, a client's spans go out in one system
  * call, straight to the socket.  Only what the kernel refuses is copied: that
  * is the client's backlog, held by a bufferevent that lives as long as it.
  *
  * A line for many leaves in pieces.  Between two of them others are heard, and
  * what they say to a few goes first.  What those who wait are owed meanwhile
- * leaves with the rest: the busier the room, the fewer the calls.
+ * leaves with the rest: the busier the room, the fewer the calls.  When all has
+ * left, the arena is filled anew.
  */
 #ifndef BANTERD_OUTPUT_H
 #define BANTERD_OUTPUT_H
@@ -32,9 +32,10 @@ struct event_base;
 #define OUTPUT_SPANS      4096
 #define OUTPUT_SCALE_MAX  16
 
-#define OUTPUT_PIECE 256 /* clients served by one flush; before them, */
-#define OUTPUT_FEW   64  /* so many who are owed a line for a few */
-#define OUTPUT_LINES 32  /* lines of input, then there is a flush */
+#define OUTPUT_PIECE  256 /* clients served by one flush, */
+#define OUTPUT_FEW    64  /* after those who are owed a line for so few */
+#define OUTPUT_RECENT 512 /* clients, while there is room to remember them */
+#define OUTPUT_LINES  32  /* lines of input; then they need not wait either */
 
 /* A piece of the arena that a client is owed. */
 struct output_span {
@@ -50,7 +51,7 @@ struct output_queue {
 	       * if sending failed */
 	struct output *output;
 	struct bufferevent *bev;  /* the backlog; NULL: none */
-	struct output_span first; /* len 0: nothing this turn */
+	struct output_span first; /* len 0: nothing */
 	uint32_t last;            /* in output.spans; 0: first */
 	uint32_t pending;         /* bytes in all spans */
 	uint32_t skipped;         /* lines, since it was full */
@@ -75,17 +76,16 @@ struct output_events {
 struct output {
 	struct event_base *base; /* its owner's */
 	const struct output_events *events;
-	struct output_queues dirty;  /* the longest first */
+	struct output_queues dirty;  /* who waits for the longest first */
 	struct output_queues broken; /* sending failed, not told yet */
-	struct output_queue *recent[OUTPUT_FEW]; /* owed a line for a few
-						  * since the last flush; may
-						  * be NULL */
+	/* Who has been owed a line for a few since the last flush, or NULL. */
+	struct output_queue *recent[OUTPUT_RECENT];
 	unsigned nrecent;
-	uint32_t recent_at;     /* of the arena: whose line that is */
-	unsigned recent_before; /* nrecent when that line came */
-	bool recent_many;       /* it is not for a few */
-	unsigned ninput;        /* lines carried out since then */
-	uint64_t turn;          /* of the arena, from 1 on */
+	unsigned recent_before; /* nrecent when the last line came, */
+	uint32_t recent_at;     /* which lies there in the arena */
+	bool recent_many;       /* and is not for a few */
+	unsigned ninput;        /* lines carried out since the last flush */
+	uint64_t fill;          /* of the arena: how often it began anew */
 	uint32_t used;          /* bytes of it */
 	uint32_t nspans;        /* used; number 0 never is */
 	uint32_t limit;         /* of unsent bytes, for each client */
@@ -117,12 +117,12 @@ void output_open(struct output *out, struct output_queue *q, int fd);
  */
 bool output_add(struct output_queue *q, struct line *line, time_t wall);
 
-/* Sends what is owed to those for whom there was a line for a few, and a piece
- * of the rest.  Has to be called again until out->dirty is empty. */
+/* Sends what is owed to those who had a line for a few, and a piece of the
+ * rest.  Has to be called again until out->dirty is empty. */
 void output_flush(struct output *out);
 
 /* Notes that one more line of input is carried out: what the last OUTPUT_LINES
- * said does not wait for the turn's end. */
+ * said to a few does not wait for the turn's end. */
 void output_count_line(struct output *out);
 
 /* Sends what one client is owed. */

@@ -42,8 +42,8 @@ struct line {
 	enum line_kind kind;
 	bool stamped;       /* begins with a time already */
 	bool bell;          /* ring this reader's bell */
-	uint32_t laid_at;   /* output.c: where in the turn's arena */
-	uint64_t laid_turn; /* output.c: in which turn; 0 for none */
+	uint32_t laid_at;   /* output.c: where in the arena */
+	uint64_t laid_fill; /* output.c: at which fill of it; 0 for none */
 };
 
 /* A set of people's ids, who may be gone by now. */
@@ -53,7 +53,7 @@ struct id_set {
 };
 
 /* A person.  Plain data; the client unit embeds it.  What it takes to find one
- * and to deliver a line comes first, so that it shares a cache line. */
+ * and to deliver a line comes first and stands together. */
 struct user {
 	LIST_ENTRY(user) by_name; /* in registry.users */
 	struct id_set ignored;    /* whom they don't hear */

@@ -1,0 +1,214 @@
+/* Output for many: it leaves in pieces, and what is for a few goes first. */
+#include <errno.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "queues.h"
+#include "unit.h"
+
+#define CROWD (2 * OUTPUT_PIECE + 10)
+
+/* They share a socket, so that the order in which they are served is seen. */
+static struct output_queue crowd[CROWD];
+static char awaited[8 * CROWD];
+
+static void
+teardown(void)
+{
+	int i;
+
+	for (i = 0; i < CROWD; i++) {
+		if (crowd[i].output != NULL)
+			output_forget(&crowd[i]);
+	}
+	memset(crowd, 0, sizeof(crowd));
+	queues_teardown();
+}
+
+static void
+add_to_crowd(int from, int n, const char *text)
+{
+	struct line line = { .text = text, .len = (uint32_t)strlen(text) };
+
+	for (; n > 0; n--, from++) {
+		output_open(out, &crowd[from], q->fd);
+		ck_assert(output_add(&crowd[from], &line, 0));
+	}
+}
+
+/* It has been served in this order: n times that text after what was awaited
+ * before. */
+static void
+await(int n, const char *text)
+{
+	for (; n > 0; n--)
+		strlcat(awaited, text, sizeof(awaited));
+}
+
+static void
+check_order(void)
+{
+	queues_read(0, awaited);
+	awaited[0] = '\0';
+}
+
+START_TEST(in_pieces)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, OUTPUT_PIECE);
+	/* what is said meanwhile shares the calls */
+	add_to_crowd(OUTPUT_PIECE, CROWD - OUTPUT_PIECE, "y");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE);
+	ck_assert(!TAILQ_EMPTY(&out->dirty));
+	ck_assert_uint_eq(out->used, 2); /* somebody needs it */
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, CROWD);
+	ck_assert(TAILQ_EMPTY(&out->dirty));
+	ck_assert_uint_eq(out->used, 0);
+	await(OUTPUT_PIECE, "x");
+	await(CROWD - OUTPUT_PIECE, "xy");
+	check_order();
+}
+END_TEST
+
+/* Who gets something of a few need not wait for the many. */
+START_TEST(few_first)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	add_to_crowd(0, OUTPUT_FEW, "y");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE + OUTPUT_FEW);
+	output_flush(out);
+	await(OUTPUT_PIECE, "x");
+	await(OUTPUT_FEW, "y");
+	await(CROWD - OUTPUT_PIECE, "x");
+	check_order();
+}
+END_TEST
+
+/* Not even if they are of the many themselves. */
+START_TEST(few_of_the_many)
+{
+	add_to_crowd(0, CROWD, "x");
+	add_to_crowd(CROWD - 2, 2, "y");
+	output_flush(out);
+	add_to_crowd(CROWD - 4, 2, "z");
+	output_flush(out);
+	output_flush(out);
+	await(2, "xy");
+	await(OUTPUT_PIECE, "x");
+	await(2, "xz");
+	await(CROWD - OUTPUT_PIECE - 4, "x");
+	check_order();
+}
+END_TEST
+
+/* The next line for the many waits until all have the one before. */
+START_TEST(many_queue_up)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	add_to_crowd(0, OUTPUT_FEW + 1, "y");
+	output_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE);
+	output_flush(out);
+	await(CROWD, "x");
+	await(OUTPUT_FEW + 1, "y");
+	check_order();
+}
+END_TEST
+
+START_TEST(late_and_gone)
+{
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	output_forget(&crowd[CROWD - 1]); /* the last of the list, too */
+	output_forget(&crowd[OUTPUT_PIECE]);
+	output_flush(out);
+	kernel.error = EPIPE;
+	output_flush(out);
+	kernel.error = 0;
+	ck_assert(TAILQ_EMPTY(&out->dirty));
+	ck_assert_uint_eq(kernel.calls, CROWD - 2);
+	ck_assert_ptr_eq(output_next_broken(out), &crowd[2 * OUTPUT_PIECE + 1]);
+	await(2 * OUTPUT_PIECE, "x");
+	check_order();
+}
+END_TEST
+
+/* The arena grows for those who wait; when it can't, they wait no longer. */
+START_TEST(late_and_full)
+{
+	static char text[OUTPUT_ARENA_SIZE / 2 + 1];
+	int i;
+
+	memset(text, 'y', sizeof(text) - 1);
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	for (i = 1; i < 2 * OUTPUT_SCALE_MAX; i++)
+		queues_add(&queues[1], text);
+	ck_assert_uint_eq(out->scale, OUTPUT_SCALE_MAX);
+	ck_assert_uint_eq(kernel.calls, OUTPUT_PIECE);
+	queues_add(&queues[1], text);
+	ck_assert_uint_eq(out->scale, 1);
+	ck_assert_uint_eq(kernel.calls, CROWD + 1);
+	await(CROWD, "x");
+	check_order();
+}
+END_TEST
+
+static void
+count_lines(int n)
+{
+	while (n-- > 0)
+		output_count_line(out);
+}
+
+/* A line for a few does not wait for the turn's end when there was much input;
+ * one for many does. */
+START_TEST(lines_of_input)
+{
+	unsigned n;
+
+	add_to_crowd(0, OUTPUT_FEW + 1, "x");
+	for (n = 1; n <= 2; n++) {
+		queues_add(&queues[1], "one\r\n");
+		count_lines(OUTPUT_LINES - 1);
+		ck_assert_uint_eq(kernel.calls, n - 1);
+		output_count_line(out);
+		ck_assert_uint_eq(kernel.calls, n);
+	}
+	output_count_line(out);
+	output_flush(out); /* begins to count anew */
+	queues_add(&queues[1], "two\r\n");
+	count_lines(OUTPUT_LINES - 1);
+	queues_read(1, "one\r\none\r\n");
+}
+END_TEST
+
+/* More lines for a few than can be remembered: the rest waits. */
+START_TEST(many_lines_for_few)
+{
+	int i;
+
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	for (i = 0; i < OUTPUT_RECENT; i += 2) {
+		queues_add(&queues[2], "a");
+		queues_add(&queues[3], "b");
+	}
+	queues_add(&queues[4], "c");
+	count_lines(OUTPUT_LINES);
+	ck_assert_uint_eq(output_unsent(&queues[2]), 0);
+	ck_assert_uint_eq(output_unsent(&queues[3]), 0);
+	ck_assert_uint_eq(output_unsent(&queues[4]), 1);
+}
+END_TEST
+
+UNIT_MAIN("pieces", queues_setup, teardown, in_pieces, few_first,
+    few_of_the_many, many_queue_up, late_and_gone, late_and_full,
+    lines_of_input, many_lines_for_few)
