@@ -19,8 +19,8 @@
  * files that are read, the spare one; and listeners. */
 #define OTHER_DESCRIPTORS 20
 
-#define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
-#define TURN_MS        8     /* of a turn; then what was said leaves */
+#define TIMER_GRAIN_MS 10 /* two wake-ups are not closer */
+#define TURN_MS        8  /* for those who have more to say; then that leaves */
 #define MAX_RECORDS    16384 /* of descriptors, made ahead */
 #define STATUS_MS      1000  /* between two words to the manager */
 #define STOP_TICK_MS   20    /* between looks at who has all */
@@ -605,10 +605,11 @@ server_await_turn(struct server *srv, struct client *c)
 static void
 serve_ready(struct server *srv)
 {
+	uint64_t began = srv->clock();
 	struct client *c;
 
 	while ((c = TAILQ_FIRST(&srv->ready)) != NULL &&
-	    srv->clock() - server_now(srv) < TURN_MS) {
+	    srv->clock() - began < TURN_MS) {
 		TAILQ_REMOVE(&srv->ready, c, ready);
 		c->is_ready = false;
 		client_input(c);

@@ -80,7 +80,7 @@ class Bound:
         """For so many clients, of which some do not read, and so many rooms;
         and a fixed sum for what the C library keeps aside."""
         return ((clients - full) * self.client(False)
-                + full * self.client(True) + rooms * self.room() + (2 << 20))
+                + full * self.client(True) + rooms * self.room() + (4 << 20))
 
 
 def argument(value):

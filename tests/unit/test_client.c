@@ -647,17 +647,26 @@ hurrying_clock(void)
 	return house.now += 3;
 }
 
-/* One turn in which each look at the clock is later; returns how many lines of
- * input were carried out in it. */
-static unsigned
-one_short_turn(void)
+/* After the first look much time has passed. */
+static uint64_t
+late_clock(void)
 {
-	uint64_t (*clock)(void) = house.srv.clock;
+	static unsigned looks;
+
+	return house.now + (looks++ > 0 ? 20 : 0);
+}
+
+/* One turn by another clock; returns how many lines of input were carried out
+ * in it. */
+static unsigned
+one_turn(uint64_t (*clock)(void))
+{
+	uint64_t (*usual)(void) = house.srv.clock;
 	uint64_t before = house.srv.stats.lines_in;
 
-	house.srv.clock = hurrying_clock;
-	server_turn(&house.srv, false);
 	house.srv.clock = clock;
+	server_turn(&house.srv, false);
+	house.srv.clock = usual;
 	return (unsigned)(house.srv.stats.lines_in - before);
 }
 
@@ -674,13 +683,31 @@ START_TEST(turns)
 	c = house_person("c");
 	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
 	ck_assert_int_eq(send(b->fd, BYTES(ten_lines), 0), 20);
-	ck_assert_uint_lt(one_short_turn(), 8);
+	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
 	house_settle();
 	/* each in turn, and none is lost */
 	ck_assert(house_has(c,
 	    "[#lobby] a: 0\r\n[#lobby] b: 0\r\n"
 	    "[#lobby] a: 1\r\n[#lobby] b: 1\r\n"));
 	ck_assert(house_has(c, "[#lobby] a: 9\r\n[#lobby] b: 9\r\n"));
+}
+END_TEST
+
+/* Who has said more waits for others, but not as long as they have much to
+ * say. */
+START_TEST(turns_of_the_busy)
+{
+	struct peer *a, *b;
+
+	ck_assert(house_reload("rate off\n"));
+	a = house_person("a");
+	b = house_person("b");
+	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
+	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
+	ck_assert_int_eq(send(b->fd, "x\n", 2, 0), 2);
+	ck_assert_uint_gt(one_turn(late_clock), 1);
+	house_settle();
+	ck_assert(house_has(b, "[#lobby] a: 9\r\n"));
 }
 END_TEST
 
@@ -695,7 +722,7 @@ START_TEST(turns_of_the_lost)
 	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
 	a->c->out.error = EPIPE;
 	client_broken(a->c);
-	ck_assert_uint_lt(one_short_turn(), 8);
+	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
 	ck_assert_uint_eq(house.srv.nclients, 2);
 	house_settle();
 	ck_assert(house_has(c,
@@ -710,4 +737,5 @@ UNIT_MAIN("client", setup, house_stop, max_clients, max_per_host, denied,
     telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
     reset_within_a_line, said_before_the_end, place_is_free, lingering,
-    stopping, lingering_with_input_left, turns, turns_of_the_lost)
+    stopping, lingering_with_input_left, turns, turns_of_the_busy,
+    turns_of_the_lost)
