@@ -19,8 +19,8 @@
  * files that are read, the spare one; and listeners. */
 #define OTHER_DESCRIPTORS 20
 
-#define TIMER_GRAIN_MS 10 /* two wake-ups are not closer */
-#define TURN_MS        8  /* for those who have more to say; then that leaves */
+#define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
+#define TURN_MS        8     /* for those who have more to say */
 #define MAX_RECORDS    16384 /* of descriptors, made ahead */
 #define STATUS_MS      1000  /* between two words to the manager */
 #define STOP_TICK_MS   20    /* between looks at who has all */
