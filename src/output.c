@@ -42,7 +42,7 @@ resize(struct output *out, unsigned scale)
 		return false;
 	out->arena = arena;
 	spans = reallocarray(
-	    out->spans, scale * OUTPUT_SPANS, sizeof(struct output_span));
+	    out->spans, scale, OUTPUT_SPANS * sizeof(struct output_span));
 	if (spans == NULL)
 		return false;
 	out->spans = spans;
