@@ -332,7 +332,7 @@ client_free(struct client *c)
 {
 	struct server *srv = c->server;
 
-	output_forget(&c->out);
+	output_forget(&c->out); /* of what it was told after it had gone */
 	event_free(c->readable);
 	close(c->out.fd);
 	srv->nleaving--;

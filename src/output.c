@@ -31,6 +31,7 @@ output_set_limit(struct output *out, uint32_t send_queue)
 	out->limit = send_queue - send_queue / 32;
 }
 
+/* If only one of both can be had, scale stays what both have at least. */
 static bool
 resize(struct output *out, unsigned scale)
 {
@@ -110,7 +111,7 @@ output_open(struct output *out, struct output_queue *q, int fd)
 
 /* ---- laying lines down ---- */
 
-static void flush_all(struct output *);
+static void flush_some(struct output *, unsigned);
 
 static bool
 is_laid(const struct output *out, const struct line *line)
@@ -144,7 +145,7 @@ make_room(struct output *out, const struct line *line)
 	    out->nspans + 3 <= out->scale * OUTPUT_SPANS)
 		return;
 	if (out->scale >= OUTPUT_SCALE_MAX || !resize(out, out->scale * 2))
-		flush_all(out);
+		flush_some(out, UINT_MAX);
 }
 
 static void
@@ -396,12 +397,6 @@ flush_some(struct output *out, unsigned most)
 		flush_queue(out, q);
 	if (TAILQ_EMPTY(&out->dirty))
 		begin_fill(out);
-}
-
-static void
-flush_all(struct output *out)
-{
-	flush_some(out, UINT_MAX);
 }
 
 void

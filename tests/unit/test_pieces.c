@@ -13,6 +13,17 @@
 static struct output_queue crowd[CROWD];
 static char awaited[8 * CROWD];
 
+static bool no_memory;
+
+void *__real_reallocarray(void *, size_t, size_t);
+void *__wrap_reallocarray(void *, size_t, size_t);
+
+void *
+__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_reallocarray(p, n, size);
+}
+
 static void
 teardown(void)
 {
@@ -161,6 +172,28 @@ START_TEST(late_and_full)
 }
 END_TEST
 
+/* Nor do they when memory is out. */
+START_TEST(late_and_no_memory)
+{
+	static char text[OUTPUT_ARENA_SIZE / 2 + 1];
+
+	memset(text, 'y', sizeof(text) - 1);
+	add_to_crowd(0, CROWD, "x");
+	output_flush(out);
+	queues_add(&queues[1], text);
+	no_memory = true;
+	queues_add(&queues[1], text);
+	ck_assert_uint_eq(kernel.calls, CROWD + 1);
+	no_memory = false;
+	ck_assert_uint_eq(out->scale, 1);
+	await(CROWD, "x");
+	check_order();
+	output_flush(out);
+	queues_collect(1);
+	ck_assert_uint_eq(got_len, 2 * (sizeof(text) - 1));
+}
+END_TEST
+
 static void
 count_lines(int n)
 {
@@ -211,4 +244,4 @@ END_TEST
 
 UNIT_MAIN("pieces", queues_setup, teardown, in_pieces, few_first,
     few_of_the_many, many_queue_up, late_and_gone, late_and_full,
-    lines_of_input, many_lines_for_few)
+    late_and_no_memory, lines_of_input, many_lines_for_few)
