@@ -9,11 +9,11 @@
 #define LIBBSD_OPENBSD_VIS
 #include <bsd/vis.h>
 
-#include "banterd/config.h"
-#include "banterd/log.h"
-#include "banterd/privileges.h"
-#include "banterd/sandbox.h"
-#include "banterd/server.h"
+#include "banterd/config/config.h"
+#include "banterd/system/log.h"
+#include "banterd/system/privileges.h"
+#include "banterd/system/sandbox.h"
+#include "banterd/daemon/server.h"
 
 enum exit_status {
 	EXIT_ASKED = 0, /* asked to stop */

@@ -11,8 +11,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "banterd/command.h"
-#include "banterd/server.h"
+#include "banterd/session/command.h"
+#include "banterd/daemon/server.h"
 #include "fuzz.h"
 
 #define PEOPLE   3

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banterd/config.h"
-#include "banterd/keyword.h"
+#include "banterd/config/config.h"
+#include "banterd/config/keyword.h"
 #include "fuzz.h"
 
 struct reports {

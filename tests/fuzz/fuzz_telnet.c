@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/linebuf.h"
-#include "banterd/telnet.h"
-#include "banterd/text.h"
+#include "banterd/net/linebuf.h"
+#include "banterd/net/telnet.h"
+#include "banterd/base/text.h"
 #include "fuzz.h"
 
 #define MAX_INPUT 4096

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "banterd/text.h"
+#include "banterd/base/text.h"
 #include "fuzz.h"
 
 int

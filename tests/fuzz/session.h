@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "banterd/server.h"
+#include "banterd/daemon/server.h"
 
 #define PEERS        8
 #define MAX_EXPECTED (1 << 20) /* bytes that a peer may be owed */

@@ -6,8 +6,8 @@
 
 #include <sys/types.h>
 
-#include "banterd/config.h"
-#include "banterd/log.h"
+#include "banterd/config/config.h"
+#include "banterd/system/log.h"
 
 /* A fixture, outside the test's own process: an empty directory to be in,
  * which goes with all that is in it. */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "banterd/server.h"
+#include "banterd/daemon/server.h"
 
 #define HOUSE_SIZE 64
 

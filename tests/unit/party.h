@@ -5,7 +5,7 @@
 #ifndef TESTS_PARTY_H
 #define TESTS_PARTY_H
 
-#include "banterd/room.h"
+#include "banterd/chat/room.h"
 
 #define PARTY_SIZE 64
 

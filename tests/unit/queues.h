@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-#include "banterd/output.h"
+#include "banterd/net/output.h"
 
 #define N_QUEUES 16
 

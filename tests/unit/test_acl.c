@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "banterd/acl.h"
+#include "banterd/net/acl.h"
 #include "unit.h"
 
 /* An address as it comes from a socket of its family. */

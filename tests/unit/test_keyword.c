@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/keyword.h"
+#include "banterd/config/keyword.h"
 #include "conf_file.h"
 #include "unit.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/linebuf.h"
+#include "banterd/net/linebuf.h"
 #include "unit.h"
 
 /* What came of an input: each line in <>, each lost one as "<too long>". */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banterd/log.h"
+#include "banterd/system/log.h"
 #include "conf_file.h"
 #include "unit.h"
 

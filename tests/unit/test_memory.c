@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/linebuf.h"
+#include "banterd/net/linebuf.h"
 #include "party.h"
 #include "unit.h"
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "banterd/notify.h"
+#include "banterd/system/notify.h"
 #include "conf_file.h"
 #include "house.h"
 #include "unit.h"

@@ -21,9 +21,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banterd/config.h"
-#include "banterd/log.h"
-#include "banterd/opener.h"
+#include "banterd/config/config.h"
+#include "banterd/system/log.h"
+#include "banterd/daemon/opener.h"
 #include "conf_file.h"
 #include "unit.h"
 

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banterd/log.h"
-#include "banterd/privileges.h"
+#include "banterd/system/log.h"
+#include "banterd/system/privileges.h"
 #include "conf_file.h"
 #include "unit.h"
 

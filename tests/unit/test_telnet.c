@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/telnet.h"
+#include "banterd/net/telnet.h"
 #include "unit.h"
 
 /* What came of an input: its text, and in braces what was found in it. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/text.h"
+#include "banterd/base/text.h"
 #include "unit.h"
 
 #define BAD "\xef\xbf\xbd" /* U+FFFD */

@@ -1,0 +1,115 @@
+/*
+ * The configuration file, banterd.conf(5), read whole into a fresh struct or
+ * not at all.
+ */
+#ifndef BANTERD_CONFIG_H
+#define BANTERD_CONFIG_H
+
+#include <bsd/sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "banterd/net/acl.h"
+#include "banterd/system/log.h"
+#include "banterd/base/text.h"
+
+#define CONFIG_PATH "/etc/banterd/banterd.conf"
+#define CONFIG_PORT "5531"
+
+#define CONFIG_SOCKET_MODE 0660 /* of a UNIX socket's file */
+
+/* The range of max-line, in bytes. */
+#define CONFIG_MAX_LINE_MIN 64
+#define CONFIG_MAX_LINE_MAX 16384
+
+struct opener;
+
+/* One listen line. */
+struct config_listen {
+	TAILQ_ENTRY(config_listen) next;
+	struct sockaddr_storage addr;
+	socklen_t addrlen;
+	mode_t mode; /* of a UNIX socket's file */
+	char *text;  /* as written, for the log */
+};
+TAILQ_HEAD(config_listens, config_listen);
+
+/* One room line. */
+struct config_room {
+	TAILQ_ENTRY(config_room) next;
+	char name[ROOM_MAX + 1];
+	char *topic; /* or NULL */
+	char *key;   /* or NULL */
+};
+TAILQ_HEAD(config_rooms, config_room);
+
+/* One line of the motd file, cleaned. */
+struct config_motd {
+	STAILQ_ENTRY(config_motd) next;
+	char text[];
+};
+STAILQ_HEAD(config_motds, config_motd);
+
+struct config {
+	struct config_listens listens;
+	bool listens_default; /* no listen line was given */
+	struct config_rooms rooms;
+	struct config_motds motd;
+	struct acl acl;
+	char *server_name;
+	char *motd_path;    /* NULL: none */
+	bool motd_missing;  /* there is no such file */
+	char *password;     /* NULL: none */
+	char *default_room; /* NULL: none */
+	char *log_target;
+	char *user; /* NULL: not given */
+	enum log_level log_level;
+	unsigned history; /* lines kept for each room */
+	unsigned max_clients;
+	unsigned max_per_host;
+	unsigned max_rooms;
+	unsigned max_joined;      /* rooms for each client */
+	unsigned max_line;        /* bytes of an incoming line */
+	unsigned rate_burst;      /* lines; 0: no limit */
+	unsigned rate_per_second; /* lines */
+	unsigned send_queue;      /* bytes of unsent output */
+	unsigned stall_timeout;   /* seconds */
+	unsigned login_timeout;   /* seconds */
+	unsigned shutdown_grace;  /* seconds */
+};
+
+/* Where each wrong line is told: "FILE:LINE: what is wrong, what was
+ * expected", without a newline. */
+typedef void config_report(void *arg, const char *message);
+
+/*
+ * Reads the file at path.  With optional, a file that does not exist means
+ * the defaults.  Every wrong line is told to report.  Returns a configuration
+ * that the caller owes config_free(), or NULL if anything was wrong.
+ */
+struct config *config_load(
+    const char *path, bool optional, config_report *report, void *arg);
+
+/* The same, with files opened by an opener (see opener.h) if it is one. */
+struct config *config_load_by(struct opener *opener, const char *path,
+    bool optional, config_report *report, void *arg);
+
+/* Logs what is no mistake, and may not be meant. */
+void config_warn(const struct config *conf);
+
+void config_free(struct config *conf);
+
+/*
+ * Parses text (ADDR:PORT, [ADDR]:PORT or a path) into a listen entry at the
+ * end of list; mode is for a UNIX socket.  Returns false for a wrong text or
+ * when memory is out.
+ */
+bool config_listen_add(
+    struct config_listens *list, const char *text, mode_t mode);
+void config_listens_free(struct config_listens *list);
+
+#endif

@@ -1,0 +1,255 @@
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "banterd/base/text.h"
+
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+static size_t
+min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+is_continuation(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+/*
+ * The length of the UTF-8 sequence that begins at s, or 0 if none does.  The
+ * ranges are those of the table in RFC 3629, section 4: no overlong forms, no
+ * surrogates, nothing above U+10FFFF.
+ */
+static size_t
+utf8_sequence(const unsigned char *s, size_t len)
+{
+	unsigned char low = 0x80, high = 0xbf;
+	size_t i, n;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		n = 2;
+	else if (s[0] >= 0xe0 && s[0] <= 0xef)
+		n = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	switch (s[0]) {
+	case 0xe0:
+		low = 0xa0;
+		break;
+	case 0xed:
+		high = 0x9f;
+		break;
+	case 0xf0:
+		low = 0x90;
+		break;
+	case 0xf4:
+		high = 0x8f;
+		break;
+	}
+	if (len < n || s[1] < low || s[1] > high)
+		return 0;
+	for (i = 2; i < n; i++) {
+		if (!is_continuation(s[i]))
+			return 0;
+	}
+	return n;
+}
+
+/*
+ * Whether the valid sequence at s is a character that could change a
+ * terminal: C0 (but TAB), DEL, C1, line and paragraph separator, bidi.
+ */
+static bool
+is_forbidden(const unsigned char *s, size_t n)
+{
+	if (n == 1)
+		return (s[0] < 0x20 && s[0] != '\t') || s[0] == 0x7f;
+	if (n == 2)
+		return s[0] == 0xc2 && s[1] < 0xa0;
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x80)
+		return s[2] >= 0xa8 && s[2] <= 0xae; /* U+2028-202E */
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x81)
+		return s[2] >= 0xa6 && s[2] <= 0xa9; /* U+2066-2069 */
+	return false;
+}
+
+static bool
+is_erase(char c)
+{
+	return c == '\b' || c == 0x7f;
+}
+
+/* How many bytes are printable ASCII: most of what is said. */
+static size_t
+plain_length(const char *s, size_t len)
+{
+	size_t n;
+
+	for (n = 0; n < len && s[n] >= ' ' && s[n] <= '~'; n++)
+		;
+	return n;
+}
+
+size_t
+text_clean(const char *raw, size_t len, char *out)
+{
+	size_t i = 0, n, o = 0;
+
+	while (i < len) {
+		n = plain_length(raw + i, len - i);
+		memcpy(out + o, raw + i, n);
+		o += n;
+		if ((i += n) == len)
+			break;
+		if (is_erase(raw[i])) {
+			o = text_erase_last(out, o);
+			i++;
+			continue;
+		}
+		n = utf8_sequence((const unsigned char *)raw + i, len - i);
+		if (n == 0 || is_forbidden((const unsigned char *)raw + i, n)) {
+			memcpy(out + o, REPLACEMENT, 3);
+			o += 3;
+			i += n == 0 ? 1 : n;
+			continue;
+		}
+		memcpy(out + o, raw + i, n);
+		o += n;
+		i += n;
+	}
+	out[o] = '\0';
+	return o;
+}
+
+size_t
+text_erase_last(const char *buf, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)buf;
+	size_t n;
+
+	if (len == 0)
+		return 0;
+	for (n = 1; n < min_size(len, 4) && is_continuation(s[len - n]); n++)
+		;
+	if (utf8_sequence(s + len - n, n) != n)
+		n = 1;
+	return len - n;
+}
+
+size_t
+text_apply_erasures(char *raw, size_t from, size_t len)
+{
+	size_t i, o = from;
+
+	for (i = from; i < len; i++) {
+		if (is_erase(raw[i]))
+			o = text_erase_last(raw, o);
+		else
+			raw[o++] = raw[i];
+	}
+	return o;
+}
+
+static bool
+is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+static bool
+is_name(const char *s, size_t max)
+{
+	size_t n;
+
+	for (n = 0; s[n] != '\0'; n++) {
+		if (n == max || !is_name_char(s[n]))
+			return false;
+	}
+	return n > 0;
+}
+
+bool
+text_is_nick(const char *name)
+{
+	return isalpha((unsigned char)name[0]) && is_name(name, NICK_MAX);
+}
+
+/* What the server calls its reader, and itself, in its lines. */
+bool
+text_is_reserved(const char *name)
+{
+	return strcasecmp(name, "you") == 0 || strcasecmp(name, "server") == 0;
+}
+
+bool
+text_is_room(const char *name)
+{
+	return name[0] == '#' && is_name(name + 1, ROOM_MAX - 1);
+}
+
+static size_t
+name_length(const char *s)
+{
+	size_t n;
+
+	for (n = 0; is_name_char(s[n]); n++)
+		;
+	return n;
+}
+
+/* Whether the n characters at s are the nick.  A full stop may be a part of a
+ * name, or stand beside it. */
+static bool
+is_nick_with_stops(const char *s, size_t n, const char *nick)
+{
+	size_t len = strlen(nick);
+
+	for (; n > len && *s == '.'; n--)
+		s++;
+	while (n > len && s[n - 1] == '.')
+		n--;
+	return n == len && strncasecmp(s, nick, len) == 0;
+}
+
+bool
+text_mentions(const char *text, const char *nick)
+{
+	const char *p;
+	size_t n;
+
+	for (p = text; *p != '\0'; p += n > 0 ? n : 1) {
+		n = name_length(p);
+		if (is_nick_with_stops(p, n, nick))
+			return true;
+	}
+	return false;
+}
+
+bool
+text_same_secret(const char *secret, const char *guess)
+{
+	size_t i, n = strlen(secret), m = strlen(guess);
+	unsigned char differ = n != m;
+
+	for (i = 0; i < n; i++)
+		differ |= (unsigned char)(secret[i] ^ guess[i < m ? i : m]);
+	return differ == 0;
+}
+
+size_t
+text_cut(const char *text, size_t len, size_t limit)
+{
+	if (len <= limit)
+		return len;
+	while (limit > 0 && is_continuation((unsigned char)text[limit]))
+		limit--;
+	return limit;
+}

@@ -1,0 +1,420 @@
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "banterd/config/config.h"
+#include "banterd/net/listener.h"
+#include "banterd/system/log.h"
+#include "banterd/daemon/opener.h"
+
+#define LOG_MODE   0640
+#define KNOWN_LOGS 2 /* the one in force, and one that a reload tries */
+#define FIRST_FD   3 /* after the standard ones */
+#define LOG_FLAGS  (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
+
+/*
+ * A question and its answer are a datagram each.  They are numbered: an answer
+ * that could not be received must not be taken for that to the next question.
+ */
+struct request {
+	uint32_t number;
+	char what; /* enum opener_file */
+	char path[PATH_MAX];
+};
+
+struct answer {
+	uint32_t number;
+	int error; /* errno; 0: a descriptor comes with it */
+};
+
+/* What the process knows. */
+struct service {
+	const char *conf_path;
+	char logs[KNOWN_LOGS][PATH_MAX]; /* that it has opened, newest first */
+	struct config_listens
+	    sockets; /* of UNIX, in any configuration so far */
+};
+
+/* ---- one answer, and a descriptor with it (unix(7), SCM_RIGHTS) ---- */
+
+union control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(int))];
+};
+
+/* fd may be -1: then none comes with it. */
+static bool
+send_datagram(int to, struct answer *answer, int fd)
+{
+	struct iovec iov = { answer, sizeof(*answer) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control control;
+	struct cmsghdr *cmsg;
+
+	memset(&control, 0, sizeof(control));
+	if (fd != -1) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control.space);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	return sendmsg(to, &msg, MSG_NOSIGNAL) != -1;
+}
+
+/* fd may be -1, with errno set.  Returns false if no answer could be sent. */
+static bool
+send_answer(int to, uint32_t number, int fd)
+{
+	struct answer answer = { number, fd == -1 ? errno : 0 };
+
+	if (send_datagram(to, &answer, fd))
+		return true;
+	if (fd == -1)
+		return false;
+	/* The daemon waits: it is told why at least. */
+	answer.error = errno;
+	return send_datagram(to, &answer, -1);
+}
+
+/* Returns the descriptor, or -1 with why there is none in answer->error; false
+ * if there is no answer any more. */
+static bool
+receive_answer(int from, struct answer *answer, int *fd)
+{
+	struct iovec iov = { answer, sizeof(*answer) };
+	union control control;
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	*fd = -1;
+	if ((n = recvmsg(from, &msg, MSG_CMSG_CLOEXEC)) != sizeof(*answer)) {
+		if (n != -1)
+			errno = EPIPE;
+		return false;
+	}
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(cmsg), sizeof(*fd));
+	else if (answer->error == 0)
+		answer->error = EMFILE; /* what the kernel drops it for */
+	return true;
+}
+
+/* ---- the process ---- */
+
+/*
+ * Opens it with what has to be so for a file that root opens in a directory
+ * of somebody else: if the daemon is in the wrong hands, what stands at that
+ * path may be a link, to any file.  Where root alone makes files, a link
+ * (/dev/stdout is one) is what root wants.
+ */
+static int
+open_log(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char directory[PATH_MAX] = ".";
+	struct stat st;
+	int flags = LOG_FLAGS, at, fd, save_errno;
+
+	if (name != NULL)
+		(void)snprintf(directory, sizeof(directory), "%.*s",
+		    (int)(name - path) + 1, path);
+	at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at == -1)
+		return -1;
+	if (fstat(at, &st) == -1 || st.st_uid != 0 ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		flags |= O_NOFOLLOW;
+	fd = openat(at, name != NULL ? name + 1 : path, flags, LOG_MODE);
+	save_errno = errno;
+	close(at);
+	errno = save_errno;
+	return fd;
+}
+
+static int
+open_to_read(char what, const char *path)
+{
+	/* A FIFO that nobody writes to is no reason to wait. */
+	return open(path,
+	    O_RDONLY | O_CLOEXEC | O_NOCTTY |
+		(what == OPENER_MOTD ? O_NONBLOCK : 0));
+}
+
+static void
+ignore_report(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+/* Whether the configuration, as it is now, names this motd or log. */
+static bool
+is_configured(const struct service *s, enum opener_file what, const char *path)
+{
+	const char *configured;
+	struct config *conf;
+	bool same;
+
+	conf = config_load(s->conf_path, true, ignore_report, NULL);
+	if (conf == NULL)
+		return false;
+	configured = what == OPENER_MOTD ? conf->motd_path : conf->log_target;
+	same = configured != NULL && strcmp(path, configured) == 0;
+	config_free(conf);
+	return same;
+}
+
+/*
+ * A log that was opened before may be opened again, though the configuration
+ * names another by now: it is in force until a reload succeeds.
+ */
+static bool
+is_log(const struct service *s, const char *path)
+{
+	int i;
+
+	if (path[0] == '\0' || strcmp(path, "stderr") == 0 ||
+	    strcmp(path, "syslog") == 0)
+		return false; /* no files */
+	for (i = 0; i < KNOWN_LOGS; i++) {
+		if (strcmp(path, s->logs[i]) == 0)
+			return true;
+	}
+	return is_configured(s, OPENER_LOG, path);
+}
+
+/* The one opened longest ago is forgotten: a reload that fails opens the one
+ * in force again, and so that one is never it. */
+static void
+remember_log(struct service *s, const char *path)
+{
+	int i;
+
+	for (i = 0; i < KNOWN_LOGS - 1 && strcmp(path, s->logs[i]) != 0; i++)
+		;
+	memmove(s->logs[1], s->logs[0], (size_t)i * sizeof(s->logs[0]));
+	strlcpy(s->logs[0], path, sizeof(s->logs[0]));
+}
+
+/* A daemon that is no longer root cannot remove what was made by it as root. */
+static void
+note_sockets(struct service *s)
+{
+	const struct config_listen *l, *noted;
+	struct config *conf;
+
+	conf = config_load(s->conf_path, true, ignore_report, NULL);
+	if (conf == NULL)
+		return;
+	TAILQ_FOREACH(l, &conf->listens, next) {
+		TAILQ_FOREACH(noted, &s->sockets, next) {
+			if (strcmp(noted->text, l->text) == 0)
+				break;
+		}
+		if (noted == NULL && l->addr.ss_family == AF_UNIX)
+			(void)config_listen_add(&s->sockets, l->text, l->mode);
+	}
+	config_free(conf);
+}
+
+static int
+open_requested(struct service *s, const struct request *request)
+{
+	const char *path = request->path;
+	bool allowed = false;
+
+	switch (request->what) {
+	case OPENER_CONFIG:
+		allowed = strcmp(path, s->conf_path) == 0;
+		if (allowed)
+			note_sockets(s);
+		break;
+	case OPENER_MOTD:
+		allowed = is_configured(s, OPENER_MOTD, path);
+		break;
+	case OPENER_LOG:
+		if ((allowed = is_log(s, path)))
+			remember_log(s, path);
+		break;
+	}
+	if (!allowed) {
+		errno = EACCES;
+		return -1;
+	}
+	return request->what == OPENER_LOG ? open_log(path) :
+					     open_to_read(request->what, path);
+}
+
+static void
+remove_sockets(const struct config_listens *listens)
+{
+	const struct config_listen *l;
+
+	TAILQ_FOREACH(l, listens, next)
+		listener_remove_dead(l);
+}
+
+/* Returns false if the next question is none, or cannot be answered. */
+static bool
+answer_one(struct service *s, int from)
+{
+	struct request request;
+	bool sent;
+	int fd;
+
+	memset(&request, 0, sizeof(request));
+	if (recv(from, &request, sizeof(request), 0) <= 0 ||
+	    request.path[sizeof(request.path) - 1] != '\0')
+		return false;
+	fd = open_requested(s, &request);
+	sent = send_answer(from, request.number, fd);
+	if (fd != -1)
+		close(fd);
+	return sent;
+}
+
+static void
+serve(struct service *s, int from, const struct config_listens *listens)
+{
+	TAILQ_INIT(&s->sockets);
+	note_sockets(s);
+	while (answer_one(s, from))
+		;
+	/* If that was not its end, the daemon is to know that nobody answers.
+	 */
+	close(from);
+	remove_sockets(listens);
+	remove_sockets(&s->sockets);
+	config_listens_free(&s->sockets);
+}
+
+/* What stops, or speaks to, the daemon is not meant for its opener. */
+static void
+ignore_signals(void)
+{
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)signal(SIGUSR2, SIG_IGN);
+}
+
+/* Sockets that the service manager passed are not the opener's to keep. */
+static void
+keep_only(int fd)
+{
+	if (fd > FIRST_FD)
+		(void)close_range(FIRST_FD, (unsigned)fd - 1, 0);
+	(void)close_range(fd < FIRST_FD ? FIRST_FD : (unsigned)fd + 1, ~0U, 0);
+}
+
+bool
+opener_start(struct opener *o, const char *conf_path,
+    const struct config_listens *listens)
+{
+	static struct service service; /* of the new process alone */
+	int fds[2], save_errno;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
+		return false;
+	switch (fork()) {
+	case -1:
+		save_errno = errno;
+		close(fds[0]);
+		close(fds[1]);
+		errno = save_errno;
+		return false;
+	case 0:
+		close(fds[0]);
+		keep_only(fds[1]);
+		ignore_signals();
+		service.conf_path = conf_path;
+		serve(&service, fds[1], listens);
+		_exit(0);
+	}
+	close(fds[1]);
+	o->fd = fds[0];
+	return true;
+}
+
+void
+opener_stop(struct opener *o)
+{
+	if (o->fd != -1)
+		close(o->fd);
+	o->fd = -1;
+}
+
+/* ---- who asks ---- */
+
+/* Returns false with errno set if there is no answer. */
+static bool
+ask(struct opener *o, const struct request *request, size_t size,
+    struct answer *answer, int *fd)
+{
+	if (send(o->fd, request, size, MSG_NOSIGNAL) == -1)
+		return false;
+	for (;;) {
+		if (!receive_answer(o->fd, answer, fd)) {
+			if (errno == EINTR)
+				continue;
+			return false;
+		}
+		if (answer->number == request->number)
+			return true;
+		/* What came too late for an earlier question. */
+		if (*fd != -1)
+			close(*fd);
+	}
+}
+
+int
+opener_open(struct opener *o, enum opener_file what, const char *path)
+{
+	struct request request;
+	struct answer answer;
+	size_t len = strlen(path);
+	int fd, save_errno;
+
+	if (o == NULL || o->fd == -1)
+		return what == OPENER_LOG ? open(path, LOG_FLAGS, LOG_MODE) :
+					    open_to_read((char)what, path);
+	if (len >= sizeof(request.path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	request.number = ++o->asked;
+	request.what = (char)what;
+	memcpy(request.path, path, len + 1);
+	if (!ask(o, &request, offsetof(struct request, path) + len + 1, &answer,
+		&fd)) {
+		save_errno = errno;
+		log_error("no answer from the process that opens files for "
+			  "banterd: %s",
+		    strerror(errno));
+		errno = save_errno;
+		return -1;
+	}
+	errno = answer.error;
+	return fd;
+}

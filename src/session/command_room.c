@@ -1,0 +1,326 @@
+/* Commands that deal with rooms. */
+#include <bsd/sys/queue.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "banterd/session/client.h"
+#include "banterd/session/handler.h"
+#include "banterd/daemon/server.h"
+
+#define TOPIC_SHOWN 80 /* bytes of each topic in /rooms */
+
+static void
+tell_joined(struct client *c, const struct room *room)
+{
+	char names[ROOM_NAMES_SIZE];
+
+	room_names(room, &c->user, names, sizeof(names));
+	if (room->topic != NULL)
+		client_tell(c, "* You are in %s (%u here: %s). Topic: %s.",
+		    room->name, room->nmembers, names, room->topic);
+	else
+		client_tell(c, "* You are in %s (%u here: %s).", room->name,
+		    room->nmembers, names);
+}
+
+static void
+tell_not_joined(struct client *c, const char *name, enum room_error error)
+{
+	const struct config *conf = c->server->conf;
+
+	switch (error) {
+	case ROOM_TOO_MANY_ROOMS:
+		client_tell(c,
+		    "! There are too many rooms (limit %u); %s "
+		    "was not made.",
+		    conf->max_rooms, name);
+		break;
+	case ROOM_TOO_MANY_JOINED:
+		client_tell(c,
+		    "! You are in too many rooms (limit %u); "
+		    "/leave one first.",
+		    conf->max_joined);
+		break;
+	case ROOM_WRONG_KEY:
+		client_tell(
+		    c, "! %s needs the right key: /join %s KEY", name, name);
+		break;
+	default:
+		tell_no_memory(c);
+		break;
+	}
+}
+
+void
+cmd_join(struct client *c, char *args)
+{
+	struct registry *reg = &c->server->registry;
+	const char *word = next_word(&args), *key = next_word(&args), *name;
+	const struct room *room;
+	char buf[ROOM_MAX + 1];
+	enum room_error error;
+	bool was_there, made;
+
+	if ((name = room_name(c, word, buf)) == NULL)
+		return;
+	room = room_find(reg, name);
+	made = room == NULL;
+	was_there = !made && room_has(room, &c->user);
+	error = room_join(reg, &c->user, name, *key == '\0' ? NULL : key);
+	if (error != ROOM_OK) {
+		tell_not_joined(c, name, error);
+		return;
+	}
+	room = c->user.current;
+	tell_joined(c, room);
+	if (made && room->key != NULL)
+		client_tell(
+		    c, "* Others need that key to join %s.", room->name);
+	if (!was_there)
+		room_replay(reg, room, &c->user, c->server->conf->history);
+}
+
+/* The room that a word of /leave names, if c is in it. */
+static struct room *
+joined_room(struct client *c, const char *word)
+{
+	char buf[ROOM_MAX + 1];
+	struct room *room;
+
+	if (!with_hash(word, buf))
+		return NULL;
+	room = room_find(&c->server->registry, buf);
+	return room != NULL && room_has(room, &c->user) ? room : NULL;
+}
+
+/*
+ * The room to leave: a first word that is a room that c is in, or begins with
+ * '#', and is taken off *args; else the current room.  NULL after telling c
+ * that there is none.
+ */
+static struct room *
+room_to_leave(struct client *c, char **args)
+{
+	char word[ROOM_MAX + 1];
+	struct room *room = NULL;
+	size_t len = strcspn(*args, " \t");
+
+	if (len > 0 && len < sizeof(word)) {
+		strlcpy(word, *args, len + 1);
+		room = joined_room(c, word);
+	}
+	if (room == NULL && **args != '#')
+		return current_room(c);
+	if (room == NULL)
+		client_tell(c, "! You are not in %s.", next_word(args));
+	else
+		next_word(args);
+	return room;
+}
+
+void
+cmd_leave(struct client *c, char *args)
+{
+	char name[ROOM_MAX + 1];
+	struct room *room;
+
+	if ((room = room_to_leave(c, &args)) == NULL)
+		return;
+	strlcpy(name, room->name, sizeof(name));
+	room_leave(
+	    &c->server->registry, &c->user, room, *args == '\0' ? NULL : args);
+	if (c->user.current != NULL)
+		client_tell(c, "* You left %s. You are in %s now.", name,
+		    c->user.current->name);
+	else
+		client_tell(c,
+		    "* You left %s. You are in no room now; /join "
+		    "ROOM to enter one.",
+		    name);
+}
+
+void
+cmd_who(struct client *c, char *args)
+{
+	char names[ROOM_NAMES_SIZE];
+	struct room *room;
+
+	room = *args == '\0' ? current_room(c) :
+			       room_called(c, next_word(&args));
+	if (room == NULL)
+		return;
+	room_names(room, NULL, names, sizeof(names));
+	client_tell(c, "* %s (%u)%s%s", room->name, room->nmembers,
+	    room->nmembers > 0 ? ": " : "", names);
+}
+
+static int
+busier(const void *a, const void *b)
+{
+	const struct room *x = *(const struct room *const *)a;
+	const struct room *y = *(const struct room *const *)b;
+
+	return (x->nmembers < y->nmembers) - (x->nmembers > y->nmembers);
+}
+
+static void
+tell_room(struct client *c, const struct room *room)
+{
+	size_t len;
+
+	if (room->topic == NULL) {
+		client_tell(c, "* %s (%u)", room->name, room->nmembers);
+		return;
+	}
+	len = text_cut(room->topic, strlen(room->topic), TOPIC_SHOWN);
+	client_tell(c, "* %s (%u): %.*s%s", room->name, room->nmembers,
+	    (int)len, room->topic, room->topic[len] != '\0' ? "..." : "");
+}
+
+/* A list that would not fit into the send queue is cut, too. */
+void
+cmd_rooms(struct client *c, char *args)
+{
+	struct registry *reg = &c->server->registry;
+	struct room **rooms;
+	unsigned i, n;
+
+	(void)args;
+	if ((rooms = calloc(reg->nrooms + 1, sizeof(struct room *))) == NULL) {
+		tell_no_memory(c);
+		return;
+	}
+	/* They come by name, and mergesort(3) leaves those alike as they are;
+	 * where it finds no memory, all stay so. */
+	n = registry_rooms(reg, rooms);
+	(void)mergesort(rooms, n, sizeof(struct room *), busier);
+	client_tell(
+	    c, n == 1 ? "* There is %u room:" : "* There are %u rooms:", n);
+	for (i = 0; i < n && client_room_left(c) > 256; i++)
+		tell_room(c, rooms[i]);
+	if (i < n)
+		client_tell(c, "* and %u more", n - i);
+	free(rooms);
+}
+
+void
+cmd_topic(struct client *c, char *args)
+{
+	struct room *room;
+
+	if ((room = current_room(c)) == NULL)
+		return;
+	if (*args != '\0' &&
+	    !room_set_topic(&c->server->registry, &c->user, room, args))
+		tell_no_memory(c);
+	else if (room->topic != NULL)
+		client_tell(
+		    c, "* The topic of %s is: %s", room->name, room->topic);
+	else
+		client_tell(
+		    c, "* %s has no topic; /topic TEXT sets one.", room->name);
+}
+
+void
+cmd_history(struct client *c, char *args)
+{
+	unsigned n = c->server->conf->history, there;
+	const char *word = next_word(&args), *errstr = NULL;
+	struct room *room;
+
+	if (n == 0) {
+		client_tell(c, "! No history is kept on this server.");
+		return;
+	}
+	if (*word != '\0')
+		n = (unsigned)strtonum(word, 1, UINT32_MAX, &errstr);
+	if (errstr != NULL && strcmp(errstr, "too large") == 0)
+		n = UINT32_MAX;
+	else if (errstr != NULL) {
+		client_tell(
+		    c, "! %s is not a number of lines (1 or more).", word);
+		return;
+	}
+	if ((room = current_room(c)) == NULL)
+		return;
+	there = room_count_past(room, &c->user);
+	if (n > there)
+		n = there;
+	if (n == 0)
+		client_tell(c,
+		    room->npast == 0 ? "* Nothing has been said in %s yet." :
+				       "* All that was said in %s is by people "
+				       "you ignore.",
+		    room->name);
+	else
+		client_tell(c, "* The last %u line%s of %s:", n,
+		    n == 1 ? "" : "s", room->name);
+	room_replay(&c->server->registry, room, &c->user, n);
+}
+
+/* ---- running a room ---- */
+
+/*
+ * The member of the current room whom its op may deal with; NULL after
+ * telling c why not.
+ */
+static struct user *
+member_to_deal_with(struct client *c, const char *name)
+{
+	struct room *room;
+	struct user *u;
+
+	if ((room = current_room(c)) == NULL)
+		return NULL;
+	if (room->op == NULL) {
+		client_tell(c, "! Nobody runs %s.", room->name);
+		return NULL;
+	}
+	if (room->op != &c->user) {
+		client_tell(c, "! Only %s, who runs %s, can do that.",
+		    room->op->name, room->name);
+		return NULL;
+	}
+	if ((u = user_called(c, name)) == NULL)
+		return NULL;
+	if (!room_has(room, u)) {
+		client_tell(c, "! %s is not in %s.", u->name, room->name);
+		return NULL;
+	}
+	if (u == &c->user) {
+		client_tell(c, "! That is you, who runs %s.", room->name);
+		return NULL;
+	}
+	return u;
+}
+
+void
+cmd_kick(struct client *c, char *args)
+{
+	struct room *room = c->user.current;
+	struct user *u;
+
+	if ((u = member_to_deal_with(c, next_word(&args))) == NULL)
+		return;
+	room_kick(&c->server->registry, &c->user, room, u,
+	    *args == '\0' ? NULL : args);
+	client_tell(c, "* You kicked %s from %s.", u->name, room->name);
+}
+
+void
+cmd_op(struct client *c, char *args)
+{
+	struct room *room = c->user.current;
+	struct user *u;
+
+	if ((u = member_to_deal_with(c, next_word(&args))) == NULL)
+		return;
+	room_set_op(&c->server->registry, room, u);
+	client_tell(c, "* %s runs %s now.", u->name, room->name);
+}

@@ -1,0 +1,321 @@
+/* Commands that deal with people, and with one's own connection. */
+#include <bsd/sys/queue.h>
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "banterd/session/client.h"
+#include "banterd/session/handler.h"
+#include "banterd/daemon/server.h"
+
+/* ---- talk ---- */
+
+void
+cmd_me(struct client *c, char *args)
+{
+	say(c, args, true);
+}
+
+/* "/me waves" after a target is done, not said. */
+static bool
+is_action(const char **text)
+{
+	size_t blanks;
+
+	if (strncasecmp(*text, "/me", 3) != 0)
+		return false;
+	blanks = strspn(*text + 3, " \t");
+	if (blanks == 0 || (*text)[3 + blanks] == '\0')
+		return false;
+	*text += 3 + blanks;
+	return true;
+}
+
+static void
+say_private(struct client *c, struct user *to, const char *text)
+{
+	bool action = is_action(&text);
+
+	if (to == &c->user)
+		client_tell(c, "! That is you; nothing was sent.");
+	else if (!user_message(
+		     &c->server->registry, &c->user, to, text, action))
+		client_tell(c,
+		    "! %s is not reading; your message was not "
+		    "sent.",
+		    to->name);
+}
+
+static void
+message_person(struct client *c, const char *name, const char *text)
+{
+	struct registry *reg = &c->server->registry;
+	char room[ROOM_MAX + 1];
+	struct user *to;
+
+	if ((to = user_find(reg, name)) != NULL)
+		say_private(c, to, text);
+	else if (with_hash(name, room) && room_find(reg, room) != NULL)
+		client_tell(c, "! Nobody here is called %s; the room is %s.",
+		    name, room);
+	else
+		(void)user_called(c, name);
+}
+
+static void
+message_room(struct client *c, const char *target, const char *text)
+{
+	struct registry *reg = &c->server->registry;
+	struct room *room = room_find(reg, target);
+	bool action;
+
+	if (room == NULL || !room_has(room, &c->user))
+		client_tell(c,
+		    "! You are not in %s; /join it first. Nothing "
+		    "was sent.",
+		    target);
+	else {
+		action = is_action(&text);
+		room_say(reg, &c->user, room, text, action);
+	}
+}
+
+void
+cmd_msg(struct client *c, char *args)
+{
+	const char *target = next_word(&args);
+
+	(target[0] == '#' ? message_room : message_person)(c, target, args);
+}
+
+void
+cmd_reply(struct client *c, char *args)
+{
+	struct user *to;
+
+	if (c->user.reply_to == 0)
+		client_tell(c, "! Nobody has written to you in private yet.");
+	else if ((to = user_by_id(&c->server->registry, c->user.reply_to)) ==
+	    NULL)
+		client_tell(c,
+		    "! Whoever wrote to you is gone; nothing was "
+		    "sent.");
+	else
+		say_private(c, to, args);
+}
+
+void
+cmd_nick(struct client *c, char *args)
+{
+	const char *name = next_word(&args);
+
+	if (*args != '\0' || !text_is_nick(name)) {
+		client_tell(c,
+		    "! %s%s%s is not a name you can take: 1-24 "
+		    "letters, digits, _ - . with a letter first.",
+		    name, *args != '\0' ? " " : "", args);
+		return;
+	}
+	if (user_rename(&c->server->registry, &c->user, name) != ROOM_OK)
+		client_tell(c, "! The name %s is taken.", name);
+	else
+		client_tell(c, "* You are now %s.", c->user.name);
+}
+
+/* ---- people ---- */
+
+static void
+format_idle(uint64_t ms, char *buf, size_t size)
+{
+	unsigned long long s = ms / 1000;
+
+	if (s < 60)
+		snprintf(buf, size, "%llus", s);
+	else if (s < 3600)
+		snprintf(buf, size, "%llum", s / 60);
+	else if (s < 86400)
+		snprintf(buf, size, "%lluh %llum", s / 3600, s / 60 % 60);
+	else
+		snprintf(buf, size, "%llud %lluh", s / 86400, s / 3600 % 24);
+}
+
+void
+cmd_whois(struct client *c, char *args)
+{
+	char rooms[LINE_SIZE_MAX / 2], idle[32];
+	struct user *u;
+	size_t len = 0;
+	uint16_t i;
+
+	if ((u = user_called(c, next_word(&args))) == NULL)
+		return;
+	format_idle(server_now(c->server) - u->last_line, idle, sizeof(idle));
+	rooms[0] = '\0';
+	for (i = 0; i < u->nrooms && len + ROOM_MAX + 4 < sizeof(rooms); i++)
+		len += (size_t)snprintf(rooms + len, sizeof(rooms) - len,
+		    "%s%s%s", i > 0 ? ", " : "",
+		    u->rooms[i]->op == u ? "@" : "", u->rooms[i]->name);
+	client_tell(c, "* %s is in %s; idle %s%s%s", u->name,
+	    u->nrooms > 0 ? rooms : "no room", idle,
+	    u->away != NULL ? "; away: " : "", u->away != NULL ? u->away : "");
+}
+
+void
+cmd_away(struct client *c, char *args)
+{
+	if (!user_set_away(&c->user, *args == '\0' ? "away" : args))
+		tell_no_memory(c);
+	else
+		client_tell(
+		    c, "* You are away: %s. /back ends it.", c->user.away);
+}
+
+void
+cmd_back(struct client *c, char *args)
+{
+	(void)args;
+	if (c->user.away == NULL) {
+		client_tell(c, "* You were not away.");
+		return;
+	}
+	(void)user_set_away(&c->user, NULL);
+	client_tell(c, "* You are back.");
+}
+
+static void
+list_ignored(struct client *c)
+{
+	char names[LINE_SIZE_MAX / 2];
+	const struct user *u;
+	size_t len = 0;
+	uint32_t i;
+
+	names[0] = '\0';
+	for (i = 0; i < c->user.ignored.n && len + NICK_MAX + 4 < sizeof(names);
+	     i++) {
+		u = user_by_id(&c->server->registry, c->user.ignored.ids[i]);
+		if (u != NULL)
+			len += (size_t)snprintf(names + len,
+			    sizeof(names) - len, "%s%s", len > 0 ? ", " : "",
+			    u->name);
+	}
+	if (len == 0)
+		client_tell(c, "* You ignore nobody.");
+	else
+		client_tell(c, "* You ignore: %s", names);
+}
+
+void
+cmd_ignore(struct client *c, char *args)
+{
+	struct user *u;
+
+	if (*args == '\0') {
+		list_ignored(c);
+		return;
+	}
+	if ((u = user_called(c, next_word(&args))) == NULL)
+		return;
+	if (u == &c->user)
+		client_tell(c, "! You can't ignore yourself.");
+	else if (!user_ignore(&c->server->registry, &c->user, u))
+		tell_no_memory(c);
+	else
+		client_tell(c, "* You ignore %s now.", u->name);
+}
+
+void
+cmd_unignore(struct client *c, char *args)
+{
+	struct user *u;
+
+	if ((u = user_called(c, next_word(&args))) == NULL)
+		return;
+	if (!user_ignores(&c->user, u)) {
+		client_tell(c, "! You do not ignore %s.", u->name);
+		return;
+	}
+	user_unignore(&c->user, u);
+	client_tell(c, "* You hear %s again.", u->name);
+}
+
+/* ---- the connection ---- */
+
+static bool *
+setting(struct client *c, const char *name)
+{
+	if (strcmp(name, "time") == 0)
+		return &c->out.stamp;
+	if (strcmp(name, "quiet") == 0)
+		return &c->user.set_quiet;
+	if (strcmp(name, "bell") == 0)
+		return &c->user.set_bell;
+	return NULL;
+}
+
+static char *
+lower(char *word)
+{
+	char *p;
+
+	for (p = word; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return word;
+}
+
+void
+cmd_set(struct client *c, char *args)
+{
+	const char *name = lower(next_word(&args)), *value = next_word(&args);
+	bool *field = setting(c, name);
+	bool on = strcasecmp(value, "on") == 0;
+
+	if (*name == '\0')
+		client_tell(c, "* time %s, quiet %s, bell %s",
+		    c->out.stamp ? "on" : "off",
+		    c->user.set_quiet ? "on" : "off",
+		    c->user.set_bell ? "on" : "off");
+	else if (field == NULL)
+		client_tell(c,
+		    "! There is no setting %s: /set "
+		    "time|quiet|bell on|off",
+		    name);
+	else if (*value == '\0')
+		client_tell(c, "* %s is %s.", name, *field ? "on" : "off");
+	else if (!on && strcasecmp(value, "off") != 0)
+		client_tell(c, "! %s can be on or off, not %s.", name, value);
+	else {
+		*field = on;
+		client_tell(c, "* %s is %s now.", name, on ? "on" : "off");
+	}
+}
+
+void
+cmd_pass(struct client *c, char *args)
+{
+	const char *password = c->server->conf->password;
+
+	if (c->state != CLIENT_LOGIN)
+		client_tell(c,
+		    password == NULL ? "! No password is needed." :
+				       "! You have given the password.");
+	else if (password == NULL || text_same_secret(password, args))
+		client_enter(c);
+	else
+		client_wrong_password(c);
+	explicit_bzero(args, strlen(args));
+}
+
+void
+cmd_quit(struct client *c, char *args)
+{
+	client_tell(c, "* Bye.");
+	client_quit(c, *args == '\0' ? NULL : args);
+}

@@ -1,0 +1,184 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+
+#include "banterd/system/log.h"
+#include "banterd/system/notify.h"
+
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+
+/* One datagram to the service manager. */
+static void LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
+{
+	char text[128];
+	va_list ap;
+	int len;
+
+	if (n->fd == -1)
+		return;
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (send(n->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
+		log_debug("notify: %s", strerror(errno));
+}
+
+/* A leading '@' stands for the NUL of an abstract address (sd_notify(3)). */
+static int
+open_socket(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
+	int fd;
+
+	if ((path[0] != '/' && path[0] != '@') || len >= sizeof(sun.sun_path))
+		return -1;
+	memcpy(sun.sun_path, path, len);
+	if (path[0] == '@')
+		sun.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&sun,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) ==
+	    -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A number out of the environment; 0 if there is none. */
+static long long
+env_number(const char *name)
+{
+	const char *value = getenv(name), *errstr;
+
+	if (value == NULL)
+		return 0;
+	return strtonum(value, 0, INT64_MAX, &errstr);
+}
+
+/* Whether the variable, which names a process, is absent or names us. */
+static bool
+is_for_us(const char *name)
+{
+	return getenv(name) == NULL || env_number(name) == getpid();
+}
+
+void
+notify_init(struct notify *n)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	n->fd = -1;
+	n->watchdog_ms = 0;
+	if (path != NULL && (n->fd = open_socket(path)) == -1)
+		log_warning("cannot reach the service manager at %s: %s", path,
+		    strerror(errno));
+	if (n->fd != -1 && is_for_us("WATCHDOG_PID"))
+		n->watchdog_ms = (uint64_t)env_number("WATCHDOG_USEC") / 1000;
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
+void
+notify_close(struct notify *n)
+{
+	if (n->fd != -1)
+		close(n->fd);
+	n->fd = -1;
+}
+
+void
+notify_ready(struct notify *n)
+{
+	notify_send(n, "READY=1");
+}
+
+/* The time tells the manager which reload this is the beginning of. */
+void
+notify_reloading(struct notify *n)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
+}
+
+/*
+ * The service manager has no word for a reload that failed.  The service's own
+ * reload command waits at a FIFO to hear it; where nobody waits there is none,
+ * or it cannot be opened.
+ */
+void
+notify_reloaded(bool ok)
+{
+	const char *directory = getenv("RUNTIME_DIRECTORY");
+	const char *word = ok ? "ok\n" : "failed\n";
+	char path[PATH_MAX];
+	int fd, len;
+
+	if (directory == NULL)
+		return;
+	len = snprintf(path, sizeof(path), "%s/reload", directory);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (write(fd, word, strlen(word)) == -1)
+		log_warning("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+void
+notify_stopping(struct notify *n)
+{
+	notify_send(n, "STOPPING=1");
+}
+
+void
+notify_watchdog(struct notify *n)
+{
+	notify_send(n, "WATCHDOG=1");
+}
+
+void
+notify_status(struct notify *n, unsigned clients, unsigned rooms)
+{
+	notify_send(n, "STATUS=%u client%s in %u room%s", clients,
+	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
+}
+
+struct notify_sockets
+notify_sockets(void)
+{
+	struct notify_sockets s = { .first = LISTEN_FDS_START };
+	const char *names = getenv("LISTEN_FDNAMES");
+
+	if (getenv("LISTEN_PID") != NULL && is_for_us("LISTEN_PID")) {
+		s.n = (int)env_number("LISTEN_FDS");
+		if (names != NULL)
+			s.names = strdup(names);
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return s;
+}
