@@ -10,9 +10,13 @@
 #include <bsd/vis.h>
 
 #include "banterd/config/config.h"
+#include "banterd/config/loader.h"
+#include "banterd/daemon/loop.h"
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
 #include "banterd/system/sandbox.h"
+#include "banterd/daemon/opener.h"
+#include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 
 enum exit_status {
@@ -115,7 +119,7 @@ check_config(const struct options *o)
 	struct config *conf;
 
 	conf = config_load(
-	    o->conf_path, !o->conf_given, report_to_stderr, NULL);
+	    NULL, o->conf_path, !o->conf_given, report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_warn(conf);
@@ -144,7 +148,8 @@ fill_descriptors(void)
 
 /* All that may fail before the first turn of the loop. */
 static bool
-start(struct server *srv, struct config *conf, struct options *o)
+start(struct server *srv, struct config *conf, struct options *o,
+    const struct files *files)
 {
 	if (log_open(conf->log_target) == -1) {
 		log_error(
@@ -154,16 +159,16 @@ start(struct server *srv, struct config *conf, struct options *o)
 	}
 	log_set_level(o->verbose ? LOG_LEVEL_DEBUG : conf->log_level);
 	config_warn(conf);
-	if (!server_init(srv, conf, o->conf_path, !o->conf_given)) {
-		server_free(srv);
+	if (!loop_init(srv, conf, o->conf_path, !o->conf_given)) {
+		loop_free(srv);
 		return false;
 	}
-	srv->opener = &o->opener;
+	srv->files = files;
 	srv->verbose = o->verbose;
 	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
 	notify_init(&srv->notify);
-	if (!server_listen(srv) || !privileges_drop(conf->user)) {
-		server_free(srv);
+	if (!reload_listen(srv) || !privileges_drop(conf->user)) {
+		loop_free(srv);
 		return false;
 	}
 	sandbox_enter();
@@ -176,8 +181,10 @@ main(int argc, char *argv[])
 	struct options o = { .conf_path = CONFIG_PATH, .opener = { .fd = -1 } };
 	struct config *conf;
 	struct server srv;
+	struct files files;
 	int status;
 
+	files = opener_files(&o.opener);
 	TAILQ_INIT(&o.listens);
 	if (!fill_descriptors()) {
 		log_error("cannot open /dev/null: %s", strerror(errno));
@@ -198,17 +205,18 @@ main(int argc, char *argv[])
 		log_error("not started");
 		return EXIT_WRONG;
 	}
-	log_set_opener(&o.opener);
-	conf = config_load(o.conf_path, !o.conf_given, report_to_log, NULL);
-	if (conf == NULL || !start(&srv, conf, &o)) {
+	log_set_files(&files);
+	conf = config_load(
+	    &files, o.conf_path, !o.conf_given, report_to_log, NULL);
+	if (conf == NULL || !start(&srv, conf, &o, &files)) {
 		config_listens_free(&o.listens);
 		opener_stop(&o.opener);
 		log_error("not started");
 		return EXIT_WRONG;
 	}
-	server_run(&srv);
+	loop_run(&srv);
 	status = srv.failed ? EXIT_WRONG : EXIT_ASKED;
-	server_free(&srv);
+	loop_free(&srv);
 	opener_stop(&o.opener);
 	return status;
 }

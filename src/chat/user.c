@@ -1,7 +1,5 @@
-/* People: their names, their ids, and what they say to each other alone. */
 #include <assert.h>
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +7,7 @@
 
 #include <bsd/string.h>
 
-#include "banterd/chat/room.h"
+#include "banterd/chat/user.h"
 
 /* ---- names ---- */
 
@@ -174,19 +172,25 @@ user_enter(struct registry *reg, struct user *u)
 	return true;
 }
 
-void
-user_exit(struct registry *reg, struct user *u, const char *reason)
+static void
+end_away(struct user *u)
 {
-	while (u->nrooms > 0)
-		room_leave(reg, u, u->rooms[u->nrooms - 1], reason);
+	if (u->away == NULL)
+		return;
+	id_set_clear(&u->away->told);
+	free(u->away);
+	u->away = NULL;
+}
+
+void
+user_exit(struct registry *reg, struct user *u)
+{
 	LIST_REMOVE(u, by_name);
 	give_back_slot(reg, u);
 	reg->nusers--;
 	free(u->rooms);
 	u->rooms = NULL;
-	free(u->away);
-	u->away = NULL;
-	id_set_clear(&u->told_away);
+	end_away(u);
 	id_set_clear(&u->ignored);
 	u->id = 0;
 }
@@ -202,148 +206,82 @@ user_by_id(struct registry *reg, uint64_t id)
 	return reg->slots[i];
 }
 
-/* Tells everybody who shares a room with u, each in one room only; in a room
- * where many guests take a name at once, they are summed up as joins are. */
-static void
-tell_renamed(struct registry *reg, struct user *u, const char *old)
+enum chat_error
+user_take_name(struct registry *reg, struct user *u, const char *name)
 {
-	char text[ROOM_MAX + 2 * NICK_MAX + 32];
-	struct user *member;
-	struct room *room;
-	struct line line = { .text = text, .kind = LINE_ROOM };
-	uint32_t i, j;
-
-	u->visit = ++reg->visit;
-	for (i = 0; i < u->nrooms; i++) {
-		room = u->rooms[i];
-		if (u->is_guest && !room_tells_name(reg, room, u))
-			continue;
-		line.len = (uint32_t)snprintf(text, sizeof(text),
-		    "[%s] -- %s is now %s\r\n", room->name, old, u->name);
-		line.laid_fill = 0;
-		for (j = 0; j < room->nmembers; j++) {
-			member = room->members[j];
-			if (member->visit == reg->visit)
-				continue;
-			member->visit = reg->visit;
-			if (!user_ignores(member, u))
-				reg->deliver(member, &line);
-		}
-	}
-}
-
-enum room_error
-user_rename(struct registry *reg, struct user *u, const char *name)
-{
-	struct user *other = user_find(reg, name);
-	char old[NICK_MAX + 1];
+	const struct user *other = user_find(reg, name);
 
 	assert(strlen(name) <= NICK_MAX);
 	if ((other != NULL && other != u) || text_is_reserved(name))
-		return ROOM_TAKEN;
-	strlcpy(old, u->name, sizeof(old));
-	if (strcmp(old, name) == 0)
-		return ROOM_OK;
+		return CHAT_TAKEN;
 	LIST_REMOVE(u, by_name);
 	set_name(reg, u, name);
-	tell_renamed(reg, u, old);
-	u->is_guest = false;
-	return ROOM_OK;
+	return CHAT_OK;
 }
 
-/* ---- what one person is told ---- */
+/* ---- what one says to another ---- */
 
-bool
-registry_send(struct registry *reg, struct user *to, const char *text,
-    size_t len, enum line_kind kind)
+/* Once, unless memory is out. */
+static void
+tell_away(struct registry *reg, struct user *from, struct user *to)
 {
-	struct line line = { .text = text, .len = (uint32_t)len, .kind = kind };
+	struct chat_event ev;
 
-	return reg->deliver(to, &line);
-}
-
-size_t
-registry_format(char *line, size_t at, const char *fmt, va_list ap)
-{
-	size_t size = LINE_SIZE_MAX - 2 - at;
-	int n = vsnprintf(line + at, size, fmt, ap);
-
-	if (n > 0 && (size_t)n < size)
-		at += (size_t)n;
-	else if (n > 0)
-		at += text_cut(line + at, size - 1, size - 4);
-	line[at++] = '\r';
-	line[at++] = '\n';
-	return at;
-}
-
-void
-user_vtell(struct registry *reg, struct user *u, const char *fmt, va_list ap)
-{
-	char text[LINE_SIZE_MAX];
-	size_t len = registry_format(text, 0, fmt, ap);
-
-	registry_send(reg, u, text, len, LINE_REPLY);
-}
-
-void
-user_tell(struct registry *reg, struct user *u, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	user_vtell(reg, u, fmt, ap);
-	va_end(ap);
+	if (to->away == NULL || id_set_has(&to->away->told, from->id))
+		return;
+	(void)id_set_add(reg, &to->away->told, from->id);
+	ev = registry_event(reg, EVENT_IS_AWAY);
+	ev.who = to->name;
+	ev.text = to->away->text;
+	reg->ops->deliver(from, &ev);
 }
 
 bool
 user_message(struct registry *reg, struct user *from, struct user *to,
     const char *text, bool action)
 {
-	char buf[LINE_SIZE_MAX];
-	struct line line = {
-		.text = buf, .kind = LINE_PRIVATE, .bell = to->set_bell
-	};
+	struct chat_event ev = registry_event(
+	    reg, action ? EVENT_PRIVATE_ACTION : EVENT_PRIVATE);
 
-	if (user_ignores(to, from))
+	if (user_ignores(to, from->id))
 		return true;
-	line.len = (uint32_t)snprintf(buf, sizeof(buf),
-	    action ? "[private] * %s %s\r\n" : "[private] %s: %s\r\n",
-	    from->name, text);
-	if (!reg->deliver(to, &line))
+	ev.who = from->name;
+	ev.text = text;
+	ev.bell = to->set_bell;
+	if (!reg->ops->deliver(to, &ev))
 		return false;
 	to->reply_to = from->id;
-	if (to->away != NULL && !id_set_has(&to->told_away, from->id)) {
-		/* Should memory be out, they are told again next time. */
-		(void)id_set_add(reg, &to->told_away, from->id);
-		user_tell(reg, from, "* %s is away: %s", to->name, to->away);
-	}
+	tell_away(reg, from, to);
 	return true;
 }
 
 bool
 user_set_away(struct user *u, const char *text)
 {
-	char *copy = NULL;
+	size_t size = text == NULL ? 0 : strlen(text) + 1;
+	struct away *away = NULL;
 
-	if (text != NULL && (copy = strdup(text)) == NULL)
-		return false;
-	free(u->away);
-	u->away = copy;
-	id_set_clear(&u->told_away);
+	if (text != NULL) {
+		if ((away = calloc(1, sizeof(*away) + size)) == NULL)
+			return false;
+		memcpy(away->text, text, size);
+	}
+	end_away(u);
+	u->away = away;
 	return true;
 }
 
 bool
-user_ignores(const struct user *u, const struct user *who)
+user_ignores(const struct user *u, uint64_t id)
 {
-	return u->ignored.n > 0 && id_set_has(&u->ignored, who->id);
+	return u->ignored.n > 0 && id_set_has(&u->ignored, id);
 }
 
 bool
-user_ignore(struct registry *reg, struct user *u, struct user *who)
+user_ignore(struct registry *reg, struct user *u, const struct user *who)
 {
-	return user_ignores(u, who) || id_set_add(reg, &u->ignored, who->id);
+	return user_ignores(u, who->id) ||
+	    id_set_add(reg, &u->ignored, who->id);
 }
 
 void

@@ -63,8 +63,8 @@ const struct keyword keywords[] = {
 	{ "user", false, set_user, 0, 0, 0 },
 };
 
-_Static_assert(sizeof(keywords) / sizeof(keywords[0]) == KEYWORD_COUNT,
-    "KEYWORD_COUNT says how many there are");
+_Static_assert(sizeof(keywords) / sizeof(keywords[0]) == READER_KEYWORDS,
+    "READER_KEYWORDS says how many there are");
 
 /* The only value of a line, or NULL after a complaint. */
 static const char *
@@ -88,8 +88,7 @@ number(struct reader *r, const char *keyword, const char *text, long long min,
 	n = strtonum(text, min, max, &errstr);
 	if (errstr != NULL) {
 		reader_complain(r,
-		    "%s: \"%s\" is %s, expected a number from %lld "
-		    "to %lld",
+		    "%s: \"%s\" is %s, expected a number from %lld to %lld",
 		    keyword, text, errstr, min, max);
 		return false;
 	}
@@ -134,8 +133,7 @@ set_size(struct reader *r, const struct keyword *k, const struct words *w)
 	    digits, (k->min + unit - 1) / unit, k->max / unit, &errstr);
 	if (errstr != NULL) {
 		reader_complain(r,
-		    "%s: \"%s\" is %s, expected a size from %lldK to "
-		    "%lldM",
+		    "%s: \"%s\" is %s, expected a size from %lldK to %lldM",
 		    k->name, value, errstr, k->min >> 10, k->max >> 20);
 		return;
 	}
@@ -152,22 +150,19 @@ set_string(struct reader *r, const struct keyword *k, const struct words *w)
 	size_t len;
 
 	if ((value = only_value(r, w,
-		 "one value (in double quotes if it has "
-		 "spaces)")) == NULL)
+		 "one value (in double quotes if it has spaces)")) == NULL)
 		return;
 	len = strlen(value);
 	if ((long long)len < k->min || (long long)len > k->max) {
 		reader_complain(r,
-		    "%s has a value of %zu bytes, expected %lld to "
-		    "%lld",
+		    "%s has a value of %zu bytes, expected %lld to %lld",
 		    k->name, len, k->min, k->max);
 		return;
 	}
 	text_clean(value, len, cleaned);
 	if (strcmp(value, cleaned) != 0) {
 		reader_complain(r,
-		    "%s has a value with control characters or bad "
-		    "UTF-8, expected plain text",
+		    "%s has a value with control characters or bad UTF-8, expected plain text",
 		    k->name);
 		return;
 	}
@@ -180,8 +175,7 @@ set_password(struct reader *r, const struct keyword *k, const struct words *w)
 {
 	if (w->n == 2 && (w->word[1][0] == ' ' || w->word[1][0] == '\t'))
 		reader_complain(r,
-		    "password begins with a blank, expected what can be typed "
-		    "after /pass");
+		    "password begins with a blank, expected what can be typed after /pass");
 	else
 		set_string(r, k, w);
 }
@@ -202,8 +196,7 @@ set_log_level(struct reader *r, const struct keyword *k, const struct words *w)
 		}
 	}
 	reader_complain(r,
-	    "log-level: \"%s\" is no level, expected error, warning, "
-	    "notice, info or debug",
+	    "log-level: \"%s\" is no level, expected error, warning, notice, info or debug",
 	    value);
 }
 
@@ -241,8 +234,7 @@ set_rate(struct reader *r, const struct keyword *k, const struct words *w)
 	}
 	if (w->n != 3) {
 		reader_complain(r,
-		    "rate has %d value%s, expected BURST and "
-		    "LINES-PER-SECOND, or off",
+		    "rate has %d value%s, expected BURST and LINES-PER-SECOND, or off",
 		    w->n - 1, w->n == 2 ? "" : "s");
 		return;
 	}
@@ -260,13 +252,11 @@ set_network(struct reader *r, const struct keyword *k, const struct words *w)
 	const char *value, *wrong;
 
 	if ((value = only_value(r, w,
-		 "a network such as 10.9.0.0/16, an "
-		 "address, or all")) == NULL)
+		 "a network such as 10.9.0.0/16, an address, or all")) == NULL)
 		return;
 	if ((wrong = acl_add(&r->conf->acl, value, allow)) != NULL)
 		reader_complain(r,
-		    "%s: \"%s\" %s, expected a network such as "
-		    "10.9.0.0/16, an address, or all",
+		    "%s: \"%s\" %s, expected a network such as 10.9.0.0/16, an address, or all",
 		    k->name, value, wrong);
 }
 
@@ -287,8 +277,7 @@ set_default_room(
 		reader_replace(r, &r->conf->default_room, value);
 	else
 		reader_complain(r,
-		    "default-room: \"%s\" is not a room's name, "
-		    "expected # and 1-32 letters, digits, _ - . or none",
+		    "default-room: \"%s\" is not a room's name, expected # and 1-32 letters, digits, _ - . or none",
 		    value);
 }
 
@@ -375,15 +364,13 @@ set_room(struct reader *r, const struct keyword *k, const struct words *w)
 	(void)k;
 	if (w->n < 2 || !text_is_room(w->word[1])) {
 		reader_complain(r,
-		    "room: \"%s\" is not a room's name, expected # "
-		    "and 1-32 letters, digits, _ - .",
+		    "room: \"%s\" is not a room's name, expected # and 1-32 letters, digits, _ - .",
 		    w->n < 2 ? "" : w->word[1]);
 		return;
 	}
 	if (room_is_listed(r->conf, w->word[1])) {
 		reader_complain(r,
-		    "room: %s was given before, expected each room "
-		    "once",
+		    "room: %s was given before, expected each room once",
 		    w->word[1]);
 		return;
 	}
@@ -419,22 +406,19 @@ set_listen(struct reader *r, const struct keyword *k, const struct words *w)
 	    strcmp(w->word[2], "mode") == 0;
 	if (with_mode && !octal_mode(w->word[3], &mode)) {
 		reader_complain(r,
-		    "listen: \"%s\" is not a file mode, expected "
-		    "octal such as 0660",
+		    "listen: \"%s\" is not a file mode, expected octal such as 0660",
 		    w->word[3]);
 		return;
 	}
 	if (!with_mode && w->n != 2) {
 		reader_complain(r,
-		    "listen has %d values, expected one address, or "
-		    "PATH mode MODE",
+		    "listen has %d values, expected one address, or PATH mode MODE",
 		    w->n - 1);
 		return;
 	}
 	if (!config_listen_add(&r->conf->listens, w->word[1], mode))
 		reader_complain(r,
-		    "listen: \"%s\" is not an address, expected "
-		    "ADDR:PORT, [ADDR]:PORT or /PATH",
+		    "listen: \"%s\" is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH",
 		    w->word[1]);
 }
 
@@ -449,7 +433,7 @@ keyword_find(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < KEYWORD_COUNT; i++) {
+	for (i = 0; i < READER_KEYWORDS; i++) {
 		if (strcmp(keywords[i].name, name) == 0)
 			return &keywords[i];
 	}

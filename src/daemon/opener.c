@@ -15,14 +15,13 @@
 #include <bsd/string.h>
 
 #include "banterd/config/config.h"
+#include "banterd/config/loader.h"
 #include "banterd/net/listener.h"
 #include "banterd/system/log.h"
 #include "banterd/daemon/opener.h"
 
-#define LOG_MODE   0640
 #define KNOWN_LOGS 2 /* the one in force, and one that a reload tries */
 #define FIRST_FD   3 /* after the standard ones */
-#define LOG_FLAGS  (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
 
 /*
  * A question and its answer are a datagram each.  They are numbered: an answer
@@ -30,7 +29,7 @@
  */
 struct request {
 	uint32_t number;
-	char what; /* enum opener_file */
+	char what; /* enum file_kind */
 	char path[PATH_MAX];
 };
 
@@ -133,7 +132,7 @@ open_log(const char *path)
 	const char *name = strrchr(path, '/');
 	char directory[PATH_MAX] = ".";
 	struct stat st;
-	int flags = LOG_FLAGS, at, fd, save_errno;
+	int flags = FILE_LOG_FLAGS, at, fd, save_errno;
 
 	if (name != NULL)
 		(void)snprintf(directory, sizeof(directory), "%.*s",
@@ -144,20 +143,11 @@ open_log(const char *path)
 	if (fstat(at, &st) == -1 || st.st_uid != 0 ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		flags |= O_NOFOLLOW;
-	fd = openat(at, name != NULL ? name + 1 : path, flags, LOG_MODE);
+	fd = openat(at, name != NULL ? name + 1 : path, flags, FILE_LOG_MODE);
 	save_errno = errno;
 	close(at);
 	errno = save_errno;
 	return fd;
-}
-
-static int
-open_to_read(char what, const char *path)
-{
-	/* A FIFO that nobody writes to is no reason to wait. */
-	return open(path,
-	    O_RDONLY | O_CLOEXEC | O_NOCTTY |
-		(what == OPENER_MOTD ? O_NONBLOCK : 0));
 }
 
 static void
@@ -169,16 +159,16 @@ ignore_report(void *arg, const char *message)
 
 /* Whether the configuration, as it is now, names this motd or log. */
 static bool
-is_configured(const struct service *s, enum opener_file what, const char *path)
+is_configured(const struct service *s, enum file_kind what, const char *path)
 {
 	const char *configured;
 	struct config *conf;
 	bool same;
 
-	conf = config_load(s->conf_path, true, ignore_report, NULL);
+	conf = config_load(NULL, s->conf_path, true, ignore_report, NULL);
 	if (conf == NULL)
 		return false;
-	configured = what == OPENER_MOTD ? conf->motd_path : conf->log_target;
+	configured = what == FILE_MOTD ? conf->motd_path : conf->log_target;
 	same = configured != NULL && strcmp(path, configured) == 0;
 	config_free(conf);
 	return same;
@@ -200,7 +190,7 @@ is_log(const struct service *s, const char *path)
 		if (strcmp(path, s->logs[i]) == 0)
 			return true;
 	}
-	return is_configured(s, OPENER_LOG, path);
+	return is_configured(s, FILE_LOG, path);
 }
 
 /* The one opened longest ago is forgotten: a reload that fails opens the one
@@ -223,7 +213,7 @@ note_sockets(struct service *s)
 	const struct config_listen *l, *noted;
 	struct config *conf;
 
-	conf = config_load(s->conf_path, true, ignore_report, NULL);
+	conf = config_load(NULL, s->conf_path, true, ignore_report, NULL);
 	if (conf == NULL)
 		return;
 	TAILQ_FOREACH(l, &conf->listens, next) {
@@ -244,15 +234,15 @@ open_requested(struct service *s, const struct request *request)
 	bool allowed = false;
 
 	switch (request->what) {
-	case OPENER_CONFIG:
+	case FILE_CONFIG:
 		allowed = strcmp(path, s->conf_path) == 0;
 		if (allowed)
 			note_sockets(s);
 		break;
-	case OPENER_MOTD:
-		allowed = is_configured(s, OPENER_MOTD, path);
+	case FILE_MOTD:
+		allowed = is_configured(s, FILE_MOTD, path);
 		break;
-	case OPENER_LOG:
+	case FILE_LOG:
 		if ((allowed = is_log(s, path)))
 			remember_log(s, path);
 		break;
@@ -261,8 +251,9 @@ open_requested(struct service *s, const struct request *request)
 		errno = EACCES;
 		return -1;
 	}
-	return request->what == OPENER_LOG ? open_log(path) :
-					     open_to_read(request->what, path);
+	return request->what == FILE_LOG ?
+	    open_log(path) :
+	    files_open(NULL, request->what, path);
 }
 
 static void
@@ -388,17 +379,17 @@ ask(struct opener *o, const struct request *request, size_t size,
 	}
 }
 
-int
-opener_open(struct opener *o, enum opener_file what, const char *path)
+static int
+opener_open(void *opener, enum file_kind what, const char *path)
 {
+	struct opener *o = opener;
 	struct request request;
 	struct answer answer;
 	size_t len = strlen(path);
 	int fd, save_errno;
 
-	if (o == NULL || o->fd == -1)
-		return what == OPENER_LOG ? open(path, LOG_FLAGS, LOG_MODE) :
-					    open_to_read((char)what, path);
+	if (o->fd == -1)
+		return files_open(NULL, what, path);
 	if (len >= sizeof(request.path)) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -409,12 +400,20 @@ opener_open(struct opener *o, enum opener_file what, const char *path)
 	if (!ask(o, &request, offsetof(struct request, path) + len + 1, &answer,
 		&fd)) {
 		save_errno = errno;
-		log_error("no answer from the process that opens files for "
-			  "banterd: %s",
+		log_error(
+		    "no answer from the process that opens files for banterd: %s",
 		    strerror(errno));
 		errno = save_errno;
 		return -1;
 	}
 	errno = answer.error;
 	return fd;
+}
+
+struct files
+opener_files(struct opener *o)
+{
+	struct files files = { .open = opener_open, .arg = o };
+
+	return files;
 }

@@ -1,10 +1,11 @@
-/* The counters, for SIGUSR1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "banterd/chat/room.h"
 #include "banterd/daemon/server.h"
+#include "banterd/daemon/stats.h"
 
 static unsigned long
 memory_kb(void)
@@ -32,29 +33,33 @@ log_rooms(struct server *srv)
 	rooms = calloc(reg->nrooms + 1, sizeof(struct room *));
 	if (rooms == NULL)
 		return;
-	n = registry_rooms(reg, rooms);
+	n = rooms_list(reg, rooms);
 	for (i = 0; i < n; i++)
 		log_notice("room %s: %u", rooms[i]->name, rooms[i]->nmembers);
 	free(rooms);
 }
 
 void
-server_log_stats(struct server *srv)
+stats_log(struct server *srv)
 {
-	const struct server_stats *st = &srv->stats;
-	const struct output *out = srv->output;
+	const struct session_context *session = &srv->session;
+	const struct fanout *out = srv->fanout;
 
 	log_notice("uptime %llu s, memory %lu KB, clients %u, rooms %u",
 	    (unsigned long long)(server_now(srv) - srv->started) / 1000,
 	    memory_kb(), srv->registry.nusers, srv->registry.nrooms);
-	log_notice("lines in %llu, lines out %llu, bytes in %llu, bytes out "
-		   "%llu",
-	    (unsigned long long)st->lines_in, (unsigned long long)out->lines,
-	    (unsigned long long)st->bytes_in, (unsigned long long)out->bytes);
-	log_notice("accepted %llu, refused %llu, slowed %llu, skipped %llu, "
-		   "stalled %llu, log lines lost %llu",
-	    (unsigned long long)st->accepted, (unsigned long long)st->refused,
-	    (unsigned long long)st->slowed, (unsigned long long)out->skipped,
-	    (unsigned long long)st->stalled, (unsigned long long)log_lost());
+	log_notice(
+	    "lines in %llu, lines out %llu, bytes in %llu, bytes out %llu",
+	    (unsigned long long)session->lines_in,
+	    (unsigned long long)out->lines,
+	    (unsigned long long)srv->conns.bytes_in,
+	    (unsigned long long)out->bytes);
+	log_notice(
+	    "accepted %llu, refused %llu, slowed %llu, skipped %llu, stalled %llu, log lines lost %llu",
+	    (unsigned long long)srv->accepted, (unsigned long long)srv->refused,
+	    (unsigned long long)session->slowed,
+	    (unsigned long long)out->skipped,
+	    (unsigned long long)session->stalled,
+	    (unsigned long long)log_lost());
 	log_rooms(srv);
 }

@@ -14,16 +14,16 @@
 #include <bsd/string.h>
 #include <event2/event.h>
 
+#include "banterd/net/conn.h"
 #include "banterd/net/listener.h"
 #include "banterd/system/log.h"
-#include "banterd/daemon/server.h"
 
 #define BACKLOG 1024 /* the kernel lowers it to its somaxconn */
 #define ACCEPTS 64   /* in one turn of the loop */
 
 /* A peer that is gone is found within two minutes: after 60 silent seconds, 4
  * probes 15 seconds apart (tcp(7)); or when what we sent is not acknowledged
- * for LISTENER_PEER_TIMEOUT. */
+ * for CONN_PEER_TIMEOUT. */
 #define KEEPALIVE_IDLE     60 /* seconds */
 #define KEEPALIVE_INTERVAL 15 /* seconds */
 #define KEEPALIVE_PROBES   4
@@ -36,7 +36,7 @@
 #define KERNEL_RECEIVE_BUFFER (32 << 10) /* the same for input that waits */
 #define KERNEL_SEND_BUFFER    (64 << 10)
 
-/* How long a listener rests when there are no descriptors. */
+/* How long a listener is suspended when there are no descriptors. */
 static const struct timeval pause_time = { 1, 0 };
 
 static void on_accept(evutil_socket_t, short, void *);
@@ -49,9 +49,13 @@ open_spare(void)
 }
 
 void
-listeners_init(struct listeners *ls)
+listeners_init(struct listeners *ls, struct event_base *base,
+    const struct listener_ops *ops, void *owner)
 {
 	TAILQ_INIT(&ls->list);
+	ls->base = base;
+	ls->ops = ops;
+	ls->owner = owner;
 	ls->spare_fd = open_spare();
 }
 
@@ -82,8 +86,7 @@ set_inherited(int fd, int family)
 	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE) &&
 	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL) &&
 	    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) &&
-	    set_option(
-		fd, IPPROTO_TCP, TCP_USER_TIMEOUT, LISTENER_PEER_TIMEOUT);
+	    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, CONN_PEER_TIMEOUT);
 }
 
 void
@@ -199,7 +202,7 @@ listener_close(struct listeners *ls, struct listener *l)
 /* Takes over a listening descriptor.  Returns false (and closes nothing) when
  * memory is out. */
 static struct listener *
-listener_add(struct server *srv, int fd)
+listener_add(struct listeners *ls, int fd)
 {
 	struct listener *l;
 	char text[NI_MAXHOST + NI_MAXSERV + 4];
@@ -207,12 +210,12 @@ listener_add(struct server *srv, int fd)
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return NULL;
 	socket_text(fd, text, sizeof(text));
-	l->server = srv;
+	l->listeners = ls;
 	l->fd = fd;
 	l->text = strdup(text);
 	l->accepts = event_new(
-	    srv->base, fd, EV_READ | EV_PERSIST, on_accept, l);
-	l->resumes = evtimer_new(srv->base, on_resume, l);
+	    ls->base, fd, EV_READ | EV_PERSIST, on_accept, l);
+	l->resumes = evtimer_new(ls->base, on_resume, l);
 	if (l->text == NULL || l->accepts == NULL || l->resumes == NULL ||
 	    event_add(l->accepts, NULL) == -1) {
 		if (l->accepts != NULL)
@@ -224,13 +227,13 @@ listener_add(struct server *srv, int fd)
 		errno = ENOMEM;
 		return NULL;
 	}
-	TAILQ_INSERT_TAIL(&srv->listeners.list, l, next);
+	TAILQ_INSERT_TAIL(&ls->list, l, next);
 	log_notice("listening on %s", l->text);
 	return l;
 }
 
 bool
-listener_adopt(struct server *srv, int fd, const char *name)
+listener_adopt(struct listeners *ls, int fd, const char *name)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss), intlen = sizeof(int);
@@ -246,8 +249,8 @@ listener_adopt(struct server *srv, int fd, const char *name)
 	if (type != SOCK_STREAM ||
 	    (ss.ss_family != AF_INET && ss.ss_family != AF_INET6 &&
 		ss.ss_family != AF_UNIX)) {
-		log_error("passed socket %d (%s) is of the wrong kind, "
-			  "expected a stream socket of IPv4, IPv6 or UNIX",
+		log_error(
+		    "passed socket %d (%s) is of the wrong kind, expected a stream socket of IPv4, IPv6 or UNIX",
 		    fd, name);
 		return false;
 	}
@@ -261,7 +264,7 @@ listener_adopt(struct server *srv, int fd, const char *name)
 	if (evutil_make_socket_nonblocking(fd) == -1 ||
 	    evutil_make_socket_closeonexec(fd) == -1 ||
 	    !set_inherited(fd, ss.ss_family) ||
-	    (l = listener_add(srv, fd)) == NULL) {
+	    (l = listener_add(ls, fd)) == NULL) {
 		log_error(
 		    "passed socket %d (%s): %s", fd, name, strerror(errno));
 		return false;
@@ -308,33 +311,32 @@ make_way(struct listeners *ls, const struct config_listen *wanted)
 	if (wanted->addr.ss_family == AF_UNIX)
 		return false;
 	TAILQ_FOREACH(l, &ls->list, next) {
-		if (l->keep || l->passed || l->asleep ||
+		if (l->keep || l->passed || l->suspended ||
 		    l->addr.ss_family != wanted->addr.ss_family ||
 		    port_of(&l->addr) != port_of(&wanted->addr))
 			continue;
 		/* Who is in its backlog would be reset. */
 		on_accept(l->fd, EV_READ, l);
 		if (shutdown(l->fd, SHUT_RD) == 0)
-			l->asleep = made = true;
+			l->suspended = made = true;
 	}
 	return made;
 }
 
 static bool
-open_wanted(struct server *srv, const struct config_listen *wanted)
+open_wanted(struct listeners *ls, const struct config_listen *wanted)
 {
 	struct listener *l;
 	int fd;
 
-	if (find_open(&srv->listeners, wanted) != NULL)
+	if (find_open(ls, wanted) != NULL)
 		return true;
 	fd = open_socket(wanted);
-	if (fd == -1 && errno == EADDRINUSE &&
-	    make_way(&srv->listeners, wanted))
+	if (fd == -1 && errno == EADDRINUSE && make_way(ls, wanted))
 		fd = open_socket(wanted);
 	if (fd == -1)
 		return false;
-	if ((l = listener_add(srv, fd)) == NULL) {
+	if ((l = listener_add(ls, fd)) == NULL) {
 		close(fd);
 		return false;
 	}
@@ -388,7 +390,7 @@ roll_back(struct listeners *ls)
 		l->keep = !l->fresh;
 	sweep(ls);
 	TAILQ_FOREACH(l, &ls->list, next) {
-		if (l->asleep && listen(l->fd, BACKLOG) == -1)
+		if (l->suspended && listen(l->fd, BACKLOG) == -1)
 			log_error("cannot listen on %s again: %s", l->text,
 			    strerror(errno));
 	}
@@ -396,20 +398,20 @@ roll_back(struct listeners *ls)
 
 bool
 listeners_apply(
-    struct server *srv, const struct config_listens *wanted, bool lenient)
+    struct listeners *ls, const struct config_listens *wanted, bool lenient)
 {
 	const struct config_listen *w;
 	struct listener *l;
 	unsigned opened = 0, failed = 0;
 
-	TAILQ_FOREACH(l, &srv->listeners.list, next)
-		l->keep = l->fresh = l->asleep = false;
+	TAILQ_FOREACH(l, &ls->list, next)
+		l->keep = l->fresh = l->suspended = false;
 	TAILQ_FOREACH(w, wanted, next) {
-		if ((l = find_open(&srv->listeners, w)) != NULL)
+		if ((l = find_open(ls, w)) != NULL)
 			l->keep = true;
 	}
 	TAILQ_FOREACH(w, wanted, next) {
-		if (open_wanted(srv, w)) {
+		if (open_wanted(ls, w)) {
 			opened++;
 			continue;
 		}
@@ -422,11 +424,11 @@ listeners_apply(
 			    strerror(errno));
 	}
 	if (failed > 0 && (!lenient || opened == 0)) {
-		roll_back(&srv->listeners);
+		roll_back(ls);
 		return false;
 	}
-	sweep(&srv->listeners);
-	set_modes(&srv->listeners, wanted);
+	sweep(ls);
+	set_modes(ls, wanted);
 	return true;
 }
 
@@ -457,14 +459,14 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
 /*
  * No descriptor is left.  One is kept for this: it is given up to take the
- * newcomer and to turn it away with a word.  Then the listener rests for a
- * second, and newcomers wait in the backlog.
+ * newcomer and to turn it away with a word.  Then the listener is suspended for
+ * a second, and newcomers wait in its backlog.
  */
 static void
 out_of_descriptors(struct listener *l)
 {
-	static const char full[] = "! The server is full; try again later.\r\n";
-	struct listeners *ls = &l->server->listeners;
+	static const char full[] = LISTENER_FULL "\r\n";
+	struct listeners *ls = l->listeners;
 	int fd, error = errno;
 	bool nobody = false;
 
@@ -476,7 +478,7 @@ out_of_descriptors(struct listener *l)
 		if (fd != -1) {
 			(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL);
 			close(fd);
-			l->server->stats.refused++;
+			ls->ops->turned_away(ls->owner);
 		}
 	}
 	ls->spare_fd = open_spare();
@@ -499,7 +501,7 @@ accept_one(struct listener *l)
 
 	fd = accept4(l->fd, sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1) {
-		server_admit(l->server, fd,
+		l->listeners->ops->accepted(l->listeners->owner, fd,
 		    address_from_socket(&address, sa) ? &address : NULL);
 		return true;
 	}

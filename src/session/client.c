@@ -1,17 +1,13 @@
-/* A client's life: how it comes, what it waits for, how it goes. */
 #include <sys/param.h>
-#include <sys/socket.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <event2/event.h>
-
+#include "banterd/chat/member.h"
+#include "banterd/net/conn.h"
+#include "banterd/net/host.h"
+#include "banterd/net/listener.h"
 #include "banterd/session/client.h"
-#include "banterd/daemon/server.h"
 
 #define MAX_WRONG_PASSWORDS 3
 #define LINGER_MS           2000   /* for their FIN after ours */
@@ -23,6 +19,13 @@ client_of_user(struct user *u)
 {
 	return (
 	    struct client *)(void *)((char *)u - offsetof(struct client, user));
+}
+
+struct client *
+client_of_queue(struct fanout_queue *q)
+{
+	return (
+	    struct client *)(void *)((char *)q - offsetof(struct client, out));
 }
 
 const char *
@@ -39,70 +42,89 @@ client_text(const struct client *c, char *buf)
 void
 client_tell(struct client *c, const char *fmt, ...)
 {
+	struct chat_event ev = registry_event(c->ctx->registry, EVENT_REPLY);
+	char text[CLIENT_LINE_MAX];
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	user_vtell(&c->server->registry, &c->user, fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (n >= (int)sizeof(text)) /* not within a character */
+		text[text_cut(text, sizeof(text) - 1, sizeof(text) - 4)] = '\0';
+	ev.text = text;
+	c->ctx->registry->ops->deliver(&c->user, &ev);
 }
 
-/* ---- coming ---- */
-
-struct client *
-client_new(struct server *srv, int fd, const struct address *address)
-{
-	struct client *c;
-
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		return NULL;
-	c->readable = event_new(
-	    srv->base, fd, EV_READ | EV_PERSIST, client_readable, c);
-	if (c->readable == NULL) {
-		free(c);
-		return NULL;
-	}
-	output_open(srv->output, &c->out, fd);
-	c->server = srv;
-	if (address != NULL) {
-		c->has_address = true;
-		c->address = *address;
-	}
-	c->refilled = server_now(srv);
-	TAILQ_INSERT_TAIL(&srv->clients, c, next);
-	return c;
-}
-
-void
-client_set_reading(struct client *c, bool on)
-{
-	if (c->reading == on)
-		return;
-	if ((on ? event_add(c->readable, NULL) : event_del(c->readable)) == 0)
-		c->reading = on;
-	else if (on)
-		client_drop(c, "connection lost");
-}
+/* ---- what it waits for ---- */
 
 /* In so many ms, what c is doing (login, closing, lingering) is over. */
 static void
 set_end(struct client *c, uint64_t ms)
 {
-	c->ends_at = server_now(c->server) + ms;
-	server_await(c->server, c, c->ends_at);
+	c->ends_at = session_now(c->ctx) + ms;
+	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->ends_at);
+}
+
+void
+client_pause(struct client *c, uint64_t ms)
+{
+	c->resumes_at = session_now(c->ctx) + ms;
+	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->resumes_at);
+}
+
+void
+client_refill(struct client *c, uint64_t now)
+{
+	const struct config *conf = c->ctx->conf;
+	uint64_t gain = (now - c->refilled) * conf->rate_per_second;
+	uint64_t full = (uint64_t)conf->rate_burst * CLIENT_LINE_COST;
+
+	c->tokens = (uint32_t)MIN(c->tokens + gain, full);
+	c->refilled = now;
+}
+
+void
+client_set_reading(struct client *c, bool on)
+{
+	if (!conn_set_reading(c->out.conn, on) && on)
+		client_drop(c, "connection lost");
 }
 
 /* To come again is no way around it: the pause is for all of a host. */
 static void
-pause_for_wrong(struct client *c, unsigned tries)
+pause_for_failures(struct client *c, unsigned failures)
 {
-	if (tries > 0)
-		client_pause(c, WRONG_PAUSE_MS * MIN(tries, WRONG_PAUSES));
+	if (failures > 0)
+		client_pause(c, WRONG_PAUSE_MS * MIN(failures, WRONG_PAUSES));
+}
+
+/* ---- coming ---- */
+
+struct client *
+client_new(struct session_context *ctx, int fd, const struct address *address)
+{
+	struct client *c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return NULL;
+	if ((c->out.conn = conn_new(ctx->conns, fd, c)) == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->ctx = ctx;
+	if (address != NULL) {
+		c->has_address = true;
+		c->address = *address;
+	}
+	c->refilled = session_now(ctx);
+	return c;
 }
 
 void
 client_welcome(struct client *c)
 {
-	const struct config *conf = c->server->conf;
+	const struct config *conf = c->ctx->conf;
 	const struct config_motd *m;
 
 	client_tell(c, "* Welcome to banter on %s.", conf->server_name);
@@ -114,30 +136,23 @@ client_welcome(struct client *c)
 		client_tell(c, "* A password is needed: /pass PASSWORD");
 		c->state = CLIENT_LOGIN;
 		set_end(c, conf->login_timeout * 1000ULL);
-		pause_for_wrong(
-		    c, acl_host_tries(c->host, server_now(c->server)));
+		pause_for_failures(
+		    c, host_failures(c->host, session_now(c->ctx)));
 	}
 	if (c->state <= CLIENT_CHAT)
 		client_set_reading(c, true);
-}
-
-void
-client_refuse(struct client *c, const char *line)
-{
-	client_tell(c, "%s", line);
-	client_close(c, NULL);
 }
 
 /* The default room lets everybody in, whatever its key. */
 static struct room *
 enter_default_room(struct client *c)
 {
-	struct registry *reg = &c->server->registry;
-	const char *name = c->server->conf->default_room;
+	struct registry *reg = c->ctx->registry;
+	const char *name = c->ctx->conf->default_room;
 	struct room *room;
 
 	if (name == NULL || (room = room_find(reg, name)) == NULL ||
-	    room_join(reg, &c->user, name, room->key) != ROOM_OK)
+	    member_join(reg, &c->user, name, room->key) != CHAT_OK)
 		return NULL;
 	return room;
 }
@@ -145,36 +160,51 @@ enter_default_room(struct client *c)
 void
 client_enter(struct client *c)
 {
-	struct server *srv = c->server;
+	struct session_context *ctx = c->ctx;
 	char text[CLIENT_TEXT_SIZE];
 	struct room *room;
 
 	c->ends_at = 0;
-	if (!user_enter(&srv->registry, &c->user)) {
-		client_refuse(c, "! The server is full; try again later.");
+	if (!user_enter(ctx->registry, &c->user)) {
+		client_refuse(c, LISTENER_FULL);
 		return;
 	}
 	c->state = CLIENT_CHAT;
-	log_burst(&srv->log_burst, server_now(srv), "%s connected",
+	log_burst(&ctx->log_burst, session_now(ctx), "%s connected",
 	    client_text(c, text));
 	if ((room = enter_default_room(c)) == NULL) {
 		client_tell(c,
-		    "* You are %s. /join ROOM to begin, /nick "
-		    "NAME to be known; /help lists the rest.",
+		    "* You are %s. /join ROOM to begin, /nick NAME to be known; /help lists the rest.",
 		    c->user.name);
 		return;
 	}
 	client_tell(c,
-	    "* You are %s in %s (%u here). Say something, or "
-	    "/nick NAME to be known; /help lists the rest.",
+	    "* You are %s in %s (%u here). Say something, or /nick NAME to be known; /help lists the rest.",
 	    c->user.name, room->name, room->nmembers);
-	room_replay(&srv->registry, room, &c->user, srv->conf->history);
+	room_replay(ctx->registry, room, &c->user, ctx->conf->history);
+}
+
+void
+client_wrong_password(struct client *c)
+{
+	struct session_context *ctx = c->ctx;
+	unsigned failures = host_fail(c->host, session_now(ctx));
+	char text[CLIENT_TEXT_SIZE];
+
+	log_burst(&ctx->password_burst, session_now(ctx),
+	    "wrong password from %s", client_text(c, text));
+	if (++c->wrong_passwords >= MAX_WRONG_PASSWORDS)
+		client_refuse(c, "! Wrong password, the third time; goodbye.");
+	else {
+		client_tell(c, "! Wrong password; /pass PASSWORD");
+		pause_for_failures(c, failures);
+	}
 }
 
 void
 client_reconfigure(struct client *c)
 {
-	const struct config *conf = c->server->conf;
+	const struct config *conf = c->ctx->conf;
 
 	if (c->state >= CLIENT_CLOSING)
 		return;
@@ -187,122 +217,33 @@ client_reconfigure(struct client *c)
 
 /* ---- going ---- */
 
-/*
- * A newcomer begins with a full burst, less what others of its host have spent
- * of theirs lately and taken away with them: to come again is no way around
- * the rate.
- */
-void
-client_take_place(struct client *c, struct acl_host *host)
-{
-	struct server *srv = c->server;
-	uint32_t burst = srv->conf->rate_burst * CLIENT_LINE_COST, debt;
-
-	c->host = host;
-	c->counted = true;
-	srv->nclients++;
-	debt = acl_host_debt(host, srv->conf->rate_per_second, server_now(srv));
-	c->tokens = burst - MIN(burst, debt);
-}
-
-/* All that c is owed has left, or is dropped: another may come. */
-static void
-give_up_place(struct client *c)
-{
-	struct server *srv = c->server;
-	uint32_t burst = srv->conf->rate_burst * CLIENT_LINE_COST;
-
-	if (!c->counted)
-		return;
-	if (srv->conf->rate_burst > 0) {
-		client_refill(c, server_now(srv));
-		(void)acl_host_debt(
-		    c->host, srv->conf->rate_per_second, server_now(srv));
-		acl_host_owe(c->host, burst - MIN(burst, c->tokens), burst);
-	}
-	server_wake_at(
-	    srv, acl_host_leave(&srv->hosts, c->host, server_now(srv)));
-	c->host = NULL;
-	c->counted = false;
-	srv->nclients--;
-	srv->nleaving++;
-}
-
-void
-client_gone(struct client *c)
-{
-	struct server *srv = c->server;
-
-	if (c->state == CLIENT_GONE)
-		return;
-	client_set_reading(c, false);
-	c->state = CLIENT_GONE;
-	TAILQ_REMOVE(&srv->clients, c, next);
-	if (c->is_waiting)
-		TAILQ_REMOVE(&srv->waiting, c, waiting);
-	c->is_waiting = false;
-	if (c->is_ready)
-		TAILQ_REMOVE(&srv->ready, c, ready);
-	c->is_ready = false;
-	output_forget(&c->out);
-	give_up_place(c);
-	TAILQ_INSERT_TAIL(&srv->gone, c, next);
-}
-
 static void
 leave(struct client *c, const char *reason, const char *for_log)
 {
-	struct server *srv = c->server;
+	struct session_context *ctx = c->ctx;
 	char text[CLIENT_TEXT_SIZE];
 
 	if (c->user.id == 0)
 		return;
-	log_burst(&srv->log_burst, server_now(srv), "%s left%s%s%s",
+	log_burst(&ctx->log_burst, session_now(ctx), "%s left%s%s%s",
 	    client_text(c, text), for_log != NULL ? " (" : "",
 	    for_log != NULL ? for_log : "", for_log != NULL ? ")" : "");
-	user_exit(&srv->registry, &c->user, reason);
+	member_exit(ctx->registry, &c->user, reason);
 }
 
-/* There are too many who leave to wait for each one's FIN. */
-static bool
-is_crowded(const struct server *srv)
-{
-	return srv->nleaving > SERVER_LEAVING && !srv->stopping;
-}
-
-/*
- * All of its output has left.  Closing a socket that has unread input would
- * send a reset, which can destroy our last lines on their way (RFC 1122,
- * 4.2.2.13), so we say FIN and wait a little for theirs.
- */
-void
-client_linger(struct client *c)
-{
-	give_up_place(c);
-	if (c->eof || c->out.error != 0 || is_crowded(c->server) ||
-	    shutdown(c->out.fd, SHUT_WR) == -1) {
-		client_gone(c);
-		return;
-	}
-	c->state = CLIENT_LINGERING;
-	set_end(c, LINGER_MS);
-	client_set_reading(c, true);
-}
-
+/* From CLIENT_LOGIN and CLIENT_CHAT to CLIENT_CLOSING. */
 static void
 end(struct client *c, const char *reason, const char *for_log)
 {
-	struct server *srv = c->server;
-
 	if (c->state >= CLIENT_CLOSING)
 		return;
 	leave(c, reason, for_log);
 	c->state = CLIENT_CLOSING;
 	c->resumes_at = c->stalls_at = 0;
-	set_end(c, srv->conf->stall_timeout * 1000ULL);
+	set_end(c, c->ctx->conf->stall_timeout * 1000ULL);
 	client_set_reading(c, false);
-	output_send(&c->out);
-	if (output_unsent(&c->out) == 0 || c->out.error != 0)
+	fanout_send(c->ctx->fanout, &c->out);
+	if (fanout_unsent(&c->out) == 0 || conn_error(c->out.conn) != 0)
 		client_linger(c);
 }
 
@@ -319,6 +260,35 @@ client_quit(struct client *c, const char *reason)
 }
 
 void
+client_refuse(struct client *c, const char *line)
+{
+	client_tell(c, "%s", line);
+	client_close(c, NULL);
+}
+
+/*
+ * Closing a socket that has unread input would send a reset, which can destroy
+ * our last lines on their way (RFC 1122, 4.2.2.13), so we say FIN and wait a
+ * little for theirs.
+ */
+void
+client_linger(struct client *c)
+{
+	struct session_context *ctx = c->ctx;
+	struct conn *conn = c->out.conn;
+
+	ctx->ops->release_place(ctx->daemon, c);
+	if (conn_has_ended(conn) || conn_error(conn) != 0 ||
+	    ctx->ops->is_crowded(ctx->daemon) || !conn_shutdown(conn)) {
+		client_gone(c);
+		return;
+	}
+	c->state = CLIENT_LINGERING;
+	set_end(c, LINGER_MS);
+	client_set_reading(c, true);
+}
+
+void
 client_drop(struct client *c, const char *reason)
 {
 	if (c->state == CLIENT_GONE)
@@ -328,41 +298,19 @@ client_drop(struct client *c, const char *reason)
 }
 
 void
-client_free(struct client *c)
+client_gone(struct client *c)
 {
-	struct server *srv = c->server;
-
-	output_forget(&c->out); /* of what it was told after it had gone */
-	event_free(c->readable);
-	close(c->out.fd);
-	srv->nleaving--;
-	linebuf_clear(&c->line);
-	free(c->unread);
-	free(c);
+	if (c->state == CLIENT_GONE)
+		return;
+	c->state = CLIENT_GONE;
+	fanout_forget(c->ctx->fanout, &c->out);
+	conn_stop(c->out.conn);
+	c->ctx->ops->release_place(c->ctx->daemon, c);
+	c->ctx->ops->gone(c->ctx->daemon, c);
 }
 
 void
-client_wrong_password(struct client *c)
-{
-	struct server *srv = c->server;
-	unsigned tries;
-	char text[CLIENT_TEXT_SIZE];
-
-	tries = acl_host_wrong(c->host, server_now(srv));
-	log_burst(&srv->password_burst, server_now(srv),
-	    "wrong password from %s", client_text(c, text));
-	if (++c->wrong_passwords >= MAX_WRONG_PASSWORDS)
-		client_refuse(c, "! Wrong password, the third time; goodbye.");
-	else {
-		client_tell(c, "! Wrong password; /pass PASSWORD");
-		pause_for_wrong(c, tries);
-	}
-}
-
-/* ---- time ---- */
-
-static void
-time_is_over(struct client *c)
+client_time_is_over(struct client *c)
 {
 	c->ends_at = 0;
 	if (c->state == CLIENT_LOGIN)
@@ -371,40 +319,12 @@ time_is_over(struct client *c)
 		client_gone(c);
 }
 
-static bool
-is_due(uint64_t at, uint64_t now)
+void
+client_free(struct client *c)
 {
-	return at != 0 && now >= at;
-}
-
-static uint64_t
-sooner(uint64_t next, uint64_t at)
-{
-	return at != 0 ? earlier(next, at) : next;
-}
-
-uint64_t
-client_tick(struct client *c, uint64_t now)
-{
-	uint64_t next = UINT64_MAX;
-
-	if (is_due(c->resumes_at, now)) {
-		c->lost = c->lost || client_is_reset(c);
-		client_input(c);
-	}
-	if (is_due(c->stalls_at, now) && c->state != CLIENT_GONE)
-		client_check_stall(c);
-	if (is_due(c->looks_at, now) && c->state != CLIENT_GONE)
-		client_look(c);
-	if (is_due(c->ends_at, now) && c->state != CLIENT_GONE)
-		time_is_over(c);
-	if (c->state == CLIENT_LINGERING && c->server->stopping &&
-	    client_has_all(c))
-		client_gone(c);
-	if (c->state == CLIENT_GONE)
-		return UINT64_MAX;
-	next = sooner(next, c->resumes_at);
-	next = sooner(next, c->stalls_at);
-	next = sooner(next, c->looks_at);
-	return sooner(next, c->ends_at);
+	/* of what it was told after it had gone */
+	fanout_forget(c->ctx->fanout, &c->out);
+	conn_free(c->out.conn);
+	input_clear(&c->input);
+	free(c);
 }

@@ -12,7 +12,6 @@
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
 #include "banterd/session/handler.h"
-#include "banterd/daemon/server.h"
 
 struct command {
 	const char *name;
@@ -106,8 +105,7 @@ cmd_help(struct client *c, char *args)
 		cmd = find_command(name + (*name == '/'));
 		if (cmd == NULL)
 			client_tell(c,
-			    "! There is no command %s; /help "
-			    "lists them.",
+			    "! There is no command %s; /help lists them.",
 			    name);
 		else
 			help_one(c, cmd);
@@ -147,8 +145,7 @@ run_command(struct client *c, char *text)
 	cmd = find_command(name);
 	if (cmd == NULL)
 		client_tell(c,
-		    "! There is no command /%s; /help lists them. "
-		    "Nothing was sent.",
+		    "! There is no command /%s; /help lists them. Nothing was sent.",
 		    name);
 	else if (c->state == CLIENT_LOGIN && !cmd->before_login)
 		client_tell(c, "! A password is needed: /pass PASSWORD");
@@ -168,96 +165,4 @@ command_line(struct client *c, char *text)
 		client_tell(c, "! A password is needed: /pass PASSWORD");
 	else
 		say(c, text + (text[0] == '/'), false);
-}
-
-/* ---- what handlers share ---- */
-
-static char *
-skip_blanks(char *s)
-{
-	return s + strspn(s, " \t");
-}
-
-char *
-next_word(char **rest)
-{
-	char *word = skip_blanks(*rest), *end;
-
-	end = word + strcspn(word, " \t");
-	if (*end != '\0')
-		*end++ = '\0';
-	*rest = skip_blanks(end);
-	return word;
-}
-
-bool
-with_hash(const char *word, char *buf)
-{
-	size_t n;
-
-	n = strlcpy(buf, word[0] == '#' ? "" : "#", ROOM_MAX + 1);
-	n += strlcpy(buf + n, word, ROOM_MAX + 1 - n);
-	return n <= ROOM_MAX;
-}
-
-const char *
-room_name(struct client *c, const char *word, char *buf)
-{
-	if (with_hash(word, buf) && text_is_room(buf))
-		return buf;
-	client_tell(c,
-	    "! %s is not a room's name: # and 1-32 letters, "
-	    "digits, _ - .",
-	    word);
-	return NULL;
-}
-
-struct room *
-room_called(struct client *c, const char *word)
-{
-	char buf[ROOM_MAX + 1];
-	const char *name;
-	struct room *room;
-
-	if ((name = room_name(c, word, buf)) == NULL)
-		return NULL;
-	if ((room = room_find(&c->server->registry, name)) == NULL)
-		client_tell(
-		    c, "! There is no room %s; /rooms lists them.", name);
-	return room;
-}
-
-struct user *
-user_called(struct client *c, const char *name)
-{
-	struct user *u = user_find(&c->server->registry, name);
-
-	if (u == NULL)
-		client_tell(c, "! Nobody here is called %s.", name);
-	return u;
-}
-
-struct room *
-current_room(struct client *c)
-{
-	if (c->user.current == NULL)
-		client_tell(c,
-		    "! You are in no room; /join ROOM to enter "
-		    "one.");
-	return c->user.current;
-}
-
-void
-tell_no_memory(struct client *c)
-{
-	client_tell(c, "! The server is out of memory; try again later.");
-}
-
-void
-say(struct client *c, const char *text, bool action)
-{
-	struct room *room;
-
-	if ((room = current_room(c)) != NULL)
-		room_say(&c->server->registry, &c->user, room, text, action);
 }

@@ -9,14 +9,14 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
+#include "banterd/chat/member.h"
 #include "banterd/session/client.h"
 #include "banterd/session/handler.h"
-#include "banterd/daemon/server.h"
 
 #define TOPIC_SHOWN 80 /* bytes of each topic in /rooms */
 
 static void
-tell_joined(struct client *c, const struct room *room)
+answer_joined(struct client *c, const struct room *room)
 {
 	char names[ROOM_NAMES_SIZE];
 
@@ -30,24 +30,22 @@ tell_joined(struct client *c, const struct room *room)
 }
 
 static void
-tell_not_joined(struct client *c, const char *name, enum room_error error)
+answer_not_joined(struct client *c, const char *name, enum chat_error error)
 {
-	const struct config *conf = c->server->conf;
+	const struct config *conf = c->ctx->conf;
 
 	switch (error) {
-	case ROOM_TOO_MANY_ROOMS:
+	case CHAT_TOO_MANY_ROOMS:
 		client_tell(c,
-		    "! There are too many rooms (limit %u); %s "
-		    "was not made.",
+		    "! There are too many rooms (limit %u); %s was not made.",
 		    conf->max_rooms, name);
 		break;
-	case ROOM_TOO_MANY_JOINED:
+	case CHAT_TOO_MANY_JOINED:
 		client_tell(c,
-		    "! You are in too many rooms (limit %u); "
-		    "/leave one first.",
+		    "! You are in too many rooms (limit %u); /leave one first.",
 		    conf->max_joined);
 		break;
-	case ROOM_WRONG_KEY:
+	case CHAT_WRONG_KEY:
 		client_tell(
 		    c, "! %s needs the right key: /join %s KEY", name, name);
 		break;
@@ -60,11 +58,11 @@ tell_not_joined(struct client *c, const char *name, enum room_error error)
 void
 cmd_join(struct client *c, char *args)
 {
-	struct registry *reg = &c->server->registry;
+	struct registry *reg = c->ctx->registry;
 	const char *word = next_word(&args), *key = next_word(&args), *name;
 	const struct room *room;
 	char buf[ROOM_MAX + 1];
-	enum room_error error;
+	enum chat_error error;
 	bool was_there, made;
 
 	if ((name = room_name(c, word, buf)) == NULL)
@@ -72,18 +70,18 @@ cmd_join(struct client *c, char *args)
 	room = room_find(reg, name);
 	made = room == NULL;
 	was_there = !made && room_has(room, &c->user);
-	error = room_join(reg, &c->user, name, *key == '\0' ? NULL : key);
-	if (error != ROOM_OK) {
-		tell_not_joined(c, name, error);
+	error = member_join(reg, &c->user, name, *key == '\0' ? NULL : key);
+	if (error != CHAT_OK) {
+		answer_not_joined(c, name, error);
 		return;
 	}
 	room = c->user.current;
-	tell_joined(c, room);
+	answer_joined(c, room);
 	if (made && room->key != NULL)
 		client_tell(
 		    c, "* Others need that key to join %s.", room->name);
 	if (!was_there)
-		room_replay(reg, room, &c->user, c->server->conf->history);
+		room_replay(reg, room, &c->user, c->ctx->conf->history);
 }
 
 /* The room that a word of /leave names, if c is in it. */
@@ -95,7 +93,7 @@ joined_room(struct client *c, const char *word)
 
 	if (!with_hash(word, buf))
 		return NULL;
-	room = room_find(&c->server->registry, buf);
+	room = room_find(c->ctx->registry, buf);
 	return room != NULL && room_has(room, &c->user) ? room : NULL;
 }
 
@@ -133,15 +131,14 @@ cmd_leave(struct client *c, char *args)
 	if ((room = room_to_leave(c, &args)) == NULL)
 		return;
 	strlcpy(name, room->name, sizeof(name));
-	room_leave(
-	    &c->server->registry, &c->user, room, *args == '\0' ? NULL : args);
+	member_leave(
+	    c->ctx->registry, &c->user, room, *args == '\0' ? NULL : args);
 	if (c->user.current != NULL)
 		client_tell(c, "* You left %s. You are in %s now.", name,
 		    c->user.current->name);
 	else
 		client_tell(c,
-		    "* You left %s. You are in no room now; /join "
-		    "ROOM to enter one.",
+		    "* You left %s. You are in no room now; /join ROOM to enter one.",
 		    name);
 }
 
@@ -187,7 +184,7 @@ tell_room(struct client *c, const struct room *room)
 void
 cmd_rooms(struct client *c, char *args)
 {
-	struct registry *reg = &c->server->registry;
+	struct registry *reg = c->ctx->registry;
 	struct room **rooms;
 	unsigned i, n;
 
@@ -198,11 +195,11 @@ cmd_rooms(struct client *c, char *args)
 	}
 	/* They come by name, and mergesort(3) leaves those alike as they are;
 	 * where it finds no memory, all stay so. */
-	n = registry_rooms(reg, rooms);
+	n = rooms_list(reg, rooms);
 	(void)mergesort(rooms, n, sizeof(struct room *), busier);
 	client_tell(
 	    c, n == 1 ? "* There is %u room:" : "* There are %u rooms:", n);
-	for (i = 0; i < n && client_room_left(c) > 256; i++)
+	for (i = 0; i < n && fanout_space(c->ctx->fanout, &c->out) > 256; i++)
 		tell_room(c, rooms[i]);
 	if (i < n)
 		client_tell(c, "* and %u more", n - i);
@@ -217,7 +214,7 @@ cmd_topic(struct client *c, char *args)
 	if ((room = current_room(c)) == NULL)
 		return;
 	if (*args != '\0' &&
-	    !room_set_topic(&c->server->registry, &c->user, room, args))
+	    !room_set_topic(c->ctx->registry, &c->user, room, args))
 		tell_no_memory(c);
 	else if (room->topic != NULL)
 		client_tell(
@@ -230,7 +227,7 @@ cmd_topic(struct client *c, char *args)
 void
 cmd_history(struct client *c, char *args)
 {
-	unsigned n = c->server->conf->history, there;
+	unsigned n = c->ctx->conf->history, there;
 	const char *word = next_word(&args), *errstr = NULL;
 	struct room *room;
 
@@ -249,19 +246,19 @@ cmd_history(struct client *c, char *args)
 	}
 	if ((room = current_room(c)) == NULL)
 		return;
-	there = room_count_past(room, &c->user);
+	there = room_count_history(room, &c->user);
 	if (n > there)
 		n = there;
 	if (n == 0)
 		client_tell(c,
-		    room->npast == 0 ? "* Nothing has been said in %s yet." :
-				       "* All that was said in %s is by people "
-				       "you ignore.",
+		    room->history.n == 0 ?
+			"* Nothing has been said in %s yet." :
+			"* All that was said in %s is by people you ignore.",
 		    room->name);
 	else
 		client_tell(c, "* The last %u line%s of %s:", n,
 		    n == 1 ? "" : "s", room->name);
-	room_replay(&c->server->registry, room, &c->user, n);
+	room_replay(c->ctx->registry, room, &c->user, n);
 }
 
 /* ---- running a room ---- */
@@ -308,8 +305,8 @@ cmd_kick(struct client *c, char *args)
 
 	if ((u = member_to_deal_with(c, next_word(&args))) == NULL)
 		return;
-	room_kick(&c->server->registry, &c->user, room, u,
-	    *args == '\0' ? NULL : args);
+	member_kick(
+	    c->ctx->registry, &c->user, room, u, *args == '\0' ? NULL : args);
 	client_tell(c, "* You kicked %s from %s.", u->name, room->name);
 }
 
@@ -321,6 +318,6 @@ cmd_op(struct client *c, char *args)
 
 	if ((u = member_to_deal_with(c, next_word(&args))) == NULL)
 		return;
-	room_set_op(&c->server->registry, room, u);
+	room_set_op(c->ctx->registry, room, u);
 	client_tell(c, "* %s runs %s now.", u->name, room->name);
 }

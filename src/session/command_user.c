@@ -11,9 +11,9 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
+#include "banterd/chat/member.h"
 #include "banterd/session/client.h"
 #include "banterd/session/handler.h"
-#include "banterd/daemon/server.h"
 
 /* ---- talk ---- */
 
@@ -45,18 +45,16 @@ say_private(struct client *c, struct user *to, const char *text)
 
 	if (to == &c->user)
 		client_tell(c, "! That is you; nothing was sent.");
-	else if (!user_message(
-		     &c->server->registry, &c->user, to, text, action))
+	else if (!user_message(c->ctx->registry, &c->user, to, text, action))
 		client_tell(c,
-		    "! %s is not reading; your message was not "
-		    "sent.",
+		    "! %s is not reading; your message was not sent.",
 		    to->name);
 }
 
 static void
 message_person(struct client *c, const char *name, const char *text)
 {
-	struct registry *reg = &c->server->registry;
+	struct registry *reg = c->ctx->registry;
 	char room[ROOM_MAX + 1];
 	struct user *to;
 
@@ -72,14 +70,13 @@ message_person(struct client *c, const char *name, const char *text)
 static void
 message_room(struct client *c, const char *target, const char *text)
 {
-	struct registry *reg = &c->server->registry;
+	struct registry *reg = c->ctx->registry;
 	struct room *room = room_find(reg, target);
 	bool action;
 
 	if (room == NULL || !room_has(room, &c->user))
 		client_tell(c,
-		    "! You are not in %s; /join it first. Nothing "
-		    "was sent.",
+		    "! You are not in %s; /join it first. Nothing was sent.",
 		    target);
 	else {
 		action = is_action(&text);
@@ -102,11 +99,9 @@ cmd_reply(struct client *c, char *args)
 
 	if (c->user.reply_to == 0)
 		client_tell(c, "! Nobody has written to you in private yet.");
-	else if ((to = user_by_id(&c->server->registry, c->user.reply_to)) ==
-	    NULL)
-		client_tell(c,
-		    "! Whoever wrote to you is gone; nothing was "
-		    "sent.");
+	else if ((to = user_by_id(c->ctx->registry, c->user.reply_to)) == NULL)
+		client_tell(
+		    c, "! Whoever wrote to you is gone; nothing was sent.");
 	else
 		say_private(c, to, args);
 }
@@ -118,12 +113,11 @@ cmd_nick(struct client *c, char *args)
 
 	if (*args != '\0' || !text_is_nick(name)) {
 		client_tell(c,
-		    "! %s%s%s is not a name you can take: 1-24 "
-		    "letters, digits, _ - . with a letter first.",
+		    "! %s%s%s is not a name you can take: 1-24 letters, digits, _ - . with a letter first.",
 		    name, *args != '\0' ? " " : "", args);
 		return;
 	}
-	if (user_rename(&c->server->registry, &c->user, name) != ROOM_OK)
+	if (member_rename(c->ctx->registry, &c->user, name) != CHAT_OK)
 		client_tell(c, "! The name %s is taken.", name);
 	else
 		client_tell(c, "* You are now %s.", c->user.name);
@@ -149,14 +143,14 @@ format_idle(uint64_t ms, char *buf, size_t size)
 void
 cmd_whois(struct client *c, char *args)
 {
-	char rooms[LINE_SIZE_MAX / 2], idle[32];
+	char rooms[CLIENT_LINE_MAX / 2], idle[32];
 	struct user *u;
 	size_t len = 0;
 	uint16_t i;
 
 	if ((u = user_called(c, next_word(&args))) == NULL)
 		return;
-	format_idle(server_now(c->server) - u->last_line, idle, sizeof(idle));
+	format_idle(session_now(c->ctx) - u->last_line, idle, sizeof(idle));
 	rooms[0] = '\0';
 	for (i = 0; i < u->nrooms && len + ROOM_MAX + 4 < sizeof(rooms); i++)
 		len += (size_t)snprintf(rooms + len, sizeof(rooms) - len,
@@ -164,7 +158,8 @@ cmd_whois(struct client *c, char *args)
 		    u->rooms[i]->op == u ? "@" : "", u->rooms[i]->name);
 	client_tell(c, "* %s is in %s; idle %s%s%s", u->name,
 	    u->nrooms > 0 ? rooms : "no room", idle,
-	    u->away != NULL ? "; away: " : "", u->away != NULL ? u->away : "");
+	    u->away != NULL ? "; away: " : "",
+	    u->away != NULL ? u->away->text : "");
 }
 
 void
@@ -173,8 +168,8 @@ cmd_away(struct client *c, char *args)
 	if (!user_set_away(&c->user, *args == '\0' ? "away" : args))
 		tell_no_memory(c);
 	else
-		client_tell(
-		    c, "* You are away: %s. /back ends it.", c->user.away);
+		client_tell(c, "* You are away: %s. /back ends it.",
+		    c->user.away->text);
 }
 
 void
@@ -192,7 +187,7 @@ cmd_back(struct client *c, char *args)
 static void
 list_ignored(struct client *c)
 {
-	char names[LINE_SIZE_MAX / 2];
+	char names[CLIENT_LINE_MAX / 2];
 	const struct user *u;
 	size_t len = 0;
 	uint32_t i;
@@ -200,7 +195,7 @@ list_ignored(struct client *c)
 	names[0] = '\0';
 	for (i = 0; i < c->user.ignored.n && len + NICK_MAX + 4 < sizeof(names);
 	     i++) {
-		u = user_by_id(&c->server->registry, c->user.ignored.ids[i]);
+		u = user_by_id(c->ctx->registry, c->user.ignored.ids[i]);
 		if (u != NULL)
 			len += (size_t)snprintf(names + len,
 			    sizeof(names) - len, "%s%s", len > 0 ? ", " : "",
@@ -225,7 +220,7 @@ cmd_ignore(struct client *c, char *args)
 		return;
 	if (u == &c->user)
 		client_tell(c, "! You can't ignore yourself.");
-	else if (!user_ignore(&c->server->registry, &c->user, u))
+	else if (!user_ignore(c->ctx->registry, &c->user, u))
 		tell_no_memory(c);
 	else
 		client_tell(c, "* You ignore %s now.", u->name);
@@ -238,7 +233,7 @@ cmd_unignore(struct client *c, char *args)
 
 	if ((u = user_called(c, next_word(&args))) == NULL)
 		return;
-	if (!user_ignores(&c->user, u)) {
+	if (!user_ignores(&c->user, u->id)) {
 		client_tell(c, "! You do not ignore %s.", u->name);
 		return;
 	}
@@ -252,7 +247,7 @@ static bool *
 setting(struct client *c, const char *name)
 {
 	if (strcmp(name, "time") == 0)
-		return &c->out.stamp;
+		return &c->set_time;
 	if (strcmp(name, "quiet") == 0)
 		return &c->user.set_quiet;
 	if (strcmp(name, "bell") == 0)
@@ -279,13 +274,12 @@ cmd_set(struct client *c, char *args)
 
 	if (*name == '\0')
 		client_tell(c, "* time %s, quiet %s, bell %s",
-		    c->out.stamp ? "on" : "off",
+		    c->set_time ? "on" : "off",
 		    c->user.set_quiet ? "on" : "off",
 		    c->user.set_bell ? "on" : "off");
 	else if (field == NULL)
 		client_tell(c,
-		    "! There is no setting %s: /set "
-		    "time|quiet|bell on|off",
+		    "! There is no setting %s: /set time|quiet|bell on|off",
 		    name);
 	else if (*value == '\0')
 		client_tell(c, "* %s is %s.", name, *field ? "on" : "off");
@@ -300,7 +294,7 @@ cmd_set(struct client *c, char *args)
 void
 cmd_pass(struct client *c, char *args)
 {
-	const char *password = c->server->conf->password;
+	const char *password = c->ctx->conf->password;
 
 	if (c->state != CLIENT_LOGIN)
 		client_tell(c,

@@ -16,8 +16,8 @@
 #include <bsd/string.h>
 #include <bsd/vis.h>
 
+#include "banterd/base/files.h"
 #include "banterd/system/log.h"
-#include "banterd/daemon/opener.h"
 
 #define BURST_MS  1000
 #define LINE_SIZE 1024 /* of a message before strnvis(3) */
@@ -33,13 +33,13 @@ static struct {
 	int fd;     /* -1: syslog */
 	char *path; /* of the log file, else NULL */
 	uint64_t lost;
-	struct opener *opener; /* NULL: none */
+	const struct files *files; /* NULL: by itself */
 } settings = { .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
 
 void
-log_set_opener(struct opener *o)
+log_set_files(const struct files *files)
 {
-	settings.opener = o;
+	settings.files = files;
 }
 
 int
@@ -54,8 +54,8 @@ log_open(const char *target)
 	} else if (strcmp(target, "stderr") != 0) {
 		if ((path = strdup(target)) == NULL)
 			return -1;
-		if ((fd = opener_open(settings.opener, OPENER_LOG, path)) ==
-		    -1) {
+		fd = files_open(settings.files, FILE_LOG, path);
+		if (fd == -1) {
 			free(path);
 			return -1;
 		}
@@ -75,8 +75,8 @@ log_reopen(void)
 
 	if (settings.path == NULL)
 		return 0;
-	if ((fd = opener_open(settings.opener, OPENER_LOG, settings.path)) ==
-	    -1)
+	fd = files_open(settings.files, FILE_LOG, settings.path);
+	if (fd == -1)
 		return -1;
 	close(settings.fd);
 	settings.fd = fd;

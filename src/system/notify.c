@@ -38,7 +38,7 @@ static void LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
 
 /* A leading '@' stands for the NUL of an abstract address (sd_notify(3)). */
 static int
-open_socket(const char *path)
+connect_to_manager(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	size_t len = strlen(path);
@@ -86,7 +86,7 @@ notify_init(struct notify *n)
 
 	n->fd = -1;
 	n->watchdog_ms = 0;
-	if (path != NULL && (n->fd = open_socket(path)) == -1)
+	if (path != NULL && (n->fd = connect_to_manager(path)) == -1)
 		log_warning("cannot reach the service manager at %s: %s", path,
 		    strerror(errno));
 	if (n->fd != -1 && is_for_us("WATCHDOG_PID"))

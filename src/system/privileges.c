@@ -55,8 +55,8 @@ find_account(const char *user)
 			return NULL;
 	}
 	if (pw == NULL)
-		log_error("there is no user %s to run as; the keyword user "
-			  "names one",
+		log_error(
+		    "there is no user %s to run as; the keyword user names one",
 		    user == NULL ? "banterd or nobody" : user);
 	return pw;
 }
@@ -65,8 +65,8 @@ static bool
 become(const struct passwd *pw)
 {
 	if (pw->pw_uid == 0) {
-		log_error("user %s is root, expected an account without "
-			  "privileges",
+		log_error(
+		    "user %s is root, expected an account without privileges",
 		    pw->pw_name);
 		return false;
 	}

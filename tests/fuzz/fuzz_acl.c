@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/net/acl.h"
+#include "banterd/base/network.h"
 #include "fuzz.h"
 
 #define MAX_RULES 64

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "house.h"
+#include "daemon.h"
 #include "unit.h"
 
 #define HOST "192.0.2.1"
@@ -18,27 +18,27 @@
 static void
 setup(void)
 {
-	house_start("rate off\n");
+	daemon_start("rate off\n");
 }
 
 static void
 turned_away(const char *address, const char *why)
 {
-	struct peer *p = house_connect(address);
+	struct peer *p = daemon_connect(address);
 
-	house_heard(p, why);
+	daemon_heard(p, why);
 	ck_assert(p->closed);
-	house_hang_up(p);
+	daemon_hang_up(p);
 }
 
 static struct peer *
 let_in(const char *address)
 {
-	struct peer *p = house_connect(address);
+	struct peer *p = daemon_connect(address);
 
 	ck_assert(!p->closed);
-	ck_assert(house_has(p, "* Welcome to banter on box.\r\n"));
-	house_forget();
+	ck_assert(daemon_has(p, "* Welcome to banter on box.\r\n"));
+	daemon_forget();
 	return p;
 }
 
@@ -48,17 +48,17 @@ START_TEST(max_clients)
 {
 	struct peer *a;
 
-	ck_assert(house_reload("max-clients 3\n"));
+	ck_assert(daemon_reload("max-clients 3\n"));
 	a = let_in(HOST);
 	let_in(HOST);
 	let_in(NULL);
-	ck_assert_uint_eq(house.srv.nclients, 3);
+	ck_assert_uint_eq(fixture.srv.nclients, 3);
 	turned_away(HOST, FULL);
 	turned_away(NULL, FULL);
-	ck_assert_uint_eq(house.srv.nclients, 3);
-	ck_assert_uint_eq(house_connections(), 3);
-	ck_assert_uint_eq(house.srv.stats.refused, 2);
-	house_hang_up(a);
+	ck_assert_uint_eq(fixture.srv.nclients, 3);
+	ck_assert_uint_eq(daemon_connections(), 3);
+	ck_assert_uint_eq(fixture.srv.refused, 2);
+	daemon_hang_up(a);
 	let_in(HOST);
 }
 END_TEST
@@ -67,7 +67,7 @@ START_TEST(max_per_host)
 {
 	struct peer *a;
 
-	ck_assert(house_reload("max-per-host 2\n"));
+	ck_assert(daemon_reload("max-per-host 2\n"));
 	a = let_in(HOST);
 	let_in("::ffff:" HOST);
 	turned_away(HOST, TOO_MANY);
@@ -80,7 +80,7 @@ START_TEST(max_per_host)
 	let_in(NULL); /* a UNIX socket has no address */
 	let_in(NULL);
 	let_in(NULL);
-	house_hang_up(a);
+	daemon_hang_up(a);
 	let_in(HOST);
 	turned_away(HOST, TOO_MANY);
 }
@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(denied)
 {
-	ck_assert(house_reload("allow 192.0.2.7\ndeny 192.0.2.0/24\n"
+	ck_assert(daemon_reload("allow 192.0.2.7\ndeny 192.0.2.0/24\n"
 			       "deny 2001:db8::/32\nmax-clients 3\n"));
 	turned_away("192.0.2.6", DENIED);
 	turned_away("::ffff:192.0.2.6", DENIED);
@@ -104,37 +104,37 @@ END_TEST
  * is told all the same. */
 START_TEST(many_refusals)
 {
-	struct peer *p[SERVER_LEAVING + 4];
+	struct peer *p[SERVER_CLOSING + 4];
 	size_t i;
 
-	ck_assert(house_reload("deny all\n"));
-	for (i = 0; i < SERVER_LEAVING + 4; i++) {
-		p[i] = house_connect(HOST);
-		house_heard(p[i], DENIED);
+	ck_assert(daemon_reload("deny all\n"));
+	for (i = 0; i < SERVER_CLOSING + 4; i++) {
+		p[i] = daemon_connect(HOST);
+		daemon_heard(p[i], DENIED);
 		ck_assert(p[i]->closed);
 	}
-	ck_assert_uint_le(house_connections(), SERVER_LEAVING);
-	house_advance(2000);
-	ck_assert_uint_eq(house_connections(), 0);
+	ck_assert_uint_le(daemon_connections(), SERVER_CLOSING);
+	daemon_advance(2000);
+	ck_assert_uint_eq(daemon_connections(), 0);
 }
 END_TEST
 
 /* A reload turns out those who may no longer come in, with the reason. */
 START_TEST(denied_by_reload)
 {
-	struct peer *a = house_connect("192.0.2.1");
-	struct peer *b = house_person("b"), *c = house_connect(NULL);
+	struct peer *a = daemon_connect("192.0.2.1");
+	struct peer *b = daemon_person("b"), *c = daemon_connect(NULL);
 
-	house_hang_up(b);
-	b = house_connect("192.0.3.1");
-	house_do(a, "/nick a");
-	ck_assert(house_reload("deny 192.0.2.0/24\n"));
-	house_heard(a, DENIED);
+	daemon_hang_up(b);
+	b = daemon_connect("192.0.3.1");
+	daemon_do(a, "/nick a");
+	ck_assert(daemon_reload("deny 192.0.2.0/24\n"));
+	daemon_heard(a, DENIED);
 	ck_assert(a->closed);
-	house_heard(b, "[#lobby] -- a left (not allowed)\n");
-	house_heard(c, "[#lobby] -- a left (not allowed)\n");
-	house_advance(2000);
-	ck_assert_uint_eq(house.srv.nclients, 2);
+	daemon_heard(b, "[#lobby] -- a left (not allowed)\n");
+	daemon_heard(c, "[#lobby] -- a left (not allowed)\n");
+	daemon_advance(2000);
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
 }
 END_TEST
 
@@ -143,9 +143,9 @@ END_TEST
 static struct peer *
 newcomer(void)
 {
-	struct peer *p = house_connect(HOST);
+	struct peer *p = daemon_connect(HOST);
 
-	house_heard(p,
+	daemon_heard(p,
 	    "* Welcome to banter on box.\n"
 	    "* A password is needed: /pass PASSWORD\n");
 	return p;
@@ -155,17 +155,17 @@ START_TEST(login_timeout)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("password x\nlogin-timeout 30\n"));
+	ck_assert(daemon_reload("password x\nlogin-timeout 30\n"));
 	a = newcomer();
 	b = newcomer();
-	house_advance(29999);
-	house_heard(a, "");
-	house_do(b, "/pass x");
-	house_advance(1);
-	house_heard(a, "! No password came in time; goodbye.\n");
+	daemon_advance(29999);
+	daemon_heard(a, "");
+	daemon_do(b, "/pass x");
+	daemon_advance(1);
+	daemon_heard(a, "! No password came in time; goodbye.\n");
 	ck_assert(a->closed);
-	house_advance(100000);
-	house_heard(b, "");
+	daemon_advance(100000);
+	daemon_heard(b, "");
 	ck_assert(!b->closed);
 }
 END_TEST
@@ -175,30 +175,30 @@ START_TEST(wrong_passwords)
 {
 	struct peer *a;
 
-	ck_assert(house_reload("password open\nrate off\n"));
+	ck_assert(daemon_reload("password open\nrate off\n"));
 	a = newcomer();
-	house_send(a, BYTES("/pass ope\n/pass opens\n/pass Open\n"));
-	house_heard(a, "! Wrong password; /pass PASSWORD\n");
-	house_advance(499);
-	house_heard(a, "");
-	house_advance(1);
-	house_heard(a, "! Wrong password; /pass PASSWORD\n");
-	house_advance(999);
-	house_heard(a, "");
-	house_advance(1);
-	house_heard(a, "! Wrong password, the third time; goodbye.\n");
+	daemon_send(a, BYTES("/pass ope\n/pass opens\n/pass Open\n"));
+	daemon_heard(a, "! Wrong password; /pass PASSWORD\n");
+	daemon_advance(499);
+	daemon_heard(a, "");
+	daemon_advance(1);
+	daemon_heard(a, "! Wrong password; /pass PASSWORD\n");
+	daemon_advance(999);
+	daemon_heard(a, "");
+	daemon_advance(1);
+	daemon_heard(a, "! Wrong password, the third time; goodbye.\n");
 	ck_assert(a->closed);
 	/* coming again does not make it faster */
 	a = newcomer();
-	house_send(a, BYTES("/pass x\n/pass open\n"));
-	house_advance(1499);
-	house_heard(a, "");
-	house_advance(1);
-	house_heard(a, "! Wrong password; /pass PASSWORD\n");
-	house_advance(1999);
-	house_heard(a, "");
-	house_advance(1);
-	ck_assert(house_has(a, "* You are guest"));
+	daemon_send(a, BYTES("/pass x\n/pass open\n"));
+	daemon_advance(1499);
+	daemon_heard(a, "");
+	daemon_advance(1);
+	daemon_heard(a, "! Wrong password; /pass PASSWORD\n");
+	daemon_advance(1999);
+	daemon_heard(a, "");
+	daemon_advance(1);
+	ck_assert(daemon_has(a, "* You are guest"));
 }
 END_TEST
 
@@ -211,12 +211,12 @@ check_line_length(struct peer *a, struct peer *b, size_t len, bool good)
 
 	memset(line, 'x', len);
 	memcpy(line + len, "\n", 2);
-	house_send(a, line, len + 1);
-	house_heard(a,
+	daemon_send(a, line, len + 1);
+	daemon_heard(a,
 	    good ? "" :
 		   "! Line too long (limit 100 bytes); it was not sent.\n");
 	ck_assert_uint_eq(b->len, good ? strlen("[#lobby] a: ") + len + 2 : 0);
-	house_forget();
+	daemon_forget();
 	free(line);
 }
 
@@ -224,16 +224,16 @@ START_TEST(max_line)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("max-line 100\nrate off\n"));
-	a = house_person("a");
-	b = house_person("b");
-	house_forget();
+	ck_assert(daemon_reload("max-line 100\nrate off\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
+	daemon_forget();
 	check_line_length(a, b, 99, true);
 	check_line_length(a, b, 100, true);
 	check_line_length(a, b, 101, false);
 	check_line_length(a, b, 100000, false);
-	house_type(a, "hello");
-	house_heard(b, "[#lobby] a: hello\n");
+	daemon_type(a, "hello");
+	daemon_heard(b, "[#lobby] a: hello\n");
 }
 END_TEST
 
@@ -244,15 +244,15 @@ START_TEST(max_line_and_telnet)
 	char line[512] = "";
 	int i;
 
-	ck_assert(house_reload("max-line 64\nrate off\n"));
-	a = house_person("a");
-	b = house_person("b");
-	house_forget();
+	ck_assert(daemon_reload("max-line 64\nrate off\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
+	daemon_forget();
 	for (i = 0; i < 64; i++)
 		strcat(line, "x\xff\xfc\x01");
-	house_type(a, line);
+	daemon_type(a, line);
 	ck_assert_uint_eq(b->len, strlen("[#lobby] a: ") + 64 + 2);
-	house_heard(a, "");
+	daemon_heard(a, "");
 }
 END_TEST
 
@@ -266,32 +266,32 @@ START_TEST(after_a_long_line)
 	char line[256];
 	size_t i;
 
-	ck_assert(house_reload("max-line 64\nrate off\n"));
-	a = house_person("a");
-	b = house_person("b");
-	house_forget();
+	ck_assert(daemon_reload("max-line 64\nrate off\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
+	daemon_forget();
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		memset(line, 'x', 64);
 		strcpy(line + 64, ends[i]);
 		strcat(line, "hello\n");
-		house_send(a, line, strlen(line));
-		if (!house_has(b, "[#lobby] a: hello\r\n"))
+		daemon_send(a, line, strlen(line));
+		if (!daemon_has(b, "[#lobby] a: hello\r\n"))
 			ck_abort_msg("end %zu: the next line is lost", i);
-		house_forget();
+		daemon_forget();
 	}
 }
 END_TEST
 
 START_TEST(cleaned_once)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_send(a, BYTES("helo\blo \x1b[2J \xe2\x80\xae \xc3\xa9\r\0"));
-	house_heard(b,
+	daemon_send(a, BYTES("helo\blo \x1b[2J \xe2\x80\xae \xc3\xa9\r\0"));
+	daemon_heard(b,
 	    "[#lobby] a: hello \xef\xbf\xbd[2J \xef\xbf\xbd "
 	    "\xc3\xa9\n");
-	house_send(a, BYTES("\b\x7f\n")); /* nothing is left of it */
-	house_heard(b, "");
+	daemon_send(a, BYTES("\b\x7f\n")); /* nothing is left of it */
+	daemon_heard(b, "");
 }
 END_TEST
 
@@ -299,33 +299,33 @@ END_TEST
 
 START_TEST(telnet)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_send(a, BYTES("\xff\xf6"));
-	house_heard(a, "* Yes.\n");
-	house_send(a, BYTES("\xff\xfb\x18\xff\xfd\x03\xff\xfd\x06"));
-	house_got(a, BYTES("\xff\xfe\x18\xff\xfc\x03\xff\xfb\x06"));
-	house_send(a,
+	daemon_send(a, BYTES("\xff\xf6"));
+	daemon_heard(a, "* Yes.\n");
+	daemon_send(a, BYTES("\xff\xfb\x18\xff\xfd\x03\xff\xfd\x06"));
+	daemon_got(a, BYTES("\xff\xfe\x18\xff\xfc\x03\xff\xfb\x06"));
+	daemon_send(a,
 	    BYTES("abX\xff\xf7"
 		  "c\n"));
-	house_heard(b, "[#lobby] a: abc\n");
-	house_send(a,
+	daemon_heard(b, "[#lobby] a: abc\n");
+	daemon_send(a,
 	    BYTES("abc\xff\xf8"
 		  "def\r\0"));
-	house_heard(b, "[#lobby] a: def\n");
-	house_send(a,
+	daemon_heard(b, "[#lobby] a: def\n");
+	daemon_send(a,
 	    BYTES("abc\xff\xf4\xff\xfd\x06"
 		  "def\r\n"));
-	house_heard(b, "[#lobby] a: def\n");
-	house_got(a, BYTES("\xff\xfb\x06"));
-	house_send(a,
+	daemon_heard(b, "[#lobby] a: def\n");
+	daemon_got(a, BYTES("\xff\xfb\x06"));
+	daemon_send(a,
 	    BYTES("a\xff\xfa\x18\0xterm\xff\xf0"
 		  "b\n"));
-	house_heard(b, "[#lobby] a: ab\n");
-	house_send(a,
+	daemon_heard(b, "[#lobby] a: ab\n");
+	daemon_send(a,
 	    BYTES("a\xff\xff"
 		  "b\n"));
-	house_heard(b,
+	daemon_heard(b,
 	    "[#lobby] a: a\xef\xbf\xbd"
 	    "b\n");
 }
@@ -337,13 +337,13 @@ START_TEST(telnet_in_bytes)
 	static const char raw[] = "ab\xff\xfb\x18X\xff\xf7"
 				  "c\xff\xfa\x18\0x\xff\xff\xff\xf0"
 				  "d\xff\xf6\r\0next\r\n";
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 	size_t i;
 
 	for (i = 0; i < sizeof(raw) - 1; i++)
-		house_send(a, raw + i, 1);
-	house_got(a, BYTES("\xff\xfe\x18* Yes.\r\n"));
-	house_heard(b, "[#lobby] a: abcd\n[#lobby] a: next\n");
+		daemon_send(a, raw + i, 1);
+	daemon_got(a, BYTES("\xff\xfe\x18* Yes.\r\n"));
+	daemon_heard(b, "[#lobby] a: abcd\n[#lobby] a: next\n");
 }
 END_TEST
 
@@ -354,9 +354,9 @@ START_TEST(plain)
 	unsigned char c;
 
 	for (c = 1; c < 0xff; c++)
-		house_send(a, (char *)&c, 1);
-	house_type(a, "");
-	house_type(a, "/help");
+		daemon_send(a, (char *)&c, 1);
+	daemon_type(a, "");
+	daemon_type(a, "/help");
 	ck_assert_uint_gt(a->len, 0);
 	ck_assert_ptr_null(memchr(a->got, '\xff', a->len));
 }
@@ -368,35 +368,35 @@ START_TEST(rate)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("rate 3 2\n"));
-	a = house_connect(HOST);
-	b = house_connect(HOST);
-	house_forget();
-	house_send(a, BYTES("1\n2\n3\n4\n5\n6\n"));
-	house_heard(b,
+	ck_assert(daemon_reload("rate 3 2\n"));
+	a = daemon_connect(HOST);
+	b = daemon_connect(HOST);
+	daemon_forget();
+	daemon_send(a, BYTES("1\n2\n3\n4\n5\n6\n"));
+	daemon_heard(b,
 	    "[#lobby] guest1: 1\n[#lobby] guest1: 2\n"
 	    "[#lobby] guest1: 3\n");
-	ck_assert(!a->c->reading); /* TCP pushes back */
-	house_advance(499);
-	house_heard(b, "");
-	house_advance(2);
-	house_heard(b, "[#lobby] guest1: 4\n");
-	house_advance(498);
-	house_heard(b, "");
+	ck_assert(!conn_is_reading(a->c->out.conn)); /* TCP pushes back */
+	daemon_advance(499);
+	daemon_heard(b, "");
+	daemon_advance(2);
+	daemon_heard(b, "[#lobby] guest1: 4\n");
+	daemon_advance(498);
+	daemon_heard(b, "");
 	/* what has gathered meanwhile, but no line is lost */
-	house_advance(1500);
-	house_heard(b, "[#lobby] guest1: 5\n[#lobby] guest1: 6\n");
-	ck_assert_uint_gt(house.srv.stats.slowed, 0);
+	daemon_advance(1500);
+	daemon_heard(b, "[#lobby] guest1: 5\n[#lobby] guest1: 6\n");
+	ck_assert_uint_gt(fixture.srv.session.slowed, 0);
 	/* a long rest gives no more than the burst */
-	house_advance(3600000);
-	ck_assert(a->c->reading);
-	house_send(a, BYTES("7\n8\n9\n10\n"));
-	house_heard(b,
+	daemon_advance(3600000);
+	ck_assert(conn_is_reading(a->c->out.conn));
+	daemon_send(a, BYTES("7\n8\n9\n10\n"));
+	daemon_heard(b,
 	    "[#lobby] guest1: 7\n[#lobby] guest1: 8\n"
 	    "[#lobby] guest1: 9\n");
 	/* others are not slowed */
-	house_type(b, "x");
-	house_heard(a, "[#lobby] guest2: x\n");
+	daemon_type(b, "x");
+	daemon_heard(a, "[#lobby] guest2: x\n");
 }
 END_TEST
 
@@ -406,20 +406,20 @@ START_TEST(rate_defaults)
 	char lines[64 * 4] = "", want[64 * 32] = "";
 	int i;
 
-	ck_assert(house_reload(""));
-	a = house_connect(HOST);
-	b = house_connect(HOST);
-	house_forget();
+	ck_assert(daemon_reload(""));
+	a = daemon_connect(HOST);
+	b = daemon_connect(HOST);
+	daemon_forget();
 	for (i = 1; i <= 26; i++)
 		sprintf(lines + strlen(lines), "%d\n", i);
 	for (i = 1; i <= 20; i++)
 		sprintf(want + strlen(want), "[#lobby] guest1: %d\n", i);
-	house_send(a, lines, strlen(lines));
-	house_heard(b, want);
+	daemon_send(a, lines, strlen(lines));
+	daemon_heard(b, want);
 	for (i = 21; i <= 25; i++) {
-		house_advance(201);
+		daemon_advance(201);
 		sprintf(want, "[#lobby] guest1: %d\n", i);
-		house_heard(b, want);
+		daemon_heard(b, want);
 	}
 }
 END_TEST
@@ -429,18 +429,18 @@ START_TEST(rate_counts_all_lines)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("rate 5 1\nmax-line 64\n"));
-	a = house_connect(HOST);
-	b = house_connect(HOST);
-	house_forget();
-	house_send(a,
+	ck_assert(daemon_reload("rate 5 1\nmax-line 64\n"));
+	a = daemon_connect(HOST);
+	b = daemon_connect(HOST);
+	daemon_forget();
+	daemon_send(a,
 	    BYTES("\n/who\n/nonsense\n"
 		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 		  "\n5\n6\n"));
-	house_heard(b, "[#lobby] guest1: 5\n");
-	house_advance(1001);
-	house_heard(b, "[#lobby] guest1: 6\n");
+	daemon_heard(b, "[#lobby] guest1: 5\n");
+	daemon_advance(1001);
+	daemon_heard(b, "[#lobby] guest1: 6\n");
 }
 END_TEST
 
@@ -449,24 +449,24 @@ START_TEST(rate_of_a_host)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("rate 3 1\n"));
-	b = house_connect("192.0.2.2");
-	a = house_connect(HOST);
-	house_forget();
-	house_send(a, BYTES("1\n2\n"));
-	house_half_close(a);
-	house_hang_up(a);
-	a = house_connect(HOST);
-	house_forget();
-	house_send(a, BYTES("3\n4\n"));
-	house_heard(b, "[#lobby] guest3: 3\n");
-	house_advance(1001);
-	house_heard(b, "[#lobby] guest3: 4\n");
+	ck_assert(daemon_reload("rate 3 1\n"));
+	b = daemon_connect("192.0.2.2");
+	a = daemon_connect(HOST);
+	daemon_forget();
+	daemon_send(a, BYTES("1\n2\n"));
+	daemon_half_close(a);
+	daemon_hang_up(a);
+	a = daemon_connect(HOST);
+	daemon_forget();
+	daemon_send(a, BYTES("3\n4\n"));
+	daemon_heard(b, "[#lobby] guest3: 3\n");
+	daemon_advance(1001);
+	daemon_heard(b, "[#lobby] guest3: 4\n");
 	/* another host's newcomers pay nothing for that */
-	a = house_connect("192.0.2.3");
-	house_forget();
-	house_send(a, BYTES("1\n2\n3\n"));
-	house_heard(b,
+	a = daemon_connect("192.0.2.3");
+	daemon_forget();
+	daemon_send(a, BYTES("1\n2\n3\n"));
+	daemon_heard(b,
 	    "[#lobby] guest4: 1\n[#lobby] guest4: 2\n"
 	    "[#lobby] guest4: 3\n");
 }
@@ -474,13 +474,13 @@ END_TEST
 
 START_TEST(rate_off)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 	char lines[3000] = "";
 	unsigned i, n = 0;
 
 	for (i = 0; i < 1000; i++)
 		strcat(lines, "x\n");
-	house_send(a, lines, strlen(lines));
+	daemon_send(a, lines, strlen(lines));
 	for (i = 0; i < b->len; i++)
 		n += b->got[i] == '\n';
 	ck_assert_uint_eq(n, 1000);
@@ -492,20 +492,20 @@ START_TEST(rate_and_half_close)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("rate 2 1\n"));
-	a = house_connect(HOST);
-	b = house_connect(HOST);
-	house_forget();
-	house_send(a, BYTES("1\n2\n3\n/who"));
-	house_half_close(a);
-	house_heard(b, "[#lobby] guest1: 1\n[#lobby] guest1: 2\n");
-	house_advance(1001);
-	house_heard(b, "[#lobby] guest1: 3\n");
+	ck_assert(daemon_reload("rate 2 1\n"));
+	a = daemon_connect(HOST);
+	b = daemon_connect(HOST);
+	daemon_forget();
+	daemon_send(a, BYTES("1\n2\n3\n/who"));
+	daemon_half_close(a);
+	daemon_heard(b, "[#lobby] guest1: 1\n[#lobby] guest1: 2\n");
+	daemon_advance(1001);
+	daemon_heard(b, "[#lobby] guest1: 3\n");
 	ck_assert(!a->closed);
-	house_advance(1001);
-	house_heard(a, "* #lobby (2): guest1, guest2\n");
+	daemon_advance(1001);
+	daemon_heard(a, "* #lobby (2): guest1, guest2\n");
 	ck_assert(a->closed);
-	house_heard(b, "[#lobby] -- guest1 left\n");
+	daemon_heard(b, "[#lobby] -- guest1 left\n");
 }
 END_TEST
 
@@ -515,47 +515,47 @@ START_TEST(half_close)
 {
 	static const char text[] = "/nick ci\n/msg #lobby build 812 is green\n"
 				   "last";
-	struct peer *b = house_person("b"), *a = let_in(HOST);
+	struct peer *b = daemon_person("b"), *a = let_in(HOST);
 
 	ck_assert_int_eq(send(a->fd, text, strlen(text), 0), (int)strlen(text));
-	house_half_close(a);
-	house_heard(a, "* You are now ci.\n");
+	daemon_half_close(a);
+	daemon_heard(a, "* You are now ci.\n");
 	ck_assert(a->closed);
-	house_heard(b,
+	daemon_heard(b,
 	    "[#lobby] -- guest2 is now ci\n"
 	    "[#lobby] ci: build 812 is green\n"
 	    "[#lobby] ci: last\n"
 	    "[#lobby] -- ci left\n");
-	ck_assert_uint_eq(house.srv.nclients, 1);
+	ck_assert_uint_eq(fixture.srv.nclients, 1);
 }
 END_TEST
 
 START_TEST(connection_lost)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_hang_up(a);
-	house_heard(b, "[#lobby] -- a left\n");
+	daemon_hang_up(a);
+	daemon_heard(b, "[#lobby] -- a left\n");
 	/* with output that it had not read, the system says reset */
-	a = house_person("a");
+	a = daemon_person("a");
 	a->asleep = true;
-	house_type(b, "hello");
-	house_hang_up(a);
-	house_heard(b, "[#lobby] -- a left (connection lost)\n");
-	ck_assert_uint_eq(house.srv.nclients, 1);
+	daemon_type(b, "hello");
+	daemon_hang_up(a);
+	daemon_heard(b, "[#lobby] -- a left (connection lost)\n");
+	ck_assert_uint_eq(fixture.srv.nclients, 1);
 }
 END_TEST
 
 /* A line that a reset cuts short is none. */
 START_TEST(reset_within_a_line)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
 	a->asleep = true;
-	house_type(b, "hello");
-	house_send(a, BYTES("said\nrm -rf /"));
-	house_hang_up(a);
-	house_heard(b,
+	daemon_type(b, "hello");
+	daemon_send(a, BYTES("said\nrm -rf /"));
+	daemon_hang_up(a);
+	daemon_heard(b,
 	    "[#lobby] a: said\n"
 	    "[#lobby] -- a left (connection lost)\n");
 }
@@ -564,11 +564,11 @@ END_TEST
 /* What a client sent before its end is still carried out. */
 START_TEST(said_before_the_end)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
 	ck_assert_int_eq(send(a->fd, "last words\n", 11, 0), 11);
-	house_hang_up(a);
-	house_heard(b, "[#lobby] a: last words\n[#lobby] -- a left\n");
+	daemon_hang_up(a);
+	daemon_heard(b, "[#lobby] a: last words\n[#lobby] -- a left\n");
 }
 END_TEST
 
@@ -577,10 +577,10 @@ START_TEST(place_is_free)
 {
 	struct peer *a;
 
-	ck_assert(house_reload("max-clients 1\nmax-per-host 1\nrate off\n"));
+	ck_assert(daemon_reload("max-clients 1\nmax-per-host 1\nrate off\n"));
 	a = let_in(HOST);
-	house_type(a, "/quit");
-	ck_assert_uint_eq(house_connections(), 1);
+	daemon_type(a, "/quit");
+	ck_assert_uint_eq(daemon_connections(), 1);
 	let_in(HOST);
 }
 END_TEST
@@ -588,19 +588,19 @@ END_TEST
 /* After its last word the server waits for the other side's end, not long. */
 START_TEST(lingering)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_type(a, "/quit");
-	house_type(b, "/quit");
+	daemon_type(a, "/quit");
+	daemon_type(b, "/quit");
 	ck_assert(a->closed && b->closed);
-	ck_assert_uint_eq(house_connections(), 2);
-	house_hang_up(b);
-	ck_assert_uint_eq(house_connections(), 1);
-	house_type(a, "too late");
-	house_advance(1999);
-	ck_assert_uint_eq(house_connections(), 1);
-	house_advance(1);
-	ck_assert_uint_eq(house_connections(), 0);
+	ck_assert_uint_eq(daemon_connections(), 2);
+	daemon_hang_up(b);
+	ck_assert_uint_eq(daemon_connections(), 1);
+	daemon_type(a, "too late");
+	daemon_advance(1999);
+	ck_assert_uint_eq(daemon_connections(), 1);
+	daemon_advance(1);
+	ck_assert_uint_eq(daemon_connections(), 0);
 }
 END_TEST
 
@@ -609,18 +609,18 @@ START_TEST(stopping)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("rate 1 1\n"));
-	a = house_connect(HOST);
-	b = house_connect(HOST);
-	house_forget();
-	house_send(a, BYTES("1\n2\n3\n"));
-	house_heard(b, "[#lobby] guest1: 1\n");
-	server_stop(&house.srv);
-	house_settle();
-	house_heard(b,
+	ck_assert(daemon_reload("rate 1 1\n"));
+	a = daemon_connect(HOST);
+	b = daemon_connect(HOST);
+	daemon_forget();
+	daemon_send(a, BYTES("1\n2\n3\n"));
+	daemon_heard(b, "[#lobby] guest1: 1\n");
+	loop_stop(&fixture.srv);
+	daemon_settle();
+	daemon_heard(b,
 	    "[#lobby] guest1: 2\n[#lobby] guest1: 3\n"
 	    "* The server is going down.\n");
-	house_heard(a, "* The server is going down.\n");
+	daemon_heard(a, "* The server is going down.\n");
 	ck_assert(a->closed && b->closed);
 }
 END_TEST
@@ -630,21 +630,21 @@ START_TEST(lingering_with_input_left)
 {
 	struct peer *a;
 
-	ck_assert(house_reload("rate 1 1\n"));
-	a = house_connect(HOST);
-	house_send(a, BYTES("1\n2\n3\n"));
-	ck_assert_ptr_nonnull(a->c->unread);
-	ck_assert(house_reload("deny all\n"));
-	ck_assert_uint_eq(house_connections(), 1); /* waits for their FIN */
-	house_hang_up(a);
-	ck_assert_uint_eq(house_connections(), 0);
+	ck_assert(daemon_reload("rate 1 1\n"));
+	a = daemon_connect(HOST);
+	daemon_send(a, BYTES("1\n2\n3\n"));
+	ck_assert(conn_has_pending(a->c->out.conn));
+	ck_assert(daemon_reload("deny all\n"));
+	ck_assert_uint_eq(daemon_connections(), 1); /* waits for their FIN */
+	daemon_hang_up(a);
+	ck_assert_uint_eq(daemon_connections(), 0);
 }
 END_TEST
 
 static uint64_t
 hurrying_clock(void)
 {
-	return house.now += 3;
+	return fixture.now += 3;
 }
 
 /* After the first look much time has passed. */
@@ -653,7 +653,7 @@ late_clock(void)
 {
 	static unsigned looks;
 
-	return house.now + (looks++ > 0 ? 20 : 0);
+	return fixture.now + (looks++ > 0 ? 20 : 0);
 }
 
 /* One turn by another clock; returns how many lines of input were carried out
@@ -661,13 +661,13 @@ late_clock(void)
 static unsigned
 one_turn(uint64_t (*clock)(void))
 {
-	uint64_t (*usual)(void) = house.srv.clock;
-	uint64_t before = house.srv.stats.lines_in;
+	uint64_t (*usual)(void) = fixture.srv.clock;
+	uint64_t before = fixture.srv.session.lines_in;
 
-	house.srv.clock = clock;
-	server_turn(&house.srv, false);
-	house.srv.clock = usual;
-	return (unsigned)(house.srv.stats.lines_in - before);
+	fixture.srv.clock = clock;
+	loop_turn(&fixture.srv, false);
+	fixture.srv.clock = usual;
+	return (unsigned)(fixture.srv.session.lines_in - before);
 }
 
 static const char ten_lines[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n";
@@ -677,19 +677,19 @@ START_TEST(turns)
 {
 	struct peer *a, *b, *c;
 
-	ck_assert(house_reload("rate off\n"));
-	a = house_person("a");
-	b = house_person("b");
-	c = house_person("c");
+	ck_assert(daemon_reload("rate off\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
+	c = daemon_person("c");
 	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
 	ck_assert_int_eq(send(b->fd, BYTES(ten_lines), 0), 20);
 	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
-	house_settle();
+	daemon_settle();
 	/* each in turn, and none is lost */
-	ck_assert(house_has(c,
+	ck_assert(daemon_has(c,
 	    "[#lobby] a: 0\r\n[#lobby] b: 0\r\n"
 	    "[#lobby] a: 1\r\n[#lobby] b: 1\r\n"));
-	ck_assert(house_has(c, "[#lobby] a: 9\r\n[#lobby] b: 9\r\n"));
+	ck_assert(daemon_has(c, "[#lobby] a: 9\r\n[#lobby] b: 9\r\n"));
 }
 END_TEST
 
@@ -699,15 +699,15 @@ START_TEST(turns_of_the_busy)
 {
 	struct peer *a, *b;
 
-	ck_assert(house_reload("rate off\n"));
-	a = house_person("a");
-	b = house_person("b");
+	ck_assert(daemon_reload("rate off\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
 	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
 	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
 	ck_assert_int_eq(send(b->fd, "x\n", 2, 0), 2);
 	ck_assert_uint_gt(one_turn(late_clock), 1);
-	house_settle();
-	ck_assert(house_has(b, "[#lobby] a: 9\r\n"));
+	daemon_settle();
+	ck_assert(daemon_has(b, "[#lobby] a: 9\r\n"));
 }
 END_TEST
 
@@ -716,22 +716,22 @@ START_TEST(turns_of_the_lost)
 {
 	struct peer *a, *c;
 
-	ck_assert(house_reload("rate off\n"));
-	a = house_person("a");
-	c = house_person("c");
+	ck_assert(daemon_reload("rate off\n"));
+	a = daemon_person("a");
+	c = daemon_person("c");
 	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
 	a->c->out.error = EPIPE;
 	client_broken(a->c);
 	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
-	ck_assert_uint_eq(house.srv.nclients, 2);
-	house_settle();
-	ck_assert(house_has(c,
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	daemon_settle();
+	ck_assert(daemon_has(c,
 	    "[#lobby] a: 9\r\n"
 	    "[#lobby] -- a left (connection lost)\r\n"));
 }
 END_TEST
 
-UNIT_MAIN("client", setup, house_stop, max_clients, max_per_host, denied,
+UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
     max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
     telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,

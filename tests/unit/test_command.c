@@ -4,75 +4,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "house.h"
+#include "daemon.h"
 #include "unit.h"
 
 static void
 setup(void)
 {
-	house_start("rate off\n");
+	daemon_start("rate off\n");
 }
 
 START_TEST(chat)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "hello", "");
-	house_heard(b, "[#lobby] a: hello\n");
-	house_ask(a, "//nick is a command", "");
-	house_heard(b, "[#lobby] a: /nick is a command\n");
-	house_ask(a, "///x", "");
-	house_heard(b, "[#lobby] a: //x\n");
-	house_ask(a, " /nick x", ""); /* a blank first: no command */
-	house_heard(b, "[#lobby] a:  /nick x\n");
-	house_ask(a, "", ""); /* an empty line does nothing */
-	house_ask(a, "\r", "");
-	house_heard(b, "");
-	house_ask(a, "a\tb \x1b[2J\xfe", "");
-	house_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd[2J\xef\xbf\xbd\n");
+	daemon_ask(a, "hello", "");
+	daemon_heard(b, "[#lobby] a: hello\n");
+	daemon_ask(a, "//nick is a command", "");
+	daemon_heard(b, "[#lobby] a: /nick is a command\n");
+	daemon_ask(a, "///x", "");
+	daemon_heard(b, "[#lobby] a: //x\n");
+	daemon_ask(a, " /nick x", ""); /* a blank first: no command */
+	daemon_heard(b, "[#lobby] a:  /nick x\n");
+	daemon_ask(a, "", ""); /* an empty line does nothing */
+	daemon_ask(a, "\r", "");
+	daemon_heard(b, "");
+	daemon_ask(a, "a\tb \x1b[2J\xfe", "");
+	daemon_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd[2J\xef\xbf\xbd\n");
 }
 END_TEST
 
 START_TEST(in_no_room)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_do(a, "/leave");
-	house_ask(
+	daemon_do(a, "/leave");
+	daemon_ask(
 	    a, "hello", "! You are in no room; /join ROOM to enter one.\n");
-	house_ask(
+	daemon_ask(
 	    a, "/me waves", "! You are in no room; /join ROOM to enter one.\n");
-	house_ask(
+	daemon_ask(
 	    a, "/topic", "! You are in no room; /join ROOM to enter one.\n");
-	house_ask(
+	daemon_ask(
 	    a, "/who", "! You are in no room; /join ROOM to enter one.\n");
-	house_ask(
+	daemon_ask(
 	    a, "/history", "! You are in no room; /join ROOM to enter one.\n");
-	house_ask(
+	daemon_ask(
 	    a, "/leave", "! You are in no room; /join ROOM to enter one.\n");
-	house_ask(
+	daemon_ask(
 	    a, "/kick b", "! You are in no room; /join ROOM to enter one.\n");
-	house_heard(b, "");
+	daemon_heard(b, "");
 }
 END_TEST
 
 /* An unknown command is an error and never chat. */
 START_TEST(unknown)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/mgs b secret",
+	daemon_ask(a, "/mgs b secret",
 	    "! There is no command /mgs; /help lists them. Nothing was "
 	    "sent.\n");
-	house_ask(a, "/",
+	daemon_ask(a, "/",
 	    "! There is no command /; /help lists them. Nothing was sent.\n");
-	house_ask(a, "/nickx y",
+	daemon_ask(a, "/nickx y",
 	    "! There is no command /nickx; /help lists them. Nothing was "
 	    "sent.\n");
-	house_ask(a, "/joi #x",
+	daemon_ask(a, "/joi #x",
 	    "! There is no command /joi; /help lists them. Nothing was "
 	    "sent.\n");
-	house_heard(b, "");
+	daemon_heard(b, "");
 }
 END_TEST
 
@@ -87,7 +87,7 @@ static const char *const names[][2] = { { "nick", NULL }, { "join", "j" },
 /* Each name and alias, in any case, is one and the same command. */
 START_TEST(names_and_aliases)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 	char line[64], start[64];
 	size_t i, j, k;
 
@@ -96,11 +96,11 @@ START_TEST(names_and_aliases)
 			snprintf(line, sizeof(line), "/HELP %s", names[i][j]);
 			for (k = 6; j == 1 && line[k] != '\0'; k++)
 				line[k] = (char)toupper(line[k]);
-			house_type(a, line);
+			daemon_type(a, line);
 			snprintf(start, sizeof(start), "* /%s", names[i][0]);
 			ck_assert_msg(memcmp(a->got, start, strlen(start)) == 0,
 			    "%s", line);
-			house_forget();
+			daemon_forget();
 		}
 	}
 }
@@ -108,18 +108,18 @@ END_TEST
 
 START_TEST(help)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 	char needle[32];
 	size_t i;
 
-	house_ask(a, "/help join",
+	daemon_ask(a, "/help join",
 	    "* /join ROOM [KEY]: enters a room, making it if need be (also "
 	    "/j)\n");
-	house_ask(a, "/? /quit", "* /quit [REASON]: leaves (also /q)\n");
-	house_ask(a, "/help back", "* /back: ends being away\n");
-	house_ask(a, "/help nothing",
+	daemon_ask(a, "/? /quit", "* /quit [REASON]: leaves (also /q)\n");
+	daemon_ask(a, "/help back", "* /back: ends being away\n");
+	daemon_ask(a, "/help nothing",
 	    "! There is no command nothing; /help lists them.\n");
-	house_type(a, "/help");
+	daemon_type(a, "/help");
 	a->got[a->len] = '\0';
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(needle, sizeof(needle), "\r\n* /%s ", names[i][0]);
@@ -131,10 +131,10 @@ END_TEST
 /* On a terminal of 80 columns no line of the list breaks. */
 START_TEST(help_is_narrow)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 	const char *line, *end;
 
-	house_type(a, "/help");
+	daemon_type(a, "/help");
 	for (line = a->got; (end = strstr(line, "\r\n")) != NULL;
 	     line = end + 2)
 		ck_assert_msg(
@@ -161,25 +161,25 @@ START_TEST(missing_words)
 		{ "/op", "! /op needs more: /op NICK\n" },
 		{ "/pass", "! /pass needs more: /pass PASSWORD\n" },
 	};
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		house_ask(a, rows[i][0], rows[i][1]);
-	house_heard(b, "");
+		daemon_ask(a, rows[i][0], rows[i][1]);
+	daemon_heard(b, "");
 }
 END_TEST
 
 /* Blanks around words do not matter; those in a text stay. */
 START_TEST(blanks)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/msg   b \t hi  there ", "");
-	house_heard(b, "[private] a: hi  there \n");
-	house_ask(a, "/me  \twaves", "");
-	house_heard(b, "[#lobby] * a waves\n");
-	house_ask(a, "/set\ttime\toff", "* time is off now.\n");
+	daemon_ask(a, "/msg   b \t hi  there ", "");
+	daemon_heard(b, "[private] a: hi  there \n");
+	daemon_ask(a, "/me  \twaves", "");
+	daemon_heard(b, "[#lobby] * a waves\n");
+	daemon_ask(a, "/set\ttime\toff", "* time is off now.\n");
 }
 END_TEST
 
@@ -188,7 +188,7 @@ END_TEST
 static void
 setup_password(void)
 {
-	house_start("rate off\npassword \"open sesame\"\n");
+	daemon_start("rate off\npassword \"open sesame\"\n");
 }
 
 #define NEEDED  "* A password is needed: /pass PASSWORD\n"
@@ -196,46 +196,46 @@ setup_password(void)
 
 START_TEST(password_needed)
 {
-	struct peer *a = house_connect("192.0.2.1");
+	struct peer *a = daemon_connect("192.0.2.1");
 	size_t i;
 	char line[64];
 
-	house_heard(a, "* Welcome to banter on box.\n" NEEDED);
-	house_ask(a, "hello", NEEDED2);
-	house_ask(a, "//hello", NEEDED2);
+	daemon_heard(a, "* Welcome to banter on box.\n" NEEDED);
+	daemon_ask(a, "hello", NEEDED2);
+	daemon_ask(a, "//hello", NEEDED2);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i][0], "pass") == 0 ||
 		    strcmp(names[i][0], "help") == 0 ||
 		    strcmp(names[i][0], "quit") == 0)
 			continue;
 		snprintf(line, sizeof(line), "/%s x y", names[i][0]);
-		house_ask(a, line, NEEDED2);
+		daemon_ask(a, line, NEEDED2);
 	}
-	house_ask(a, "/help back", "* /back: ends being away\n");
-	house_ask(a, "/mgs",
+	daemon_ask(a, "/help back", "* /back: ends being away\n");
+	daemon_ask(a, "/mgs",
 	    "! There is no command /mgs; /help lists them. Nothing was "
 	    "sent.\n");
 	ck_assert_uint_eq(a->c->user.id, 0);
-	house_ask(a, "/pass open sesame",
+	daemon_ask(a, "/pass open sesame",
 	    "* You are guest1 in #lobby (1 here). Say something, or /nick "
 	    "NAME to be known; /help lists the rest.\n");
-	house_ask(a, "/pass open sesame", "! You have given the password.\n");
+	daemon_ask(a, "/pass open sesame", "! You have given the password.\n");
 }
 END_TEST
 
 START_TEST(password_quit)
 {
-	struct peer *a = house_connect("192.0.2.1");
+	struct peer *a = daemon_connect("192.0.2.1");
 
-	house_forget();
-	house_ask(a, "/quit", "* Bye.\n");
+	daemon_forget();
+	daemon_ask(a, "/quit", "* Bye.\n");
 	ck_assert(a->closed);
 }
 END_TEST
 
 START_TEST(no_password_needed)
 {
-	house_ask(house_person("a"), "/pass x", "! No password is needed.\n");
+	daemon_ask(daemon_person("a"), "/pass x", "! No password is needed.\n");
 }
 END_TEST
 
@@ -245,26 +245,26 @@ START_TEST(first_contact)
 {
 	struct peer *a, *b;
 
-	a = house_connect("192.0.2.1");
-	house_heard(a,
+	a = daemon_connect("192.0.2.1");
+	daemon_heard(a,
 	    "* Welcome to banter on box.\n"
 	    "* You are guest1 in #lobby (1 here). Say something, or /nick "
 	    "NAME to be known; /help lists the rest.\n");
-	b = house_connect(NULL);
-	house_heard(b,
+	b = daemon_connect(NULL);
+	daemon_heard(b,
 	    "* Welcome to banter on box.\n"
 	    "* You are guest2 in #lobby (2 here). Say something, or /nick "
 	    "NAME to be known; /help lists the rest.\n");
-	house_heard(a, "[#lobby] -- guest2 joined\n");
+	daemon_heard(a, "[#lobby] -- guest2 joined\n");
 }
 END_TEST
 
 START_TEST(first_contact_history)
 {
-	struct peer *a = house_person("a"), *b;
+	struct peer *a = daemon_person("a"), *b;
 
-	house_type(a, "hello");
-	b = house_connect("192.0.2.2");
+	daemon_type(a, "hello");
+	b = daemon_connect("192.0.2.2");
 	ck_assert_ptr_nonnull(memmem(b->got, b->len, " [#lobby] a: hello", 18));
 }
 END_TEST
@@ -272,14 +272,14 @@ END_TEST
 static void
 setup_nowhere(void)
 {
-	house_start("default-room none\n");
+	daemon_start("default-room none\n");
 }
 
 START_TEST(first_contact_nowhere)
 {
-	struct peer *a = house_connect("192.0.2.1");
+	struct peer *a = daemon_connect("192.0.2.1");
 
-	house_heard(a,
+	daemon_heard(a,
 	    "* Welcome to banter on box.\n"
 	    "* You are guest1. /join ROOM to begin, /nick NAME to be known; "
 	    "/help lists the rest.\n");
@@ -290,25 +290,25 @@ END_TEST
 
 START_TEST(quitting)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/quit", "* Bye.\n");
+	daemon_ask(a, "/quit", "* Bye.\n");
 	ck_assert(a->closed);
-	house_heard(b, "[#lobby] -- a left\n");
-	a = house_person("c");
-	house_ask(a, "/q see you\tall ", "* Bye.\n");
-	house_heard(b, "[#lobby] -- c left (see you\tall )\n");
+	daemon_heard(b, "[#lobby] -- a left\n");
+	a = daemon_person("c");
+	daemon_ask(a, "/q see you\tall ", "* Bye.\n");
+	daemon_heard(b, "[#lobby] -- c left (see you\tall )\n");
 }
 END_TEST
 
 /* What follows /quit in the same piece is not carried out. */
 START_TEST(after_quit)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_send(a, BYTES("one\n/quit\ntwo\n"));
-	house_heard(a, "* Bye.\n");
-	house_heard(b, "[#lobby] a: one\n[#lobby] -- a left\n");
+	daemon_send(a, BYTES("one\n/quit\ntwo\n"));
+	daemon_heard(a, "* Bye.\n");
+	daemon_heard(b, "[#lobby] a: one\n[#lobby] -- a left\n");
 }
 END_TEST
 
@@ -316,14 +316,14 @@ int
 main(void)
 {
 	Suite *s = suite_create("command");
-	TCase *tc = unit_case(s, "table", setup, house_stop);
+	TCase *tc = unit_case(s, "table", setup, daemon_stop);
 
 	UNIT_TESTS(tc, chat, in_no_room, unknown, names_and_aliases, help,
 	    help_is_narrow, missing_words, blanks, no_password_needed,
 	    first_contact, first_contact_history, quitting, after_quit);
-	tc = unit_case(s, "password", setup_password, house_stop);
+	tc = unit_case(s, "password", setup_password, daemon_stop);
 	UNIT_TESTS(tc, password_needed, password_quit);
-	tc = unit_case(s, "no default room", setup_nowhere, house_stop);
+	tc = unit_case(s, "no default room", setup_nowhere, daemon_stop);
 	tcase_add_test(tc, first_contact_nowhere);
 	return unit_run(s);
 }

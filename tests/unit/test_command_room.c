@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "house.h"
+#include "daemon.h"
 #include "unit.h"
 
 #define X32 "abcdefghijklmnopqrstuvwxyz012345"
@@ -12,7 +12,7 @@ static void
 setup(void)
 {
 	setenv("TZ", "UTC0", 1);
-	house_start("rate off\nmax-rooms 4\nmax-joined 3\n"
+	daemon_start("rate off\nmax-rooms 4\nmax-joined 3\n"
 		    "room #ops topic pagers key hush\n");
 }
 
@@ -22,32 +22,32 @@ ask_past(struct peer *p, const char *line, const char *answer)
 {
 	size_t i;
 
-	house_type(p, line);
+	daemon_type(p, line);
 	for (i = 0; i + 6 < p->len; i++) {
 		if ((i == 0 || p->got[i - 1] == '\n') && p->got[i + 2] == ':' &&
 		    p->got[i + 5] == ' ')
 			memcpy(p->got + i, "00:00", 5);
 	}
-	house_heard(p, answer);
+	daemon_heard(p, answer);
 }
 
 START_TEST(join)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/join #dev", "* You are in #dev (1 here: @you).\n");
-	house_ask(b, "/J DEV", "* You are in #dev (2 here: @a, you).\n");
-	house_heard(a, "[#dev] -- b joined\n");
-	house_ask(a, "/topic friday", "* The topic of #dev is: friday\n");
-	house_heard(b, "[#dev] -- a set the topic: friday\n");
+	daemon_ask(a, "/join #dev", "* You are in #dev (1 here: @you).\n");
+	daemon_ask(b, "/J DEV", "* You are in #dev (2 here: @a, you).\n");
+	daemon_heard(a, "[#dev] -- b joined\n");
+	daemon_ask(a, "/topic friday", "* The topic of #dev is: friday\n");
+	daemon_heard(b, "[#dev] -- a set the topic: friday\n");
 	/* a second time it only makes it current */
-	house_ask(b, "/join #lobby", "* You are in #lobby (2 here: a, you).\n");
-	house_ask(b, "/join #dev",
+	daemon_ask(b, "/join #lobby", "* You are in #lobby (2 here: a, you).\n");
+	daemon_ask(b, "/join #dev",
 	    "* You are in #dev (2 here: @a, you). Topic: friday.\n");
-	house_heard(a, "");
-	house_ask(b, "hello", "");
-	house_heard(a, "[#dev] b: hello\n");
-	house_ask(a, "/join #dev",
+	daemon_heard(a, "");
+	daemon_ask(b, "hello", "");
+	daemon_heard(a, "[#dev] b: hello\n");
+	daemon_ask(a, "/join #dev",
 	    "* You are in #dev (2 here: @you, b). Topic: "
 	    "friday.\n");
 }
@@ -55,21 +55,21 @@ END_TEST
 
 START_TEST(join_bad_names)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 
-	house_ask(a, "/join ##dev",
+	daemon_ask(a, "/join ##dev",
 	    "! ##dev is not a room's name: # and 1-32 letters, digits, _ - "
 	    ".\n");
-	house_ask(a, "/join #",
+	daemon_ask(a, "/join #",
 	    "! # is not a room's name: # and 1-32 letters, digits, _ - .\n");
-	house_ask(a, "/join " X32, "* You are in #" X32 " (1 here: @you).\n");
-	house_ask(a, "/join " X32 "6",
+	daemon_ask(a, "/join " X32, "* You are in #" X32 " (1 here: @you).\n");
+	daemon_ask(a, "/join " X32 "6",
 	    "! " X32 "6 is not a room's name: # and 1-32 letters, digits, _ "
 	    "- .\n");
-	house_ask(a, "/join #" X32 "6",
+	daemon_ask(a, "/join #" X32 "6",
 	    "! #" X32 "6 is not a room's name: # and 1-32 letters, digits, "
 	    "_ - .\n");
-	house_ask(a, "/join caf\xc3\xa9",
+	daemon_ask(a, "/join caf\xc3\xa9",
 	    "! caf\xc3\xa9 is not a room's name: # and 1-32 letters, "
 	    "digits, _ - .\n");
 }
@@ -77,51 +77,51 @@ END_TEST
 
 START_TEST(join_keys)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(
+	daemon_ask(
 	    a, "/join ops", "! #ops needs the right key: /join #ops KEY\n");
-	house_ask(a, "/join ops bush",
+	daemon_ask(a, "/join ops bush",
 	    "! #ops needs the right key: /join #ops KEY\n");
-	house_ask(a, "/join ops hush",
+	daemon_ask(a, "/join ops hush",
 	    "* You are in #ops (1 here: you). Topic: pagers.\n");
-	house_ask(a, "/join #own k",
+	daemon_ask(a, "/join #own k",
 	    "* You are in #own (1 here: @you).\n"
 	    "* Others need that key to join #own.\n");
-	house_ask(
+	daemon_ask(
 	    b, "/join #own", "! #own needs the right key: /join #own KEY\n");
-	house_ask(b, "/join #own k", "* You are in #own (2 here: @a, you).\n");
+	daemon_ask(b, "/join #own k", "* You are in #own (2 here: @a, you).\n");
 }
 END_TEST
 
 START_TEST(join_limits)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_type(a, "/join 1"); /* with #lobby, #ops: 3 rooms */
-	house_forget();
-	house_ask(a, "/join 2", "* You are in #2 (1 here: @you).\n");
-	house_ask(b, "/join 3",
+	daemon_type(a, "/join 1"); /* with #lobby, #ops: 3 rooms */
+	daemon_forget();
+	daemon_ask(a, "/join 2", "* You are in #2 (1 here: @you).\n");
+	daemon_ask(b, "/join 3",
 	    "! There are too many rooms (limit 4); #3 was not made.\n");
-	house_ask(b, "/join 1", "* You are in #1 (2 here: @a, you).\n");
-	house_forget();
-	house_ask(a, "/join ops hush",
+	daemon_ask(b, "/join 1", "* You are in #1 (2 here: @a, you).\n");
+	daemon_forget();
+	daemon_ask(a, "/join ops hush",
 	    "! You are in too many rooms (limit 3); /leave one first.\n");
 }
 END_TEST
 
 START_TEST(join_replays)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_type(a, "/join dev");
-	house_type(a, "one");
-	house_type(a, "/me waves");
+	daemon_type(a, "/join dev");
+	daemon_type(a, "one");
+	daemon_type(a, "/me waves");
 	ask_past(b, "/join dev",
 	    "* You are in #dev (2 here: @a, you).\n"
 	    "00:00 [#dev] a: one\n00:00 [#dev] * a waves\n");
 	/* joined already: nothing again */
-	house_ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
+	daemon_ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
 }
 END_TEST
 
@@ -129,54 +129,54 @@ END_TEST
 
 START_TEST(leave)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_all("/join dev");
-	house_ask(b, "/leave", "* You left #dev. You are in #lobby now.\n");
-	house_heard(a, "[#dev] -- b left\n");
-	house_ask(b, "/part",
+	daemon_all("/join dev");
+	daemon_ask(b, "/leave", "* You left #dev. You are in #lobby now.\n");
+	daemon_heard(a, "[#dev] -- b left\n");
+	daemon_ask(b, "/part",
 	    "* You left #lobby. You are in no room now; /join "
 	    "ROOM to enter one.\n");
-	house_heard(a, "[#lobby] -- b left\n");
+	daemon_heard(a, "[#lobby] -- b left\n");
 }
 END_TEST
 
 /* A first word that is a room one is in (or begins with #) is the room. */
 START_TEST(leave_words)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_all("/join dev");
-	house_ask(
+	daemon_all("/join dev");
+	daemon_ask(
 	    b, "/leave lobby", "* You left #lobby. You are in #dev now.\n");
-	house_heard(a, "[#lobby] -- b left\n");
-	house_type(b, "/join lobby");
-	house_do(b, "/join dev");
-	house_ask(b, "/leave #LOBBY so long",
+	daemon_heard(a, "[#lobby] -- b left\n");
+	daemon_type(b, "/join lobby");
+	daemon_do(b, "/join dev");
+	daemon_ask(b, "/leave #LOBBY so long",
 	    "* You left #lobby. You are in #dev now.\n");
-	house_heard(a, "[#lobby] -- b left (so long)\n");
-	house_ask(b, "/leave #none", "! You are not in #none.\n");
-	house_ask(b, "/leave #lobby x", "! You are not in #lobby.\n");
-	house_ask(b, "/leave ##", "! You are not in ##.\n");
+	daemon_heard(a, "[#lobby] -- b left (so long)\n");
+	daemon_ask(b, "/leave #none", "! You are not in #none.\n");
+	daemon_ask(b, "/leave #lobby x", "! You are not in #lobby.\n");
+	daemon_ask(b, "/leave ##", "! You are not in ##.\n");
 	/* else all of it is the reason; #lobby is a room, but not b's */
-	house_ask(b, "/leave lobby time",
+	daemon_ask(b, "/leave lobby time",
 	    "* You left #dev. You are in no room now; /join ROOM to enter "
 	    "one.\n");
-	house_heard(a, "[#dev] -- b left (lobby time)\n");
+	daemon_heard(a, "[#dev] -- b left (lobby time)\n");
 }
 END_TEST
 
 /* The longest name is a name here, too. */
 START_TEST(leave_longest)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 
-	house_type(a, "/join " X32);
-	house_do(a, "/join dev");
-	house_ask(
+	daemon_type(a, "/join " X32);
+	daemon_do(a, "/join dev");
+	daemon_ask(
 	    a, "/leave " X32, "* You left #" X32 ". You are in #dev now.\n");
-	house_do(a, "/join " X32);
-	house_ask(
+	daemon_do(a, "/join " X32);
+	daemon_ask(
 	    a, "/leave #" X32, "* You left #" X32 ". You are in #dev now.\n");
 }
 END_TEST
@@ -185,32 +185,32 @@ END_TEST
 
 START_TEST(who)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_type(a, "/join dev");
-	house_type(b, "/join dev");
-	house_do(b, "/away lunch");
-	house_ask(a, "/who", "* #dev (2): @a, b (away)\n");
-	house_ask(a, "/names lobby", "* #lobby (2): a, b (away)\n");
-	house_ask(a, "/who #OPS", "* #ops (0)\n");
-	house_ask(
+	daemon_type(a, "/join dev");
+	daemon_type(b, "/join dev");
+	daemon_do(b, "/away lunch");
+	daemon_ask(a, "/who", "* #dev (2): @a, b (away)\n");
+	daemon_ask(a, "/names lobby", "* #lobby (2): a, b (away)\n");
+	daemon_ask(a, "/who #OPS", "* #ops (0)\n");
+	daemon_ask(
 	    a, "/who #none", "! There is no room #none; /rooms lists them.\n");
-	house_ask(a, "/who !",
+	daemon_ask(a, "/who !",
 	    "! ! is not a room's name: # and 1-32 letters, digits, _ - .\n");
 }
 END_TEST
 
 START_TEST(rooms)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_type(a, "/join zoo");
-	house_type(b, "/join zoo");
-	house_do(b, "/leave lobby");
-	house_ask(a, "/rooms",
+	daemon_type(a, "/join zoo");
+	daemon_type(b, "/join zoo");
+	daemon_do(b, "/leave lobby");
+	daemon_ask(a, "/rooms",
 	    "* There are 3 rooms:\n* #zoo (2)\n* #lobby (1)\n"
 	    "* #ops (0): pagers\n");
-	house_ask(a, "/list x",
+	daemon_ask(a, "/list x",
 	    "* There are 3 rooms:\n* #zoo (2)\n* #lobby (1)\n"
 	    "* #ops (0): pagers\n");
 }
@@ -219,7 +219,7 @@ END_TEST
 /* Topics are cut there, and never within a character. */
 START_TEST(rooms_cut_topics)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 	char line[200], want[200];
 	int i;
 
@@ -228,8 +228,8 @@ START_TEST(rooms_cut_topics)
 		strcpy(line, "/topic ");
 		memset(line + 7, 'x', (size_t)i - 1);
 		strcat(line, "\xc3\xa9");
-		house_type(a, line);
-		house_forget();
+		daemon_type(a, line);
+		daemon_forget();
 		snprintf(want, sizeof(want),
 		    "* There are 2 rooms:\n* #lobby (1): %.*s%s\n"
 		    "* #ops (0): pagers\n",
@@ -237,34 +237,34 @@ START_TEST(rooms_cut_topics)
 			i == 81 ? 80 :
 				  i + 1,
 		    line + 7, i >= 80 ? "..." : "");
-		house_ask(a, "/rooms", want);
+		daemon_ask(a, "/rooms", want);
 	}
 }
 END_TEST
 
 START_TEST(topic)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(
+	daemon_ask(
 	    a, "/topic", "* #lobby has no topic; /topic TEXT sets one.\n");
-	house_ask(a, "/topic release on friday",
+	daemon_ask(a, "/topic release on friday",
 	    "* The topic of #lobby is: release on friday\n");
-	house_heard(b, "[#lobby] -- a set the topic: release on friday\n");
-	house_ask(b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
-	house_heard(a, "");
+	daemon_heard(b, "[#lobby] -- a set the topic: release on friday\n");
+	daemon_ask(b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
+	daemon_heard(a, "");
 }
 END_TEST
 
 START_TEST(history)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/history", "* Nothing has been said in #lobby yet.\n");
-	house_type(a, "one");
+	daemon_ask(a, "/history", "* Nothing has been said in #lobby yet.\n");
+	daemon_type(a, "one");
 	ask_past(a, "/history",
 	    "* The last 1 line of #lobby:\n00:00 [#lobby] a: one\n");
-	house_do(b, "two");
+	daemon_do(b, "two");
 	ask_past(a, "/history 1",
 	    "* The last 1 line of #lobby:\n00:00 [#lobby] b: two\n");
 	ask_past(a, "/history 2",
@@ -273,17 +273,17 @@ START_TEST(history)
 	ask_past(a, "/history 4294967295",
 	    "* The last 2 lines of #lobby:\n00:00 [#lobby] a: one\n"
 	    "00:00 [#lobby] b: two\n");
-	house_ask(
+	daemon_ask(
 	    a, "/history 0", "! 0 is not a number of lines (1 or more).\n");
-	house_ask(
+	daemon_ask(
 	    a, "/history -1", "! -1 is not a number of lines (1 or more).\n");
-	house_type(a, "/history 4294967296");
-	ck_assert(house_has(a, "* The last 2 lines of #lobby:"));
-	house_forget();
-	house_ask(
+	daemon_type(a, "/history 4294967296");
+	ck_assert(daemon_has(a, "* The last 2 lines of #lobby:"));
+	daemon_forget();
+	daemon_ask(
 	    a, "/history x", "! x is not a number of lines (1 or more).\n");
-	ck_assert(house_reload("rate off\nhistory 0\n"));
-	house_ask(a, "/history", "! No history is kept on this server.\n");
+	ck_assert(daemon_reload("rate off\nhistory 0\n"));
+	daemon_ask(a, "/history", "! No history is kept on this server.\n");
 }
 END_TEST
 
@@ -291,59 +291,59 @@ END_TEST
 
 START_TEST(kick)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
-	struct peer *c = house_person("c");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct peer *c = daemon_person("c");
 
-	house_all("/join dev");
-	house_ask(b, "/kick c", "! Only a, who runs #dev, can do that.\n");
-	house_ask(a, "/kick nobody", "! Nobody here is called nobody.\n");
-	house_ask(a, "/kick a", "! That is you, who runs #dev.\n");
-	house_ask(a, "/kick b too loud", "* You kicked b from #dev.\n");
-	house_heard(b,
+	daemon_all("/join dev");
+	daemon_ask(b, "/kick c", "! Only a, who runs #dev, can do that.\n");
+	daemon_ask(a, "/kick nobody", "! Nobody here is called nobody.\n");
+	daemon_ask(a, "/kick a", "! That is you, who runs #dev.\n");
+	daemon_ask(a, "/kick b too loud", "* You kicked b from #dev.\n");
+	daemon_heard(b,
 	    "! a kicked you from #dev (too loud)\n"
 	    "* You are in #lobby now.\n");
-	house_heard(c, "[#dev] -- a kicked b (too loud)\n");
-	house_ask(a, "/kick b", "! b is not in #dev.\n");
-	house_ask(a, "/kick C", "* You kicked c from #dev.\n");
-	house_heard(c,
+	daemon_heard(c, "[#dev] -- a kicked b (too loud)\n");
+	daemon_ask(a, "/kick b", "! b is not in #dev.\n");
+	daemon_ask(a, "/kick C", "* You kicked c from #dev.\n");
+	daemon_heard(c,
 	    "! a kicked you from #dev\n"
 	    "* You are in #lobby now.\n");
-	house_do(a, "/join lobby");
-	house_ask(a, "/kick c", "! Nobody runs #lobby.\n");
+	daemon_do(a, "/join lobby");
+	daemon_ask(a, "/kick c", "! Nobody runs #lobby.\n");
 }
 END_TEST
 
 START_TEST(op)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_all("/join dev");
-	house_ask(b, "/op b", "! Only a, who runs #dev, can do that.\n");
-	house_ask(a, "/op A", "! That is you, who runs #dev.\n");
-	house_ask(a, "/op b", "* b runs #dev now.\n");
-	house_heard(b, "* You run #dev now: /kick and /op are yours.\n");
-	house_ask(a, "/kick b", "! Only b, who runs #dev, can do that.\n");
-	house_ask(b, "/kick a", "* You kicked a from #dev.\n");
+	daemon_all("/join dev");
+	daemon_ask(b, "/op b", "! Only a, who runs #dev, can do that.\n");
+	daemon_ask(a, "/op A", "! That is you, who runs #dev.\n");
+	daemon_ask(a, "/op b", "* b runs #dev now.\n");
+	daemon_heard(b, "* You run #dev now: /kick and /op are yours.\n");
+	daemon_ask(a, "/kick b", "! Only b, who runs #dev, can do that.\n");
+	daemon_ask(b, "/kick a", "* You kicked a from #dev.\n");
 }
 END_TEST
 
 /* When the one who runs it leaves, it is whoever has been there longest. */
 START_TEST(op_moves_on)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
-	struct peer *c = house_person("c");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct peer *c = daemon_person("c");
 
-	house_all("/join dev");
-	house_type(a, "/quit");
-	house_heard(b,
+	daemon_all("/join dev");
+	daemon_type(a, "/quit");
+	daemon_heard(b,
 	    "[#dev] -- a left\n"
 	    "* You run #dev now: /kick and /op are yours.\n"
 	    "[#lobby] -- a left\n");
-	house_ask(c, "/who dev",
+	daemon_ask(c, "/who dev",
 	    "[#dev] -- a left\n[#lobby] -- a left\n* #dev (2): @b, c\n");
 }
 END_TEST
 
-UNIT_MAIN("command_room", setup, house_stop, join, join_bad_names, join_keys,
+UNIT_MAIN("command_room", setup, daemon_stop, join, join_bad_names, join_keys,
     join_limits, join_replays, leave, leave_words, leave_longest, who, rooms,
     rooms_cut_topics, topic, history, kick, op, op_moves_on)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "house.h"
+#include "daemon.h"
 #include "unit.h"
 
 #define X24 "abcdefghijklmnopqrstuvwx"
@@ -11,21 +11,21 @@
 static void
 setup(void)
 {
-	house_start("rate off\n");
+	daemon_start("rate off\n");
 }
 
 START_TEST(nick)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/nick alice", "* You are now alice.\n");
-	house_heard(b, "[#lobby] -- a is now alice\n");
-	house_ask(b, "/nick Alice", "! The name Alice is taken.\n");
-	house_ask(a, "/nick Alice", "* You are now Alice.\n");
-	house_heard(b, "[#lobby] -- alice is now Alice\n");
-	house_ask(a, "/nick Alice", "* You are now Alice.\n");
-	house_heard(b, "");
-	house_ask(a, "/nick " X24, "* You are now " X24 ".\n");
+	daemon_ask(a, "/nick alice", "* You are now alice.\n");
+	daemon_heard(b, "[#lobby] -- a is now alice\n");
+	daemon_ask(b, "/nick Alice", "! The name Alice is taken.\n");
+	daemon_ask(a, "/nick Alice", "* You are now Alice.\n");
+	daemon_heard(b, "[#lobby] -- alice is now Alice\n");
+	daemon_ask(a, "/nick Alice", "* You are now Alice.\n");
+	daemon_heard(b, "");
+	daemon_ask(a, "/nick " X24, "* You are now " X24 ".\n");
 }
 END_TEST
 
@@ -33,7 +33,7 @@ START_TEST(nick_bad)
 {
 	static const char *const bad[] = { "1a", "a:", "#a", "a b",
 		"caf\xc3\xa9", X24 "y" };
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 	char line[64], want[160];
 	size_t i;
 
@@ -43,68 +43,68 @@ START_TEST(nick_bad)
 		    "! %s is not a name you can take: 1-24 letters, digits, "
 		    "_ - . with a letter first.\n",
 		    bad[i]);
-		house_ask(a, line, want);
+		daemon_ask(a, line, want);
 	}
-	house_heard(b, "");
+	daemon_heard(b, "");
 	ck_assert_str_eq(a->c->user.name, "a");
 }
 END_TEST
 
 START_TEST(msg)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
-	struct peer *c = house_person("c");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct peer *c = daemon_person("c");
 
-	house_ask(a, "/msg B hello there", "");
-	house_heard(b, "[private] a: hello there\n");
-	house_heard(c, "");
-	house_ask(a, "/msg b /me waves", "");
-	house_heard(b, "[private] * a waves\n");
-	house_ask(a, "/msg #lobby /ME waves", "");
-	house_heard(b, "[#lobby] * a waves\n");
-	house_forget();
-	house_ask(a, "/m nobody x", "! Nobody here is called nobody.\n");
-	house_ask(a, "/m a x", "! That is you; nothing was sent.\n");
+	daemon_ask(a, "/msg B hello there", "");
+	daemon_heard(b, "[private] a: hello there\n");
+	daemon_heard(c, "");
+	daemon_ask(a, "/msg b /me waves", "");
+	daemon_heard(b, "[private] * a waves\n");
+	daemon_ask(a, "/msg #lobby /ME waves", "");
+	daemon_heard(b, "[#lobby] * a waves\n");
+	daemon_forget();
+	daemon_ask(a, "/m nobody x", "! Nobody here is called nobody.\n");
+	daemon_ask(a, "/m a x", "! That is you; nothing was sent.\n");
 	/* to a room one is in, whichever is current */
-	house_do(a, "/join dev");
-	house_ask(a, "/msg #LOBBY hi", "");
-	house_heard(b, "[#lobby] a: hi\n");
-	house_ask(b, "/msg #dev hi",
+	daemon_do(a, "/join dev");
+	daemon_ask(a, "/msg #LOBBY hi", "");
+	daemon_heard(b, "[#lobby] a: hi\n");
+	daemon_ask(b, "/msg #dev hi",
 	    "! You are not in #dev; /join it first. Nothing was sent.\n");
-	house_ask(b, "/msg #none hi",
+	daemon_ask(b, "/msg #none hi",
 	    "! You are not in #none; /join it first. Nothing was sent.\n");
-	house_heard(a, "");
+	daemon_heard(a, "");
 }
 END_TEST
 
 START_TEST(reply)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
-	struct peer *c = house_person("c");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct peer *c = daemon_person("c");
 
-	house_ask(
+	daemon_ask(
 	    a, "/reply x", "! Nobody has written to you in private yet.\n");
-	house_type(b, "/msg a one");
-	house_do(c, "/msg a two");
-	house_ask(a, "/reply to you", "");
-	house_heard(c, "[private] a: to you\n");
-	house_heard(b, "");
-	house_do(c, "/nick carol");
-	house_ask(a, "/r again", "");
-	house_heard(c, "[private] a: again\n");
-	house_type(c, "/quit");
-	house_person("carol"); /* somebody else */
-	house_ask(a, "/r secret",
+	daemon_type(b, "/msg a one");
+	daemon_do(c, "/msg a two");
+	daemon_ask(a, "/reply to you", "");
+	daemon_heard(c, "[private] a: to you\n");
+	daemon_heard(b, "");
+	daemon_do(c, "/nick carol");
+	daemon_ask(a, "/r again", "");
+	daemon_heard(c, "[private] a: again\n");
+	daemon_type(c, "/quit");
+	daemon_person("carol"); /* somebody else */
+	daemon_ask(a, "/r secret",
 	    "! Whoever wrote to you is gone; nothing was sent.\n");
 }
 END_TEST
 
 START_TEST(me)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(a, "/me waves", "");
-	house_heard(b, "[#lobby] * a waves\n");
+	daemon_ask(a, "/me waves", "");
+	daemon_heard(b, "[#lobby] * a waves\n");
 }
 END_TEST
 
@@ -125,121 +125,121 @@ START_TEST(whois)
 		{ 86400000, "1d 0h" },
 		{ 10 * 86400000LL + 7200000, "10d 2h" },
 	};
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 	char want[128];
 	uint64_t at = 0;
 	size_t i;
 
-	house_do(b, "/join dev");
+	daemon_do(b, "/join dev");
 	for (i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
-		house_advance(idle[i].ms - at);
+		daemon_advance(idle[i].ms - at);
 		at = idle[i].ms;
 		snprintf(want, sizeof(want),
 		    "* b is in #lobby, @#dev; idle %s\n", idle[i].text);
-		house_ask(a, "/whois B", want);
+		daemon_ask(a, "/whois B", want);
 	}
-	house_do(b, "/away lunch");
-	house_ask(
+	daemon_do(b, "/away lunch");
+	daemon_ask(
 	    a, "/whois b", "* b is in #lobby, @#dev; idle 0s; away: lunch\n");
-	house_type(b, "/leave dev");
-	house_do(b, "/leave");
-	house_ask(a, "/whois b", "* b is in no room; idle 0s; away: lunch\n");
-	house_ask(a, "/whois nobody", "! Nobody here is called nobody.\n");
+	daemon_type(b, "/leave dev");
+	daemon_do(b, "/leave");
+	daemon_ask(a, "/whois b", "* b is in no room; idle 0s; away: lunch\n");
+	daemon_ask(a, "/whois nobody", "! Nobody here is called nobody.\n");
 }
 END_TEST
 
 START_TEST(away)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_ask(b, "/back", "* You were not away.\n");
-	house_ask(
+	daemon_ask(b, "/back", "* You were not away.\n");
+	daemon_ask(
 	    b, "/away at lunch", "* You are away: at lunch. /back ends it.\n");
-	house_ask(a, "/msg b 1", "* b is away: at lunch\n");
-	house_ask(a, "/msg b 2", "");
-	house_heard(b, "[private] a: 1\n[private] a: 2\n");
-	house_ask(b, "/away", "* You are away: away. /back ends it.\n");
-	house_ask(a, "/msg b 3", "* b is away: away\n");
-	house_forget();
-	house_ask(b, "/back", "* You are back.\n");
-	house_ask(a, "/msg b 4", "");
+	daemon_ask(a, "/msg b 1", "* b is away: at lunch\n");
+	daemon_ask(a, "/msg b 2", "");
+	daemon_heard(b, "[private] a: 1\n[private] a: 2\n");
+	daemon_ask(b, "/away", "* You are away: away. /back ends it.\n");
+	daemon_ask(a, "/msg b 3", "* b is away: away\n");
+	daemon_forget();
+	daemon_ask(b, "/back", "* You are back.\n");
+	daemon_ask(a, "/msg b 4", "");
 }
 END_TEST
 
 START_TEST(ignore)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
-	struct peer *c = house_person("c");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct peer *c = daemon_person("c");
 
-	house_ask(a, "/ignore", "* You ignore nobody.\n");
-	house_ask(a, "/ignore nobody", "! Nobody here is called nobody.\n");
-	house_ask(a, "/ignore a", "! You can't ignore yourself.\n");
-	house_ask(a, "/ignore B", "* You ignore b now.\n");
-	house_ask(a, "/ignore c", "* You ignore c now.\n");
-	house_ask(a, "/ignore c", "* You ignore c now.\n");
-	house_ask(a, "/ignore", "* You ignore: b, c\n");
-	house_type(b, "hello");
-	house_type(b, "/msg a psst");
-	house_type(b, "/nick bob");
-	house_type(b, "hello again");
-	house_type(b, "/leave bye");
-	house_heard(a, "");
-	house_ask(a, "/ignore", "* You ignore: bob, c\n");
-	house_type(c, "/quit");
-	house_ask(a, "/ignore", "* You ignore: bob\n");
-	house_ask(a, "/unignore nobody", "! Nobody here is called nobody.\n");
-	house_ask(a, "/unignore bob", "* You hear bob again.\n");
-	house_ask(a, "/unignore bob", "! You do not ignore bob.\n");
-	house_ask(a, "/ignore", "* You ignore nobody.\n");
-	house_type(b, "/msg a psst");
-	house_heard(a, "[private] bob: psst\n");
+	daemon_ask(a, "/ignore", "* You ignore nobody.\n");
+	daemon_ask(a, "/ignore nobody", "! Nobody here is called nobody.\n");
+	daemon_ask(a, "/ignore a", "! You can't ignore yourself.\n");
+	daemon_ask(a, "/ignore B", "* You ignore b now.\n");
+	daemon_ask(a, "/ignore c", "* You ignore c now.\n");
+	daemon_ask(a, "/ignore c", "* You ignore c now.\n");
+	daemon_ask(a, "/ignore", "* You ignore: b, c\n");
+	daemon_type(b, "hello");
+	daemon_type(b, "/msg a psst");
+	daemon_type(b, "/nick bob");
+	daemon_type(b, "hello again");
+	daemon_type(b, "/leave bye");
+	daemon_heard(a, "");
+	daemon_ask(a, "/ignore", "* You ignore: bob, c\n");
+	daemon_type(c, "/quit");
+	daemon_ask(a, "/ignore", "* You ignore: bob\n");
+	daemon_ask(a, "/unignore nobody", "! Nobody here is called nobody.\n");
+	daemon_ask(a, "/unignore bob", "* You hear bob again.\n");
+	daemon_ask(a, "/unignore bob", "! You do not ignore bob.\n");
+	daemon_ask(a, "/ignore", "* You ignore nobody.\n");
+	daemon_type(b, "/msg a psst");
+	daemon_heard(a, "[private] bob: psst\n");
 }
 END_TEST
 
 START_TEST(set)
 {
-	struct peer *a = house_person("a");
+	struct peer *a = daemon_person("a");
 
-	house_ask(a, "/set", "* time off, quiet off, bell off\n");
-	house_ask(a, "/set quiet on", "* quiet is on now.\n");
-	house_ask(a, "/SET Bell ON", "* bell is on now.\n");
-	house_ask(a, "/set quiet", "* quiet is on.\n");
-	house_ask(a, "/set time", "* time is off.\n");
-	house_ask(a, "/set", "* time off, quiet on, bell on\n");
-	house_ask(a, "/set bell off", "* bell is off now.\n");
-	house_ask(
+	daemon_ask(a, "/set", "* time off, quiet off, bell off\n");
+	daemon_ask(a, "/set quiet on", "* quiet is on now.\n");
+	daemon_ask(a, "/SET Bell ON", "* bell is on now.\n");
+	daemon_ask(a, "/set quiet", "* quiet is on.\n");
+	daemon_ask(a, "/set time", "* time is off.\n");
+	daemon_ask(a, "/set", "* time off, quiet on, bell on\n");
+	daemon_ask(a, "/set bell off", "* bell is off now.\n");
+	daemon_ask(
 	    a, "/set bell maybe", "! bell can be on or off, not maybe.\n");
-	house_ask(a, "/set colour on",
+	daemon_ask(a, "/set colour on",
 	    "! There is no setting colour: /set time|quiet|bell on|off\n");
 }
 END_TEST
 
 START_TEST(set_quiet)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_do(a, "/set quiet on");
-	house_type(b, "/leave");
-	house_type(b, "/join lobby");
-	house_type(b, "hello");
-	house_heard(a, "[#lobby] b: hello\n");
+	daemon_do(a, "/set quiet on");
+	daemon_type(b, "/leave");
+	daemon_type(b, "/join lobby");
+	daemon_type(b, "hello");
+	daemon_heard(a, "[#lobby] b: hello\n");
 }
 END_TEST
 
 /* The bell comes at the end: a line's first characters tell its kind. */
 START_TEST(set_bell)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	house_do(a, "/set bell on");
-	house_type(b, "/msg a hello");
-	house_got(a, BYTES("[private] b: hello\a\r\n"));
-	house_type(b, "A, look");
-	house_got(a, BYTES("[#lobby] b: A, look\a\r\n"));
-	house_type(b, "hello");
-	house_got(a, BYTES("[#lobby] b: hello\r\n"));
-	house_do(a, "/set time on");
-	house_type(b, "/msg a hello");
+	daemon_do(a, "/set bell on");
+	daemon_type(b, "/msg a hello");
+	daemon_got(a, BYTES("[private] b: hello\a\r\n"));
+	daemon_type(b, "A, look");
+	daemon_got(a, BYTES("[#lobby] b: A, look\a\r\n"));
+	daemon_type(b, "hello");
+	daemon_got(a, BYTES("[#lobby] b: hello\r\n"));
+	daemon_do(a, "/set time on");
+	daemon_type(b, "/msg a hello");
 	ck_assert_uint_eq(a->len, 6 + strlen("[private] b: hello\a\r\n"));
 	ck_assert_int_eq(memcmp(a->got + 6, "[private] b: hello\a\r\n", 21), 0);
 }
@@ -248,15 +248,15 @@ END_TEST
 /* A time before all lines; before those that are replayed, not two. */
 START_TEST(set_time)
 {
-	struct peer *a = house_person("a"), *b = house_person("b");
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 	size_t i, lines = 0;
 
-	house_type(a, "/set time on");
-	house_type(b, "hello");
-	house_type(a, "/who");
-	house_type(a, "/nonsense");
-	house_type(b, "/msg a x");
-	house_type(a, "/history");
+	daemon_type(a, "/set time on");
+	daemon_type(b, "hello");
+	daemon_type(a, "/who");
+	daemon_type(a, "/nonsense");
+	daemon_type(b, "/msg a x");
+	daemon_type(a, "/history");
 	for (i = 0; i < a->len; i++) {
 		if (i > 0 && a->got[i - 1] != '\n')
 			continue;
@@ -267,13 +267,13 @@ START_TEST(set_time)
 		ck_assert(strchr("[*!", a->got[i + 6]) != NULL);
 	}
 	ck_assert_uint_eq(lines, 7);
-	house_forget();
-	house_send(a, BYTES("\xff\xfd\x01"));
-	house_got(a, BYTES("\xff\xfc\x01")); /* telnet's bytes have none */
-	house_type(a, "/set time off");
-	house_heard(a, "* time is off now.\n");
+	daemon_forget();
+	daemon_send(a, BYTES("\xff\xfd\x01"));
+	daemon_got(a, BYTES("\xff\xfc\x01")); /* telnet's bytes have none */
+	daemon_type(a, "/set time off");
+	daemon_heard(a, "* time is off now.\n");
 }
 END_TEST
 
-UNIT_MAIN("command_user", setup, house_stop, nick, nick_bad, msg, reply, me,
+UNIT_MAIN("command_user", setup, daemon_stop, nick, nick_bad, msg, reply, me,
     whois, away, ignore, set, set_quiet, set_bell, set_time)

@@ -39,7 +39,7 @@ ignore(void *arg, const char *message)
 
 START_TEST(a_directory)
 {
-	ck_assert_ptr_null(config_load("/", true, ignore, NULL));
+	ck_assert_ptr_null(config_load(NULL, "/", true, ignore, NULL));
 }
 END_TEST
 

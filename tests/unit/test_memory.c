@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "banterd/net/linebuf.h"
-#include "party.h"
+#include "people.h"
 #include "unit.h"
 
 /* So many allocations of the units work, then one fails; -1: none does. */
@@ -71,20 +71,20 @@ __wrap_strdup(const char *s)
 static void
 session(void)
 {
-	struct registry *reg = &party.reg;
-	struct user *a = &party.people[0].user, *b = &party.people[1].user;
+	struct registry *reg = &people.reg;
+	struct user *a = &people.list[0].user, *b = &people.list[1].user;
 	struct room *room;
 
 	if (!user_enter(reg, a))
 		return;
 	if (!user_enter(reg, b))
 		return;
-	(void)user_rename(reg, b, "bob");
-	(void)room_join(reg, a, "#one", "key");
-	(void)room_join(reg, a, "#two", NULL);
-	(void)room_join(reg, a, "#three", NULL);
-	(void)room_join(reg, b, "#two", NULL);
-	(void)room_join(reg, b, "#lobby", NULL);
+	(void)member_rename(reg, b, "bob");
+	(void)member_join(reg, a, "#one", "key");
+	(void)member_join(reg, a, "#two", NULL);
+	(void)member_join(reg, a, "#three", NULL);
+	(void)member_join(reg, b, "#two", NULL);
+	(void)member_join(reg, b, "#lobby", NULL);
 	if ((room = a->current) != NULL) {
 		room_say(reg, a, room, "hello", false);
 		(void)room_set_topic(reg, a, room, "topic");
@@ -93,9 +93,9 @@ session(void)
 	(void)user_set_away(b, "lunch");
 	(void)user_message(reg, a, b, "psst", false);
 	(void)user_ignore(reg, b, a);
-	(void)registry_configure(reg, &party.conf);
+	(void)listed_configure(reg, &people.conf);
 	if (b->nrooms > 0)
-		room_leave(reg, b, b->rooms[0], "bye");
+		member_leave(reg, b, b->rooms[0], "bye");
 }
 
 /* Check allocates with each assertion, so nothing is asserted meanwhile. */
@@ -111,18 +111,18 @@ hear(struct user *u, struct line *line)
  * checks), and goes when all leave (the sanitizer checks). */
 START_TEST(registry)
 {
-	party.reg.deliver = hear;
-	party_list_room("#kept", "topic", "key");
+	people.reg.deliver = hear;
+	people_list_room("#kept", "topic", "key");
 	failed = false;
 	left = _i;
 	session();
 	left = -1;
-	party_check();
+	people_check();
 	/* beyond the last one there is nothing more to fail */
 	ck_assert(_i < 45 || !failed);
 	/* and what failed works now */
-	party_configure();
-	party_join(party_enter("later"), "#new");
+	people_configure();
+	people_join(people_enter("later"), "#new");
 }
 END_TEST
 
@@ -130,7 +130,7 @@ START_TEST(enough_allocations)
 {
 	int used;
 
-	party.reg.deliver = hear;
+	people.reg.deliver = hear;
 	left = 1000;
 	session();
 	used = 1000 - left;
@@ -200,7 +200,7 @@ START_TEST(config)
 
 	left = _i;
 	failed = false;
-	conf = config_load("/not/there", true, count, &messages);
+	conf = config_load(NULL, "/not/there", true, count, &messages);
 	left = -1;
 	ck_assert((conf == NULL) == failed);
 	ck_assert((messages > 0) == failed);
@@ -212,7 +212,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("memory");
-	TCase *tc = unit_case(s, "registry", party_setup, party_teardown);
+	TCase *tc = unit_case(s, "registry", people_setup, people_teardown);
 
 	tcase_add_loop_test(tc, registry, 0, 46);
 	tcase_add_test(tc, enough_allocations);

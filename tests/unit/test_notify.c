@@ -14,7 +14,7 @@
 
 #include "banterd/system/notify.h"
 #include "conf_file.h"
-#include "house.h"
+#include "daemon.h"
 #include "unit.h"
 
 /* ---- telling ---- */
@@ -326,10 +326,10 @@ START_TEST(kinds_of_sockets)
 
 	if ((fd = make_socket(k)) == -1)
 		return;
-	house_start("");
+	daemon_start("");
 	(void)unlink("log");
 	ck_assert_int_eq(log_open("log"), 0);
-	ck_assert(listener_adopt(&house.srv, fd, "door") == good);
+	ck_assert(listener_adopt(&fixture.srv, fd, "door") == good);
 	log_fd = open("log", O_RDONLY);
 	n = read(log_fd, log, sizeof(log) - 1);
 	close(log_fd);
@@ -343,7 +343,7 @@ START_TEST(kinds_of_sockets)
 		(fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0));
 	if (!good)
 		close(fd);
-	house_stop();
+	daemon_stop();
 	/* a passed socket's file is the manager's */
 	ck_assert(k->family != AF_UNIX || access("sock", F_OK) == 0);
 }

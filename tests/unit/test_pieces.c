@@ -1,4 +1,4 @@
-/* Output for many: it leaves in pieces, and what is for a few goes first. */
+/* Bulk leaves in pieces, and what is urgent goes first. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,10 +7,11 @@
 #include "queues.h"
 #include "unit.h"
 
-#define CROWD (2 * OUTPUT_PIECE + 10)
+#define CROWD (2 * FANOUT_PIECE + 10)
+#define FEW   64
 
 /* They share a socket, so that the order in which they are served is seen. */
-static struct output_queue crowd[CROWD];
+static struct fanout_queue crowd[CROWD];
 static char awaited[8 * CROWD];
 
 static bool no_memory;
@@ -30,22 +31,31 @@ teardown(void)
 	int i;
 
 	for (i = 0; i < CROWD; i++) {
-		if (crowd[i].output != NULL)
-			output_forget(&crowd[i]);
+		if (crowd[i].conn != NULL)
+			fanout_forget(out, &crowd[i]);
 	}
 	memset(crowd, 0, sizeof(crowd));
 	queues_teardown();
 }
 
 static void
-add_to_crowd(int from, int n, const char *text)
+append(int from, int n, const char *text, enum fanout_urgency urgency)
 {
-	struct line line = { .text = text, .len = (uint32_t)strlen(text) };
+	struct fanout_line line = {
+		.text = text, .len = (uint32_t)strlen(text)
+	};
 
 	for (; n > 0; n--, from++) {
-		output_open(out, &crowd[from], q->fd);
-		ck_assert(output_add(&crowd[from], &line, 0));
+		crowd[from].conn = q->conn;
+		ck_assert(fanout_append(
+		    out, &crowd[from], &line, FANOUT_ALWAYS, urgency));
 	}
+}
+
+static void
+add_to_crowd(int from, int n, const char *text)
+{
+	append(from, n, text, FANOUT_BULK);
 }
 
 /* It has been served in this order: n times that text after what was awaited
@@ -67,20 +77,20 @@ check_order(void)
 START_TEST(in_pieces)
 {
 	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
-	ck_assert_uint_eq(kernel.calls, OUTPUT_PIECE);
+	fanout_flush(out);
+	ck_assert_uint_eq(kernel.calls, FANOUT_PIECE);
 	/* what is said meanwhile shares the calls */
-	add_to_crowd(OUTPUT_PIECE, CROWD - OUTPUT_PIECE, "y");
-	output_flush(out);
-	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE);
-	ck_assert(!TAILQ_EMPTY(&out->dirty));
+	add_to_crowd(FANOUT_PIECE, CROWD - FANOUT_PIECE, "y");
+	fanout_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * FANOUT_PIECE);
+	ck_assert(fanout_is_owing(out));
 	ck_assert_uint_eq(out->used, 2); /* somebody needs it */
-	output_flush(out);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, CROWD);
-	ck_assert(TAILQ_EMPTY(&out->dirty));
+	ck_assert(!fanout_is_owing(out));
 	ck_assert_uint_eq(out->used, 0);
-	await(OUTPUT_PIECE, "x");
-	await(CROWD - OUTPUT_PIECE, "xy");
+	await(FANOUT_PIECE, "x");
+	await(CROWD - FANOUT_PIECE, "xy");
 	check_order();
 }
 END_TEST
@@ -89,14 +99,14 @@ END_TEST
 START_TEST(few_first)
 {
 	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
-	add_to_crowd(0, OUTPUT_FEW, "y");
-	output_flush(out);
-	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE + OUTPUT_FEW);
-	output_flush(out);
-	await(OUTPUT_PIECE, "x");
-	await(OUTPUT_FEW, "y");
-	await(CROWD - OUTPUT_PIECE, "x");
+	fanout_flush(out);
+	append(0, FEW, "y", FANOUT_URGENT);
+	fanout_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * FANOUT_PIECE + FEW);
+	fanout_flush(out);
+	await(FANOUT_PIECE, "x");
+	await(FEW, "y");
+	await(CROWD - FANOUT_PIECE, "x");
 	check_order();
 }
 END_TEST
@@ -105,15 +115,15 @@ END_TEST
 START_TEST(few_of_the_many)
 {
 	add_to_crowd(0, CROWD, "x");
-	add_to_crowd(CROWD - 2, 2, "y");
-	output_flush(out);
-	add_to_crowd(CROWD - 4, 2, "z");
-	output_flush(out);
-	output_flush(out);
+	append(CROWD - 2, 2, "y", FANOUT_URGENT);
+	fanout_flush(out);
+	append(CROWD - 4, 2, "z", FANOUT_URGENT);
+	fanout_flush(out);
+	fanout_flush(out);
 	await(2, "xy");
-	await(OUTPUT_PIECE, "x");
+	await(FANOUT_PIECE, "x");
 	await(2, "xz");
-	await(CROWD - OUTPUT_PIECE - 4, "x");
+	await(CROWD - FANOUT_PIECE - 4, "x");
 	check_order();
 }
 END_TEST
@@ -122,13 +132,13 @@ END_TEST
 START_TEST(many_queue_up)
 {
 	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
-	add_to_crowd(0, OUTPUT_FEW + 1, "y");
-	output_flush(out);
-	ck_assert_uint_eq(kernel.calls, 2 * OUTPUT_PIECE);
-	output_flush(out);
+	fanout_flush(out);
+	add_to_crowd(0, FEW, "y");
+	fanout_flush(out);
+	ck_assert_uint_eq(kernel.calls, 2 * FANOUT_PIECE);
+	fanout_flush(out);
 	await(CROWD, "x");
-	await(OUTPUT_FEW + 1, "y");
+	await(FEW, "y");
 	check_order();
 }
 END_TEST
@@ -136,17 +146,17 @@ END_TEST
 START_TEST(late_and_gone)
 {
 	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
-	output_forget(&crowd[CROWD - 1]); /* the last of the list, too */
-	output_forget(&crowd[OUTPUT_PIECE]);
-	output_flush(out);
+	fanout_flush(out);
+	fanout_forget(out, &crowd[CROWD - 1]); /* the last of the list, too */
+	fanout_forget(out, &crowd[FANOUT_PIECE]);
+	fanout_flush(out);
 	kernel.error = EPIPE;
-	output_flush(out);
+	fanout_flush(out);
 	kernel.error = 0;
-	ck_assert(TAILQ_EMPTY(&out->dirty));
+	ck_assert(!fanout_is_owing(out));
 	ck_assert_uint_eq(kernel.calls, CROWD - 2);
-	ck_assert_ptr_eq(output_next_broken(out), &crowd[2 * OUTPUT_PIECE + 1]);
-	await(2 * OUTPUT_PIECE, "x");
+	ck_assert_ptr_eq(fanout_next_broken(out), &crowd[2 * FANOUT_PIECE + 1]);
+	await(2 * FANOUT_PIECE, "x");
 	check_order();
 }
 END_TEST
@@ -154,16 +164,16 @@ END_TEST
 /* The arena grows for those who wait; when it can't, they wait no longer. */
 START_TEST(late_and_full)
 {
-	static char text[OUTPUT_ARENA_SIZE / 2 + 1];
+	static char text[FANOUT_ARENA_SIZE / 2 + 1];
 	int i;
 
 	memset(text, 'y', sizeof(text) - 1);
 	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
-	for (i = 1; i < 2 * OUTPUT_SCALE_MAX; i++)
+	fanout_flush(out);
+	for (i = 1; i < 2 * FANOUT_SCALE_MAX; i++)
 		queues_add(&queues[1], text);
-	ck_assert_uint_eq(out->scale, OUTPUT_SCALE_MAX);
-	ck_assert_uint_eq(kernel.calls, OUTPUT_PIECE);
+	ck_assert_uint_eq(out->scale, FANOUT_SCALE_MAX);
+	ck_assert_uint_eq(kernel.calls, FANOUT_PIECE);
 	queues_add(&queues[1], text);
 	ck_assert_uint_eq(out->scale, 1);
 	ck_assert_uint_eq(kernel.calls, CROWD + 1);
@@ -175,11 +185,11 @@ END_TEST
 /* Nor do they when memory is out. */
 START_TEST(late_and_no_memory)
 {
-	static char text[OUTPUT_ARENA_SIZE / 2 + 1];
+	static char text[FANOUT_ARENA_SIZE / 2 + 1];
 
 	memset(text, 'y', sizeof(text) - 1);
 	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
+	fanout_flush(out);
 	queues_add(&queues[1], text);
 	no_memory = true;
 	queues_add(&queues[1], text);
@@ -188,7 +198,7 @@ START_TEST(late_and_no_memory)
 	ck_assert_uint_eq(out->scale, 1);
 	await(CROWD, "x");
 	check_order();
-	output_flush(out);
+	fanout_flush(out);
 	queues_collect(1);
 	ck_assert_uint_eq(got_len, 2 * (sizeof(text) - 1));
 }
@@ -198,7 +208,7 @@ static void
 count_lines(int n)
 {
 	while (n-- > 0)
-		output_count_line(out);
+		fanout_count_input(out);
 }
 
 /* A line for a few does not wait for the turn's end when there was much input;
@@ -207,41 +217,22 @@ START_TEST(lines_of_input)
 {
 	unsigned n;
 
-	add_to_crowd(0, OUTPUT_FEW + 1, "x");
+	add_to_crowd(0, FEW, "x");
 	for (n = 1; n <= 2; n++) {
 		queues_add(&queues[1], "one\r\n");
-		count_lines(OUTPUT_LINES - 1);
+		count_lines(FANOUT_LINES - 1);
 		ck_assert_uint_eq(kernel.calls, n - 1);
-		output_count_line(out);
+		fanout_count_input(out);
 		ck_assert_uint_eq(kernel.calls, n);
 	}
-	output_count_line(out);
-	output_flush(out); /* begins to count anew */
+	fanout_count_input(out);
+	fanout_flush(out); /* begins to count anew */
 	queues_add(&queues[1], "two\r\n");
-	count_lines(OUTPUT_LINES - 1);
+	count_lines(FANOUT_LINES - 1);
 	queues_read(1, "one\r\none\r\n");
-}
-END_TEST
-
-/* More lines for a few than can be remembered: the rest waits. */
-START_TEST(many_lines_for_few)
-{
-	int i;
-
-	add_to_crowd(0, CROWD, "x");
-	output_flush(out);
-	for (i = 0; i < OUTPUT_RECENT; i += 2) {
-		queues_add(&queues[2], "a");
-		queues_add(&queues[3], "b");
-	}
-	queues_add(&queues[4], "c");
-	count_lines(OUTPUT_LINES);
-	ck_assert_uint_eq(output_unsent(&queues[2]), 0);
-	ck_assert_uint_eq(output_unsent(&queues[3]), 0);
-	ck_assert_uint_eq(output_unsent(&queues[4]), 1);
 }
 END_TEST
 
 UNIT_MAIN("pieces", queues_setup, teardown, in_pieces, few_first,
     few_of_the_many, many_queue_up, late_and_gone, late_and_full,
-    late_and_no_memory, lines_of_input, many_lines_for_few)
+    late_and_no_memory, lines_of_input)

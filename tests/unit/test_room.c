@@ -3,55 +3,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "party.h"
+#include "people.h"
 #include "unit.h"
 
-static enum room_error
+static enum chat_error
 join(struct person *p, const char *room, const char *key)
 {
-	return room_join(&party.reg, &p->user, room, key);
+	return member_join(&people.reg, &p->user, room, key);
 }
 
 static void
 leave(struct person *p, struct room *room, const char *reason)
 {
-	room_leave(&party.reg, &p->user, room, reason);
+	member_leave(&people.reg, &p->user, room, reason);
 }
 
 static void
 say(struct person *p, struct room *room, const char *text)
 {
-	room_say(&party.reg, &p->user, room, text, false);
+	room_say(&people.reg, &p->user, room, text, false);
 }
 
 static struct room *
 find(const char *name)
 {
-	return room_find(&party.reg, name);
+	return room_find(&people.reg, name);
 }
 
 START_TEST(joining)
 {
-	struct person *alice = party_enter("alice"), *bob = party_enter("bob");
+	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
 	struct room *room;
 
-	ck_assert_int_eq(join(alice, "#Dev", NULL), ROOM_OK);
+	ck_assert_int_eq(join(alice, "#Dev", NULL), CHAT_OK);
 	room = find("#dev");
 	ck_assert_ptr_nonnull(room);
 	ck_assert_str_eq(room->name, "#Dev"); /* as first written */
 	ck_assert_ptr_eq(alice->user.current, room);
-	party_heard(alice, "");
-	ck_assert_int_eq(join(bob, "#DEV", NULL), ROOM_OK);
+	people_heard(alice, "");
+	ck_assert_int_eq(join(bob, "#DEV", NULL), CHAT_OK);
 	ck_assert_ptr_eq(bob->user.current, room);
-	party_heard(alice, "[#Dev] -- bob joined\n");
-	party_heard(bob, "");
+	people_heard(alice, "[#Dev] -- bob joined\n");
+	people_heard(bob, "");
 	/* a second time it only becomes current */
 	join(bob, "#ops", NULL);
-	ck_assert_int_eq(join(bob, "#dev", NULL), ROOM_OK);
+	ck_assert_int_eq(join(bob, "#dev", NULL), CHAT_OK);
 	ck_assert_ptr_eq(bob->user.current, room);
 	ck_assert_uint_eq(room->nmembers, 2);
-	party_heard(alice, "");
-	party_names(room, "@alice, bob");
+	people_heard(alice, "");
+	people_names(room, "@alice, bob");
 	ck_assert_ptr_null(find("#de"));
 	ck_assert_ptr_null(find("#abcdefghijklmnopqrstuvwxyz0123456789"));
 }
@@ -59,15 +59,15 @@ END_TEST
 
 START_TEST(leaving)
 {
-	struct person *alice = party_enter("alice"), *bob = party_enter("bob");
-	struct room *room = party_all("#dev");
+	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
+	struct room *room = people_all("#dev");
 
 	leave(bob, room, NULL);
-	party_heard(alice, "[#dev] -- bob left\n");
-	party_heard(bob, "");
-	party_join(bob, "#dev");
+	people_heard(alice, "[#dev] -- bob left\n");
+	people_heard(bob, "");
+	people_join(bob, "#dev");
 	leave(bob, room, "lunch");
-	party_heard(alice, "[#dev] -- bob left (lunch)\n");
+	people_heard(alice, "[#dev] -- bob left (lunch)\n");
 	ck_assert_ptr_null(bob->user.current);
 	leave(alice, room, NULL);
 	ck_assert_ptr_null(find("#dev")); /* nobody, no room */
@@ -77,22 +77,22 @@ END_TEST
 /* The room joined before the one that is left becomes current. */
 START_TEST(falling_back)
 {
-	struct person *alice = party_enter("alice");
+	struct person *alice = people_enter("alice");
 	struct room *a, *b, *c;
 
-	a = party_join(alice, "#a");
-	b = party_join(alice, "#b");
-	c = party_join(alice, "#c");
+	a = people_join(alice, "#a");
+	b = people_join(alice, "#b");
+	c = people_join(alice, "#c");
 	leave(alice, b, NULL); /* not the current one */
 	ck_assert_ptr_eq(alice->user.current, c);
 	leave(alice, c, NULL);
 	ck_assert_ptr_eq(alice->user.current, a);
-	b = party_join(alice, "#b");
-	c = party_join(alice, "#c");
-	ck_assert_int_eq(join(alice, "#b", NULL), ROOM_OK);
+	b = people_join(alice, "#b");
+	c = people_join(alice, "#c");
+	ck_assert_int_eq(join(alice, "#b", NULL), CHAT_OK);
 	leave(alice, b, NULL);
 	ck_assert_ptr_eq(alice->user.current, a);
-	ck_assert_int_eq(join(alice, "#a", NULL), ROOM_OK);
+	ck_assert_int_eq(join(alice, "#a", NULL), CHAT_OK);
 	leave(alice, a, NULL); /* the first: whichever is next */
 	ck_assert_ptr_eq(alice->user.current, c);
 	leave(alice, c, NULL);
@@ -104,61 +104,61 @@ END_TEST
 
 START_TEST(max_rooms)
 {
-	struct person *alice = party_enter("alice"), *bob = party_enter("bob");
+	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
 
-	party.conf.max_rooms = 3; /* with #lobby */
-	party_configure();
-	ck_assert_int_eq(join(alice, "#a", NULL), ROOM_OK);
-	ck_assert_int_eq(join(alice, "#b", NULL), ROOM_OK);
-	ck_assert_int_eq(join(alice, "#c", NULL), ROOM_TOO_MANY_ROOMS);
+	people.conf.max_rooms = 3; /* with #lobby */
+	people_configure();
+	ck_assert_int_eq(join(alice, "#a", NULL), CHAT_OK);
+	ck_assert_int_eq(join(alice, "#b", NULL), CHAT_OK);
+	ck_assert_int_eq(join(alice, "#c", NULL), CHAT_TOO_MANY_ROOMS);
 	ck_assert_ptr_null(find("#c"));
 	ck_assert_str_eq(alice->user.current->name, "#b");
 	/* those that exist can be joined */
-	ck_assert_int_eq(join(bob, "#a", NULL), ROOM_OK);
-	ck_assert_int_eq(join(bob, "#lobby", NULL), ROOM_OK);
+	ck_assert_int_eq(join(bob, "#a", NULL), CHAT_OK);
+	ck_assert_int_eq(join(bob, "#lobby", NULL), CHAT_OK);
 	leave(alice, find("#b"), NULL);
-	ck_assert_int_eq(join(alice, "#c", NULL), ROOM_OK);
-	ck_assert_uint_eq(party.reg.nrooms, 3);
+	ck_assert_int_eq(join(alice, "#c", NULL), CHAT_OK);
+	ck_assert_uint_eq(people.reg.nrooms, 3);
 }
 END_TEST
 
 START_TEST(max_joined)
 {
-	struct person *alice = party_enter("alice");
+	struct person *alice = people_enter("alice");
 
-	party.conf.max_joined = 3;
-	party_configure();
-	party_join(alice, "#a");
-	party_join(alice, "#b");
-	party_join(alice, "#c");
-	ck_assert_int_eq(join(alice, "#d", NULL), ROOM_TOO_MANY_JOINED);
+	people.conf.max_joined = 3;
+	people_configure();
+	people_join(alice, "#a");
+	people_join(alice, "#b");
+	people_join(alice, "#c");
+	ck_assert_int_eq(join(alice, "#d", NULL), CHAT_TOO_MANY_JOINED);
 	ck_assert_ptr_null(find("#d"));
-	ck_assert_int_eq(join(alice, "#a", NULL), ROOM_OK); /* in it */
+	ck_assert_int_eq(join(alice, "#a", NULL), CHAT_OK); /* in it */
 	leave(alice, find("#b"), NULL);
-	ck_assert_int_eq(join(alice, "#d", NULL), ROOM_OK);
+	ck_assert_int_eq(join(alice, "#d", NULL), CHAT_OK);
 	ck_assert_uint_eq(alice->user.nrooms, 3);
 	/* a limit that was lowered puts nobody out */
-	party.conf.max_joined = 1;
-	party_configure();
+	people.conf.max_joined = 1;
+	people_configure();
 	ck_assert_uint_eq(alice->user.nrooms, 3);
-	ck_assert_int_eq(join(alice, "#a", NULL), ROOM_OK);
-	ck_assert_int_eq(join(alice, "#e", NULL), ROOM_TOO_MANY_JOINED);
+	ck_assert_int_eq(join(alice, "#a", NULL), CHAT_OK);
+	ck_assert_int_eq(join(alice, "#e", NULL), CHAT_TOO_MANY_JOINED);
 }
 END_TEST
 
 START_TEST(keys)
 {
-	struct person *alice = party_enter("alice"), *bob = party_enter("bob");
+	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
 
-	ck_assert_int_eq(join(alice, "#a", "hush"), ROOM_OK);
-	ck_assert_int_eq(join(bob, "#a", NULL), ROOM_WRONG_KEY);
-	ck_assert_int_eq(join(bob, "#a", "Hush"), ROOM_WRONG_KEY);
-	ck_assert_int_eq(join(bob, "#a", ""), ROOM_WRONG_KEY);
-	ck_assert_int_eq(join(bob, "#a", "hush"), ROOM_OK);
-	ck_assert_int_eq(join(bob, "#a", NULL), ROOM_OK); /* is in it */
+	ck_assert_int_eq(join(alice, "#a", "hush"), CHAT_OK);
+	ck_assert_int_eq(join(bob, "#a", NULL), CHAT_WRONG_KEY);
+	ck_assert_int_eq(join(bob, "#a", "Hush"), CHAT_WRONG_KEY);
+	ck_assert_int_eq(join(bob, "#a", ""), CHAT_WRONG_KEY);
+	ck_assert_int_eq(join(bob, "#a", "hush"), CHAT_OK);
+	ck_assert_int_eq(join(bob, "#a", NULL), CHAT_OK); /* is in it */
 	/* a room without a key lets in who brings one */
-	ck_assert_int_eq(join(alice, "#b", NULL), ROOM_OK);
-	ck_assert_int_eq(join(bob, "#b", "hush"), ROOM_OK);
+	ck_assert_int_eq(join(alice, "#b", NULL), CHAT_OK);
+	ck_assert_int_eq(join(bob, "#b", "hush"), CHAT_OK);
 	ck_assert_ptr_null(find("#b")->key);
 }
 END_TEST
@@ -167,91 +167,91 @@ END_TEST
 
 START_TEST(op_moves_on)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct person *c = party_enter("c");
-	struct room *room = party_all("#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct person *c = people_enter("c");
+	struct room *room = people_all("#dev");
 
-	party_names(room, "@a, b, c");
+	people_names(room, "@a, b, c");
 	leave(b, room, NULL);
-	party_join(b, "#dev");
-	party_names(room, "@a, c, b");
+	people_join(b, "#dev");
+	people_names(room, "@a, c, b");
 	leave(a, room, NULL);
-	party_heard(c,
+	people_heard(c,
 	    "[#dev] -- a left\n"
 	    "* You run #dev now: /kick and /op are yours.\n");
-	party_heard(b, "[#dev] -- a left\n");
-	party_names(room, "@c, b");
-	party_join(a, "#dev");
-	party_names(room, "@c, b, a");
-	user_exit(&party.reg, &c->user, "connection lost");
-	party_heard(b,
+	people_heard(b, "[#dev] -- a left\n");
+	people_names(room, "@c, b");
+	people_join(a, "#dev");
+	people_names(room, "@c, b, a");
+	member_exit(&people.reg, &c->user, "connection lost");
+	people_heard(b,
 	    "[#dev] -- c left (connection lost)\n"
 	    "* You run #dev now: /kick and /op are yours.\n");
-	party_names(room, "@b, a");
+	people_names(room, "@b, a");
 }
 END_TEST
 
 START_TEST(op_given)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_all("#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_all("#dev");
 
-	room_set_op(&party.reg, room, &b->user);
-	party_heard(a, "");
-	party_heard(b, "* You run #dev now: /kick and /op are yours.\n");
-	party_names(room, "a, @b");
+	room_set_op(&people.reg, room, &b->user);
+	people_heard(a, "");
+	people_heard(b, "* You run #dev now: /kick and /op are yours.\n");
+	people_names(room, "a, @b");
 	leave(a, room, NULL); /* no longer matters */
-	party_names(room, "@b");
+	people_names(room, "@b");
 }
 END_TEST
 
 START_TEST(kicking)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct person *c = party_enter("c");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct person *c = people_enter("c");
+	struct room *room = people_join(a, "#dev");
 
-	party_join(b, "#lobby");
-	party_join(b, "#dev");
-	party_join(c, "#dev");
-	room_kick(&party.reg, &a->user, room, &b->user, "noise");
-	party_heard(a, "");
-	party_heard(b,
+	people_join(b, "#lobby");
+	people_join(b, "#dev");
+	people_join(c, "#dev");
+	member_kick(&people.reg, &a->user, room, &b->user, "noise");
+	people_heard(a, "");
+	people_heard(b,
 	    "! a kicked you from #dev (noise)\n"
 	    "* You are in #lobby now.\n");
-	party_heard(c, "[#dev] -- a kicked b (noise)\n");
+	people_heard(c, "[#dev] -- a kicked b (noise)\n");
 	ck_assert_str_eq(b->user.current->name, "#lobby");
-	room_kick(&party.reg, &a->user, room, &c->user, NULL);
-	party_heard(c,
+	member_kick(&people.reg, &a->user, room, &c->user, NULL);
+	people_heard(c,
 	    "! a kicked you from #dev\n"
 	    "* You are in no room now; /join ROOM to enter one.\n");
-	party_names(room, "@a");
+	people_names(room, "@a");
 	/* out of a room that is not the current one */
-	party_join(b, "#dev");
-	party_join(b, "#lobby");
-	room_kick(&party.reg, &a->user, room, &b->user, NULL);
-	party_heard(b, "! a kicked you from #dev\n");
+	people_join(b, "#dev");
+	people_join(b, "#lobby");
+	member_kick(&people.reg, &a->user, room, &b->user, NULL);
+	people_heard(b, "! a kicked you from #dev\n");
 }
 END_TEST
 
 /* Rooms of the configuration, and the default room, have nobody. */
 START_TEST(permanent_rooms)
 {
-	struct person *a = party_enter("a");
+	struct person *a = people_enter("a");
 	struct room *room;
 
-	party_list_room("#ops", "pagers", "hush");
-	party_configure();
+	people_list_room("#ops", "pagers", "hush");
+	people_configure();
 	room = find("#ops");
 	ck_assert_ptr_nonnull(room);
 	ck_assert_str_eq(room->topic, "pagers");
-	ck_assert_int_eq(join(a, "#ops", NULL), ROOM_WRONG_KEY);
-	ck_assert_int_eq(join(a, "#ops", "hush"), ROOM_OK);
-	party_names(room, "a");
+	ck_assert_int_eq(join(a, "#ops", NULL), CHAT_WRONG_KEY);
+	ck_assert_int_eq(join(a, "#ops", "hush"), CHAT_OK);
+	people_names(room, "a");
 	leave(a, room, NULL);
 	ck_assert_ptr_eq(find("#ops"), room);
-	room = party_join(a, "#lobby");
-	party_names(room, "a");
+	room = people_join(a, "#lobby");
+	people_names(room, "a");
 	leave(a, room, NULL);
 	ck_assert_ptr_eq(find("#lobby"), room);
 }
@@ -261,41 +261,41 @@ END_TEST
 
 START_TEST(reload_adds)
 {
-	struct person *a = party_enter("a");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a");
+	struct room *room = people_join(a, "#dev");
 
-	ck_assert(room_set_topic(&party.reg, &a->user, room, "mine"));
-	party_list_room("#dev", NULL, NULL);
-	party_list_room("#new", "hello", "key");
-	party_configure();
-	party_names(room, "a"); /* has no op any more */
+	ck_assert(room_set_topic(&people.reg, &a->user, room, "mine"));
+	people_list_room("#dev", NULL, NULL);
+	people_list_room("#new", "hello", "key");
+	people_configure();
+	people_names(room, "a"); /* has no op any more */
 	ck_assert_str_eq(room->topic, "mine");
 	ck_assert_str_eq(find("#new")->topic, "hello");
 	ck_assert_str_eq(find("#new")->key, "key");
 	leave(a, room, NULL);
 	ck_assert_ptr_eq(find("#dev"), room);
-	party_configure(); /* the same again changes nothing */
-	ck_assert_uint_eq(party.reg.nrooms, 3);
+	people_configure(); /* the same again changes nothing */
+	ck_assert_uint_eq(people.reg.nrooms, 3);
 }
 END_TEST
 
 START_TEST(reload_removes)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
+	struct person *a = people_enter("a"), *b = people_enter("b");
 	struct room *room;
 
-	party_list_room("#dev", NULL, NULL);
-	party_list_room("#empty", "x", "y");
-	party_configure();
-	room = party_join(a, "#dev");
-	party_join(b, "#dev");
-	TAILQ_INIT(&party.conf.rooms);
-	party_configure();
+	people_list_room("#dev", NULL, NULL);
+	people_list_room("#empty", "x", "y");
+	people_configure();
+	room = people_join(a, "#dev");
+	people_join(b, "#dev");
+	TAILQ_INIT(&people.conf.rooms);
+	people_configure();
 	ck_assert_ptr_null(find("#empty"));
 	/* who is in the other one stays, and it becomes ordinary */
-	party_heard(a, "* You run #dev now: /kick and /op are yours.\n");
-	party_heard(b, "");
-	party_names(room, "@a, b");
+	people_heard(a, "* You run #dev now: /kick and /op are yours.\n");
+	people_heard(b, "");
+	people_names(room, "@a, b");
 	leave(a, room, NULL);
 	leave(b, room, NULL);
 	ck_assert_ptr_null(find("#dev"));
@@ -304,20 +304,20 @@ END_TEST
 
 START_TEST(reload_default_room)
 {
-	struct person *a = party_enter("a");
-	struct room *room = party_join(a, "#lobby");
+	struct person *a = people_enter("a");
+	struct room *room = people_join(a, "#lobby");
 
-	strcpy(party.conf.default_room, "#hall");
-	party_configure();
-	party_names(room, "@a");
+	strcpy(people.conf.default_room, "#hall");
+	people_configure();
+	people_names(room, "@a");
 	ck_assert_ptr_nonnull(find("#hall"));
 	leave(a, room, NULL);
 	ck_assert_ptr_null(find("#lobby"));
-	free(party.conf.default_room);
-	party.conf.default_room = NULL;
-	party_configure();
+	free(people.conf.default_room);
+	people.conf.default_room = NULL;
+	people_configure();
 	ck_assert_ptr_null(find("#hall"));
-	ck_assert_uint_eq(party.reg.nrooms, 0);
+	ck_assert_uint_eq(people.reg.nrooms, 0);
 }
 END_TEST
 
@@ -326,16 +326,16 @@ START_TEST(reload_changes)
 {
 	struct room *room;
 
-	party_list_room("#dev", "one", "k1");
-	party_configure();
+	people_list_room("#dev", "one", "k1");
+	people_configure();
 	room = find("#dev");
-	party.rooms[0].topic = (char *)(uintptr_t) "two";
-	party.rooms[0].key = (char *)(uintptr_t) "k2";
-	party_configure();
+	people.rooms[0].topic = (char *)(uintptr_t) "two";
+	people.rooms[0].key = (char *)(uintptr_t) "k2";
+	people_configure();
 	ck_assert_str_eq(room->topic, "two");
 	ck_assert_str_eq(room->key, "k2");
-	party.rooms[0].key = NULL;
-	party_configure();
+	people.rooms[0].key = NULL;
+	people_configure();
 	ck_assert_ptr_null(room->key);
 }
 END_TEST
@@ -344,17 +344,17 @@ END_TEST
  * counts. */
 START_TEST(reload_and_topics)
 {
-	struct person *a = party_enter("a");
+	struct person *a = people_enter("a");
 	struct room *room;
 
-	party_list_room("#dev", "one", NULL);
-	party_configure();
-	room = party_join(a, "#dev");
-	ck_assert(room_set_topic(&party.reg, &a->user, room, "theirs"));
-	party_configure();
+	people_list_room("#dev", "one", NULL);
+	people_configure();
+	room = people_join(a, "#dev");
+	ck_assert(room_set_topic(&people.reg, &a->user, room, "theirs"));
+	people_configure();
 	ck_assert_str_eq(room->topic, "theirs");
-	party.rooms[0].topic = (char *)(uintptr_t) "two";
-	party_configure();
+	people.rooms[0].topic = (char *)(uintptr_t) "two";
+	people_configure();
 	ck_assert_str_eq(room->topic, "two");
 }
 END_TEST
@@ -363,29 +363,29 @@ END_TEST
 
 START_TEST(saying)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct person *c = party_enter("c");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct person *c = people_enter("c");
+	struct room *room = people_join(a, "#dev");
 
-	party_join(b, "#dev");
-	party_join(c, "#lobby");
+	people_join(b, "#dev");
+	people_join(c, "#lobby");
 	say(a, room, "hello");
-	room_say(&party.reg, &a->user, room, "waves", true);
-	party_heard(a, "");
-	party_heard(b, "[#dev] a: hello\n[#dev] * a waves\n");
+	room_say(&people.reg, &a->user, room, "waves", true);
+	people_heard(a, "");
+	people_heard(b, "[#dev] a: hello\n[#dev] * a waves\n");
 	ck_assert_int_eq(b->kind, LINE_ROOM);
-	party_heard(c, "");
+	people_heard(c, "");
 }
 END_TEST
 
 START_TEST(topics)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_all("#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_all("#dev");
 
-	ck_assert(room_set_topic(&party.reg, &a->user, room, "friday"));
-	party_heard(a, "");
-	party_heard(b, "[#dev] -- a set the topic: friday\n");
+	ck_assert(room_set_topic(&people.reg, &a->user, room, "friday"));
+	people_heard(a, "");
+	people_heard(b, "[#dev] -- a set the topic: friday\n");
 	ck_assert_str_eq(room->topic, "friday");
 	leave(a, room, NULL);
 	ck_assert_str_eq(room->topic, "friday"); /* kept with the room */
@@ -394,9 +394,9 @@ END_TEST
 
 START_TEST(bells)
 {
-	struct person *a = party_enter("a"), *bob = party_enter("bob");
-	struct person *c = party_enter("c");
-	struct room *room = party_all("#dev");
+	struct person *a = people_enter("a"), *bob = people_enter("bob");
+	struct person *c = people_enter("c");
+	struct room *room = people_all("#dev");
 
 	say(a, room, "bob?");
 	ck_assert_uint_eq(bob->bells, 0);
@@ -419,16 +419,16 @@ START_TEST(names_are_cut)
 
 	for (i = 0; i < ROOM_NAMES; i++) {
 		snprintf(name, sizeof(name), "member%018d", i);
-		p = party_enter(name);
+		p = people_enter(name);
 		ck_assert(user_set_away(&p->user, "x"));
-		room = party_join(p, "#dev");
+		room = people_join(p, "#dev");
 	}
 	room_names(room, NULL, buf, sizeof(buf));
 	ck_assert_uint_eq(strlen(buf),
 	    strlen("@") + ROOM_NAMES * (NICK_MAX + strlen(" (away)")) +
 		(ROOM_NAMES - 1) * strlen(", "));
 	ck_assert_ptr_null(strstr(buf, " more"));
-	party_join(party_enter("last"), "#dev");
+	people_join(people_enter("last"), "#dev");
 	room_names(room, NULL, buf, sizeof(buf));
 	ck_assert_ptr_nonnull(strstr(buf,
 	    ", member000000000000000049 (away) "
@@ -438,11 +438,11 @@ END_TEST
 
 START_TEST(names_for_a_viewer)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_join(a, "#dev");
 	char buf[ROOM_NAMES_SIZE];
 
-	party_join(b, "#dev");
+	people_join(b, "#dev");
 	user_set_away(&b->user, "lunch");
 	room_names(room, &a->user, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "@you, b (away)");
@@ -455,59 +455,59 @@ END_TEST
 
 START_TEST(history_ring)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
+	struct person *a = people_enter("a"), *b = people_enter("b");
 	struct room *room;
 	char text[16];
 	int i;
 
-	party.conf.history = 3;
-	party_configure();
+	people.conf.history = 3;
+	people_configure();
 	setenv("TZ", "UTC0", 1);
 	tzset();
-	room = party_join(a, "#dev");
+	room = people_join(a, "#dev");
 	for (i = 1; i <= 2; i++) {
-		party.reg.wall = i * 60;
+		people.reg.wall = i * 60;
 		snprintf(text, sizeof(text), "line %d", i);
 		say(a, room, text);
 	}
 	ck_assert_uint_eq(room->npast, 2);
-	room_replay(&party.reg, room, &b->user, 3);
-	party_heard(b, "00:01 [#dev] a: line 1\n00:02 [#dev] a: line 2\n");
-	party.reg.wall = 3 * 3600;
+	room_replay(&people.reg, room, &b->user, 3);
+	people_heard(b, "00:01 [#dev] a: line 1\n00:02 [#dev] a: line 2\n");
+	people.reg.wall = 3 * 3600;
 	say(a, room, "line 3");
 	ck_assert_uint_eq(room->npast, 3);
 	say(a, room, "line 4");
 	ck_assert_uint_eq(room->npast, 3);
-	room_replay(&party.reg, room, &b->user, 3);
-	party_heard(b,
+	room_replay(&people.reg, room, &b->user, 3);
+	people_heard(b,
 	    "00:02 [#dev] a: line 2\n03:00 [#dev] a: line 3\n"
 	    "03:00 [#dev] a: line 4\n");
-	room_replay(&party.reg, room, &b->user, 1);
-	party_heard(b, "03:00 [#dev] a: line 4\n");
-	room_replay(&party.reg, room, &b->user, 0);
-	party_heard(b, "");
+	room_replay(&people.reg, room, &b->user, 1);
+	people_heard(b, "03:00 [#dev] a: line 4\n");
+	room_replay(&people.reg, room, &b->user, 0);
+	people_heard(b, "");
 }
 END_TEST
 
 START_TEST(history_changes)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_join(a, "#dev");
 
-	room_say(&party.reg, &a->user, room, "waves", true);
+	room_say(&people.reg, &a->user, room, "waves", true);
 	say(a, room, "two");
-	party.conf.history = 1;
-	party_configure();
+	people.conf.history = 1;
+	people_configure();
 	ck_assert_uint_eq(room->npast, 1);
-	room_replay(&party.reg, room, &b->user, 9);
+	room_replay(&people.reg, room, &b->user, 9);
 	ck_assert_ptr_nonnull(strstr(b->heard, "[#dev] a: two\n"));
-	party.conf.history = 0;
-	party_configure();
+	people.conf.history = 0;
+	people_configure();
 	ck_assert_uint_eq(room->npast, 0);
 	say(a, room, "three");
 	ck_assert_uint_eq(room->npast, 0);
-	party.conf.history = 2;
-	party_configure();
+	people.conf.history = 2;
+	people_configure();
 	say(a, room, "four");
 	ck_assert_uint_eq(room->npast, 1);
 }
@@ -516,13 +516,13 @@ END_TEST
 /* What is told is not said: joins and topics are not in it. */
 START_TEST(history_is_speech)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct room *room = party_all("#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_all("#dev");
 
-	room_set_topic(&party.reg, &a->user, room, "x");
+	room_set_topic(&people.reg, &a->user, room, "x");
 	leave(b, room, "bye");
 	ck_assert_uint_eq(room->npast, 0);
-	room_say(&party.reg, &a->user, room, "waves", true);
+	room_say(&people.reg, &a->user, room, "waves", true);
 	ck_assert_uint_eq(room->npast, 1);
 }
 END_TEST
@@ -530,21 +530,21 @@ END_TEST
 /* Lines of people whom one ignores are not replayed, nor counted. */
 START_TEST(history_of_the_ignored)
 {
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct person *c = party_enter("c");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct person *c = people_enter("c");
+	struct room *room = people_join(a, "#dev");
 
-	party_join(b, "#dev");
+	people_join(b, "#dev");
 	setenv("TZ", "UTC0", 1);
 	tzset();
 	say(a, room, "one");
 	say(b, room, "two");
 	say(a, room, "three");
-	user_ignore(&party.reg, &c->user, &b->user);
-	ck_assert_uint_eq(room_count_past(room, &c->user), 2);
-	ck_assert_uint_eq(room_count_past(room, &a->user), 3);
-	room_replay(&party.reg, room, &c->user, 2);
-	party_heard(c, "00:00 [#dev] a: one\n00:00 [#dev] a: three\n");
+	user_ignore(&people.reg, &c->user, &b->user);
+	ck_assert_uint_eq(room_count_history(room, &c->user), 2);
+	ck_assert_uint_eq(room_count_history(room, &a->user), 3);
+	room_replay(&people.reg, room, &c->user, 2);
+	people_heard(c, "00:00 [#dev] a: one\n00:00 [#dev] a: three\n");
 }
 END_TEST
 
@@ -566,30 +566,30 @@ assert_whole(const struct person *p)
 START_TEST(longest_reason)
 {
 	static char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
-	struct person *a = party_enter("a"), *b = party_enter("b");
-	struct person *c = party_enter("c");
-	struct room *room = party_join(a, "#dev");
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct person *c = people_enter("c");
+	struct room *room = people_join(a, "#dev");
 	int i;
 
 	for (i = 0; i < CONFIG_MAX_LINE_MAX; i++)
 		memcpy(text + 3 * i, "\xef\xbf\xbd", 3);
-	party_join(b, "#dev");
-	party_join(c, "#dev");
-	room_say(&party.reg, &a->user, room, text, false);
+	people_join(b, "#dev");
+	people_join(c, "#dev");
+	room_say(&people.reg, &a->user, room, text, false);
 	assert_whole(b);
-	party_forget();
+	people_forget();
 	for (i = 0; i < 3; i++) {
 		/* wherever the cut falls */
-		room_kick(&party.reg, &a->user, room, &b->user, text + 3 * i);
+		member_kick(&people.reg, &a->user, room, &b->user, text + 3 * i);
 		assert_whole(b);
 		assert_whole(c);
-		party_join(b, "#dev");
+		people_join(b, "#dev");
 		text[i] = 'x';
 	}
 }
 END_TEST
 
-UNIT_MAIN("room", party_setup, party_teardown, joining, leaving, falling_back,
+UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
     permanent_rooms, reload_adds, reload_removes, reload_default_room,
     reload_changes, reload_and_topics, saying, topics, bells, names_are_cut,

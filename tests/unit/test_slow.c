@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "house.h"
+#include "daemon.h"
 #include "unit.h"
 
 #define SMALL_BUFFER 4608 /* bytes, the least that Linux gives */
@@ -14,7 +14,7 @@
 static void
 setup(void)
 {
-	house_start("rate off\nsend-queue 8K\nhistory 5\n");
+	daemon_start("rate off\nsend-queue 8K\nhistory 5\n");
 }
 
 /* Somebody who sleeps over a small buffer. */
@@ -23,9 +23,9 @@ sleeper(const char *name)
 {
 	struct peer *p;
 
-	house.send_buffer = SMALL_BUFFER;
-	p = house_person(name);
-	house.send_buffer = 0;
+	fixture.send_buffer = SMALL_BUFFER;
+	p = daemon_person(name);
+	fixture.send_buffer = 0;
 	p->asleep = true;
 	return p;
 }
@@ -33,13 +33,13 @@ sleeper(const char *name)
 static unsigned
 unsent(const struct peer *p)
 {
-	return output_unsent(&p->c->out);
+	return fanout_unsent(&p->c->out);
 }
 
 static unsigned
 limit(void)
 {
-	return house.srv.output->limit;
+	return fixture.srv.fanout->limit;
 }
 
 static unsigned
@@ -48,7 +48,7 @@ say_number(struct peer *p, unsigned n)
 	char text[128];
 
 	snprintf(text, sizeof(text), "%080u", n);
-	house_type(p, text);
+	daemon_type(p, text);
 	return n + 1;
 }
 
@@ -69,7 +69,7 @@ static void
 wake(struct peer *p)
 {
 	p->asleep = false;
-	house_settle();
+	daemon_settle();
 }
 
 /* Counts the lines "[#lobby] NAME: NUMBER" in what p has got, which have to
@@ -101,13 +101,13 @@ count_numbers(struct peer *p, unsigned *skipped)
 
 START_TEST(skipped_are_counted)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 	unsigned n, skipped, lines;
 
 	n = say_until_skipped(b, a, 0, 120);
 	wake(a);
 	ck_assert(
-	    house_has(a, "\r\n* 120 lines skipped; /history shows them.\r\n"));
+	    daemon_has(a, "\r\n* 120 lines skipped; /history shows them.\r\n"));
 	lines = count_numbers(a, &skipped);
 	ck_assert_uint_eq(skipped, 120);
 	ck_assert_uint_eq(lines + skipped, n);
@@ -115,24 +115,24 @@ START_TEST(skipped_are_counted)
 	n = say_number(b, n);
 	ck_assert_uint_eq(count_numbers(a, &skipped), 1);
 	ck_assert_uint_eq(skipped, 0);
-	ck_assert_uint_eq(house.srv.output->skipped, 120);
+	ck_assert_uint_eq(fixture.srv.fanout->skipped, 120);
 }
 END_TEST
 
 START_TEST(one_skipped)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
 	wake(a);
-	ck_assert(house_has(a, "\r\n* 1 line skipped; /history shows it.\r\n"));
+	ck_assert(daemon_has(a, "\r\n* 1 line skipped; /history shows it.\r\n"));
 }
 END_TEST
 
 /* Just before the queue is full nothing is missed, and nothing told. */
 START_TEST(none_skipped)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 	unsigned n = 0, skipped;
 
 	while (unsent(a) < limit() - 200)
@@ -147,20 +147,20 @@ END_TEST
  * first. */
 START_TEST(woken_at_half)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 	unsigned n = 0, skipped, told, lines = 0, total = 0, round;
 
 	for (round = 0; round < 2; round++) {
 		n = say_until_skipped(b, a, n, 10);
 		while (a->c->out.full) {
 			ck_assert_uint_gt(unsent(a), limit() / 2);
-			house_read(a, 256);
+			daemon_read(a, 256);
 		}
 	}
 	wake(a);
 	lines += count_numbers(a, &told);
 	total += told;
-	skipped = (unsigned)house.srv.output->skipped;
+	skipped = (unsigned)fixture.srv.fanout->skipped;
 	ck_assert_uint_eq(total, skipped);
 	ck_assert_uint_eq(lines + total, n);
 }
@@ -169,35 +169,35 @@ END_TEST
 /* It delays nobody. */
 START_TEST(others_hear_all)
 {
-	struct peer *b = house_person("b"), *c = house_person("c");
+	struct peer *b = daemon_person("b"), *c = daemon_person("c");
 	struct peer *a = sleeper("a");
 	unsigned n, skipped;
 
-	house_forget();
+	daemon_forget();
 	n = say_until_skipped(b, a, 0, 500);
 	ck_assert_uint_eq(count_numbers(c, &skipped), n);
 	ck_assert_uint_eq(skipped, 0);
 	/* what was kept for it is given back when it goes */
-	house_hang_up(a);
-	ck_assert_uint_eq(house.srv.nclients, 2);
+	daemon_hang_up(a);
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
 }
 END_TEST
 
 START_TEST(private_lines_are_refused)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 	unsigned skipped;
 
 	say_until_skipped(b, a, 0, 3);
-	house_forget();
-	house_type(b, "/msg a hello");
-	house_heard(b, "! a is not reading; your message was not sent.\n");
+	daemon_forget();
+	daemon_type(b, "/msg a hello");
+	daemon_heard(b, "! a is not reading; your message was not sent.\n");
 	wake(a);
-	ck_assert(!house_has(a, "[private]"));
+	ck_assert(!daemon_has(a, "[private]"));
 	count_numbers(a, &skipped);
 	ck_assert_uint_eq(skipped, 3);
-	house_type(b, "/msg a hello");
-	house_heard(a, "[private] b: hello\n");
+	daemon_type(b, "/msg a hello");
+	daemon_heard(a, "[private] b: hello\n");
 }
 END_TEST
 
@@ -207,18 +207,18 @@ START_TEST(line_longer_than_queue)
 	struct peer *a, *b;
 	char *text = malloc(10001);
 
-	ck_assert(house_reload("rate off\nsend-queue 4K\nmax-line 16384\n"));
-	a = house_person("a");
-	b = house_person("b");
-	house_forget();
+	ck_assert(daemon_reload("rate off\nsend-queue 4K\nmax-line 16384\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
+	daemon_forget();
 	memset(text, 'x', 10000);
 	text[10000] = '\0';
-	house_type(b, text);
+	daemon_type(b, text);
 	free(text);
 	ck_assert_uint_eq(a->len, strlen("[#lobby] b: \r\n") + 10000);
-	house_forget();
-	house_type(b, "still there?");
-	house_heard(a, "[#lobby] b: still there?\n");
+	daemon_forget();
+	daemon_type(b, "still there?");
+	daemon_heard(a, "[#lobby] b: still there?\n");
 }
 END_TEST
 
@@ -226,17 +226,17 @@ END_TEST
 
 START_TEST(stalled)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
-	house_forget();
-	house_advance(59999);
-	ck_assert_uint_eq(house.srv.nclients, 2);
-	house_heard(b, "");
-	house_advance(1);
-	ck_assert_uint_eq(house.srv.nclients, 1);
-	ck_assert_uint_eq(house.srv.stats.stalled, 1);
-	house_heard(b, "[#lobby] -- a left (stalled)\n");
+	daemon_forget();
+	daemon_advance(59999);
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	daemon_heard(b, "");
+	daemon_advance(1);
+	ck_assert_uint_eq(fixture.srv.nclients, 1);
+	ck_assert_uint_eq(fixture.srv.session.stalled, 1);
+	daemon_heard(b, "[#lobby] -- a left (stalled)\n");
 }
 END_TEST
 
@@ -246,38 +246,38 @@ START_TEST(slow_but_not_stalled)
 	struct peer *a, *b;
 	unsigned before;
 
-	ck_assert(house_reload("rate off\nsend-queue 64K\n"));
-	b = house_person("b");
+	ck_assert(daemon_reload("rate off\nsend-queue 64K\n"));
+	b = daemon_person("b");
 	a = sleeper("a");
 	say_until_skipped(b, a, 0, 1);
-	house_forget();
+	daemon_forget();
 	before = unsent(a);
-	house_advance(59000);
+	daemon_advance(59000);
 	while (unsent(a) == before)
-		house_read(a, 64);
+		daemon_read(a, 64);
 	ck_assert(a->c->out.full);
-	house_advance(1000);
-	ck_assert_uint_eq(house.srv.nclients, 2);
-	house_advance(59999);
-	ck_assert_uint_eq(house.srv.nclients, 2);
-	house_advance(1);
-	house_heard(b, "[#lobby] -- a left (stalled)\n");
+	daemon_advance(1000);
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	daemon_advance(59999);
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	daemon_advance(1);
+	daemon_heard(b, "[#lobby] -- a left (stalled)\n");
 }
 END_TEST
 
 /* Whoever wakes up in time stays. */
 START_TEST(woken_in_time)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
-	house_advance(59999);
+	daemon_advance(59999);
 	wake(a);
-	house_forget();
-	house_advance(600000);
-	ck_assert_uint_eq(house.srv.nclients, 2);
-	house_type(b, "hello");
-	house_heard(a, "[#lobby] b: hello\n");
+	daemon_forget();
+	daemon_advance(600000);
+	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	daemon_type(b, "hello");
+	daemon_heard(a, "[#lobby] b: hello\n");
 }
 END_TEST
 
@@ -293,10 +293,10 @@ START_TEST(own_replies_stop_reading)
 
 	for (i = 0; i < 100; i++)
 		ck_assert_int_eq(send(a->fd, "/help\n", 6, 0), 6);
-	house_settle();
+	daemon_settle();
 	ck_assert_uint_ge(unsent(a), limit());
 	ck_assert_uint_le(unsent(a), limit() + 4096);
-	ck_assert(!a->c->reading);
+	ck_assert(!conn_is_reading(a->c->out.conn));
 	/* no reply is lost */
 	wake(a);
 	end = a->got + a->len;
@@ -304,23 +304,23 @@ START_TEST(own_replies_stop_reading)
 	     (p = memmem(p, (size_t)(end - p), "* //TEXT", 8)) != NULL; p++)
 		n++;
 	ck_assert_uint_eq(n, 100);
-	ck_assert(a->c->reading);
+	ck_assert(conn_is_reading(a->c->out.conn));
 }
 END_TEST
 
 START_TEST(own_replies_stall)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 	unsigned i;
 
 	for (i = 0; i < 100; i++)
 		ck_assert_int_eq(send(a->fd, "/help\n", 6, 0), 6);
-	house_settle();
-	house_forget();
-	house_advance(59999);
-	house_heard(b, "");
-	house_advance(1);
-	house_heard(b, "[#lobby] -- a left (stalled)\n");
+	daemon_settle();
+	daemon_forget();
+	daemon_advance(59999);
+	daemon_heard(b, "");
+	daemon_advance(1);
+	daemon_heard(b, "[#lobby] -- a left (stalled)\n");
 }
 END_TEST
 
@@ -328,33 +328,33 @@ END_TEST
 
 START_TEST(quit_with_output_unsent)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 	unsigned n, skipped;
 
 	n = say_until_skipped(b, a, 0, 5);
-	house_type(a, "/quit");
+	daemon_type(a, "/quit");
 	ck_assert_int_eq(a->c->state, CLIENT_CLOSING);
 	wake(a);
 	ck_assert(a->closed);
-	ck_assert(house_has(a, "\r\n* Bye.\r\n"));
+	ck_assert(daemon_has(a, "\r\n* Bye.\r\n"));
 	ck_assert_uint_eq(count_numbers(a, &skipped), n - 5);
 }
 END_TEST
 
 START_TEST(quit_and_never_read)
 {
-	struct peer *b = house_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
 
 	say_until_skipped(b, a, 0, 5);
-	house_type(a, "/quit");
-	house_advance(59999);
-	ck_assert_uint_eq(house_connections(), 2);
-	house_advance(1);
-	ck_assert_uint_eq(house_connections(), 1);
+	daemon_type(a, "/quit");
+	daemon_advance(59999);
+	ck_assert_uint_eq(daemon_connections(), 2);
+	daemon_advance(1);
+	ck_assert_uint_eq(daemon_connections(), 1);
 }
 END_TEST
 
-UNIT_MAIN("slow", setup, house_stop, skipped_are_counted, one_skipped,
+UNIT_MAIN("slow", setup, daemon_stop, skipped_are_counted, one_skipped,
     none_skipped, woken_at_half, others_hear_all, private_lines_are_refused,
     line_longer_than_queue, stalled, slow_but_not_stalled, woken_in_time,
     own_replies_stop_reading, own_replies_stall, quit_with_output_unsent,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "party.h"
+#include "people.h"
 #include "unit.h"
 
 /* So many newcomers p0, p1, ... join #dev. */
@@ -16,9 +16,9 @@ crowd_joins(int from, int n)
 
 	for (i = from; i < from + n; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		ck_assert_int_eq(room_join(&party.reg, &party_enter(name)->user,
+		ck_assert_int_eq(member_join(&people.reg, &people_enter(name)->user,
 				     "#dev", NULL),
-		    ROOM_OK);
+		    CHAT_OK);
 	}
 }
 
@@ -30,8 +30,8 @@ crowd_leaves(int from, int n)
 
 	for (i = from; i < from + n; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		user_exit(
-		    &party.reg, user_find(&party.reg, name), "connection lost");
+		member_exit(
+		    &people.reg, user_find(&people.reg, name), "connection lost");
 	}
 }
 
@@ -39,10 +39,10 @@ crowd_leaves(int from, int n)
 static struct person *
 witness(void)
 {
-	struct person *w = party_enter("witness");
+	struct person *w = people_enter("witness");
 
-	party_join(w, "#dev");
-	party.reg.now += 10 * ROOM_TALLY_MS;
+	people_join(w, "#dev");
+	people.reg.now += 10 * TALLY_MS;
 	return w;
 }
 
@@ -56,14 +56,14 @@ told(struct person *w, int from, int n, const char *what)
 	for (i = from; i < from + n; i++)
 		len += snprintf(want + len, sizeof(want) - (size_t)len,
 		    "[#dev] -- p%d %s\n", i, what);
-	party_heard(w, want);
+	people_heard(w, want);
 }
 
 static void
 tick_at(uint64_t now)
 {
-	party.reg.now = now;
-	registry_tick(&party.reg);
+	people.reg.now = now;
+	rooms_tick(&people.reg);
 }
 
 START_TEST(one_below)
@@ -72,9 +72,9 @@ START_TEST(one_below)
 
 	crowd_joins(0, 4);
 	told(w, 0, 4, "joined");
-	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
-	tick_at(party.reg.now + 2 * ROOM_TALLY_MS);
-	party_heard(w, "");
+	ck_assert_uint_eq(people.reg.due, UINT64_MAX);
+	tick_at(people.reg.now + 2 * TALLY_MS);
+	people_heard(w, "");
 }
 END_TEST
 
@@ -84,30 +84,30 @@ START_TEST(at_the_limit)
 
 	crowd_joins(0, 5);
 	told(w, 0, 5, "joined");
-	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
-	tick_at(party.reg.now + 2 * ROOM_TALLY_MS);
-	party_heard(w, "");
+	ck_assert_uint_eq(people.reg.due, UINT64_MAX);
+	tick_at(people.reg.now + 2 * TALLY_MS);
+	people_heard(w, "");
 }
 END_TEST
 
 START_TEST(one_above)
 {
 	struct person *w = witness();
-	uint64_t start = party.reg.now;
+	uint64_t start = people.reg.now;
 
 	crowd_joins(0, 5);
-	party_forget();
+	people_forget();
 	crowd_joins(5, 1);
-	party_heard(w, "");
-	ck_assert_uint_eq(party.reg.due, start + ROOM_TALLY_MS);
-	tick_at(start + ROOM_TALLY_MS - 1);
-	party_heard(w, "");
-	ck_assert_uint_eq(party.reg.due, start + ROOM_TALLY_MS);
-	tick_at(start + ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 1 person joined\n");
-	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
-	tick_at(start + 3 * ROOM_TALLY_MS);
-	party_heard(w, "");
+	people_heard(w, "");
+	ck_assert_uint_eq(people.reg.due, start + TALLY_MS);
+	tick_at(start + TALLY_MS - 1);
+	people_heard(w, "");
+	ck_assert_uint_eq(people.reg.due, start + TALLY_MS);
+	tick_at(start + TALLY_MS);
+	people_heard(w, "[#dev] -- 1 person joined\n");
+	ck_assert_uint_eq(people.reg.due, UINT64_MAX);
+	tick_at(start + 3 * TALLY_MS);
+	people_heard(w, "");
 }
 END_TEST
 
@@ -116,14 +116,14 @@ START_TEST(many)
 	struct person *w = witness();
 
 	crowd_joins(0, 53);
-	party_forget();
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 48 people joined\n");
+	people_forget();
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(w, "[#dev] -- 48 people joined\n");
 	/* and out again, within a second */
 	crowd_leaves(0, 53);
 	told(w, 0, 5, "left (connection lost)");
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 48 people left\n");
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(w, "[#dev] -- 48 people left\n");
 }
 END_TEST
 
@@ -131,25 +131,25 @@ END_TEST
 START_TEST(window_edges)
 {
 	struct person *w = witness();
-	uint64_t start = party.reg.now;
+	uint64_t start = people.reg.now;
 
 	crowd_joins(0, 3);
-	party.reg.now = start + ROOM_TALLY_MS - 1;
+	people.reg.now = start + TALLY_MS - 1;
 	crowd_joins(3, 3);
 	told(w, 0, 5, "joined");
 	/* a join may come before the tick: the sum goes first */
-	party.reg.now = start + ROOM_TALLY_MS;
+	people.reg.now = start + TALLY_MS;
 	crowd_joins(6, 1);
-	party_heard(w, "[#dev] -- 1 person joined\n[#dev] -- p6 joined\n");
+	people_heard(w, "[#dev] -- 1 person joined\n[#dev] -- p6 joined\n");
 	/* a new second began with that */
 	crowd_joins(7, 4);
-	party_forget();
+	people_forget();
 	crowd_joins(11, 1);
-	party_heard(w, "");
-	tick_at(start + 2 * ROOM_TALLY_MS - 1);
-	party_heard(w, "");
-	tick_at(start + 2 * ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 1 person joined\n");
+	people_heard(w, "");
+	tick_at(start + 2 * TALLY_MS - 1);
+	people_heard(w, "");
+	tick_at(start + 2 * TALLY_MS);
+	people_heard(w, "[#dev] -- 1 person joined\n");
 }
 END_TEST
 
@@ -159,9 +159,9 @@ START_TEST(again_after_a_sum)
 	struct person *w = witness();
 
 	crowd_joins(0, 7);
-	party_forget();
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 2 people joined\n");
+	people_forget();
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(w, "[#dev] -- 2 people joined\n");
 	crowd_joins(7, 5);
 	told(w, 7, 5, "joined");
 }
@@ -170,23 +170,23 @@ END_TEST
 /* Joins and leaves are tallied apart, and so is each room. */
 START_TEST(apart)
 {
-	struct person *w = witness(), *other = party_enter("other");
+	struct person *w = witness(), *other = people_enter("other");
 
-	party_join(w, "#ops");
-	party.reg.now += 10 * ROOM_TALLY_MS;
+	people_join(w, "#ops");
+	people.reg.now += 10 * TALLY_MS;
 	crowd_joins(0, 5);
-	party_forget();
+	people_forget();
 	crowd_leaves(0, 1);
-	party_heard(w, "[#dev] -- p0 left (connection lost)\n");
+	people_heard(w, "[#dev] -- p0 left (connection lost)\n");
 	ck_assert_int_eq(
-	    room_join(&party.reg, &other->user, "#ops", NULL), ROOM_OK);
-	party_heard(w, "[#ops] -- other joined\n");
+	    member_join(&people.reg, &other->user, "#ops", NULL), CHAT_OK);
+	people_heard(w, "[#ops] -- other joined\n");
 	crowd_joins(10, 2);
 	crowd_leaves(1, 4);
-	party_forget();
+	people_forget();
 	crowd_leaves(10, 2);
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(w,
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(w,
 	    "[#dev] -- 2 people left\n"
 	    "[#dev] -- 2 people joined\n");
 }
@@ -196,43 +196,43 @@ END_TEST
 START_TEST(due_times)
 {
 	struct person *w = witness();
-	uint64_t start = party.reg.now;
+	uint64_t start = people.reg.now;
 	char name[16];
 	int i;
 
-	party_join(w, "#ops");
+	people_join(w, "#ops");
 	crowd_joins(0, 6);
-	party.reg.now = start + 300;
+	people.reg.now = start + 300;
 	/* w's own join of #ops was told in this second, too */
 	for (i = 0; i < 5; i++) {
 		snprintf(name, sizeof(name), "q%d", i);
-		room_join(&party.reg, &party_enter(name)->user, "#ops", NULL);
+		member_join(&people.reg, &people_enter(name)->user, "#ops", NULL);
 	}
-	party_forget();
-	ck_assert_uint_eq(party.reg.due, start + ROOM_TALLY_MS);
-	party.reg.now = start + 500;
-	tick_at(start + ROOM_TALLY_MS);
-	party_heard(w,
+	people_forget();
+	ck_assert_uint_eq(people.reg.due, start + TALLY_MS);
+	people.reg.now = start + 500;
+	tick_at(start + TALLY_MS);
+	people_heard(w,
 	    "[#dev] -- 1 person joined\n"
 	    "[#ops] -- 1 person joined\n");
-	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+	ck_assert_uint_eq(people.reg.due, UINT64_MAX);
 }
 END_TEST
 
 /* /set quiet hides them, one by one and summed. */
 START_TEST(quiet)
 {
-	struct person *w = witness(), *q = party_enter("q");
+	struct person *w = witness(), *q = people_enter("q");
 
-	party_join(q, "#dev");
-	party.reg.now += 10 * ROOM_TALLY_MS;
+	people_join(q, "#dev");
+	people.reg.now += 10 * TALLY_MS;
 	q->user.set_quiet = true;
 	crowd_joins(0, 7);
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(q, "");
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(q, "");
 	crowd_leaves(0, 7);
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(q, "");
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(q, "");
 	ck_assert_uint_gt(w->len, 0);
 }
 END_TEST
@@ -241,20 +241,20 @@ END_TEST
  */
 START_TEST(first_names)
 {
-	struct person *w = witness(), *q = party_enter("q");
+	struct person *w = witness(), *q = people_enter("q");
 	char name[16], want[32 * 64];
 	static struct person guests[ROOM_TALLY_NAMES + 2];
 	size_t i, len = 0;
 
-	party_join(q, "#dev");
+	people_join(q, "#dev");
 	q->user.set_quiet = true;
 	for (i = 0; i < ROOM_TALLY_NAMES + 2; i++) {
-		ck_assert(user_enter(&party.reg, &guests[i].user));
-		room_join(&party.reg, &guests[i].user, "#dev", NULL);
+		ck_assert(user_enter(&people.reg, &guests[i].user));
+		member_join(&people.reg, &guests[i].user, "#dev", NULL);
 	}
-	party.reg.now += 10 * ROOM_TALLY_MS;
-	tick_at(party.reg.now);
-	party_forget();
+	people.reg.now += 10 * TALLY_MS;
+	tick_at(people.reg.now);
+	people_forget();
 	for (i = 0; i < ROOM_TALLY_NAMES + 2; i++) {
 		if (i < ROOM_TALLY_NAMES)
 			len += (size_t)snprintf(want + len, sizeof(want) - len,
@@ -262,15 +262,15 @@ START_TEST(first_names)
 			    i);
 		snprintf(name, sizeof(name), "n%zu", i);
 		ck_assert_int_eq(
-		    user_rename(&party.reg, &guests[i].user, name), ROOM_OK);
+		    member_rename(&people.reg, &guests[i].user, name), CHAT_OK);
 	}
-	tick_at(party.reg.now + ROOM_TALLY_MS);
+	tick_at(people.reg.now + TALLY_MS);
 	snprintf(
 	    want + len, sizeof(want) - len, "[#dev] -- 2 people took a name\n");
-	party_heard(w, want);
-	party_heard(q, want);
+	people_heard(w, want);
+	people_heard(q, want);
 	for (i = 0; i < ROOM_TALLY_NAMES + 2; i++)
-		user_exit(&party.reg, &guests[i].user, NULL);
+		member_exit(&people.reg, &guests[i].user, NULL);
 }
 END_TEST
 
@@ -280,12 +280,12 @@ START_TEST(alone_in_the_sum)
 	struct person *w = witness(), *last;
 
 	crowd_joins(0, 5);
-	last = party_enter("last");
-	room_join(&party.reg, &last->user, "#dev", NULL);
-	party_forget();
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 1 person joined\n");
-	party_heard(last, "");
+	last = people_enter("last");
+	member_join(&people.reg, &last->user, "#dev", NULL);
+	people_forget();
+	tick_at(people.reg.now + TALLY_MS);
+	people_heard(w, "[#dev] -- 1 person joined\n");
+	people_heard(last, "");
 }
 END_TEST
 
@@ -294,29 +294,29 @@ START_TEST(room_goes_first)
 {
 	crowd_joins(0, 7);
 	crowd_leaves(0, 7);
-	ck_assert_ptr_null(room_find(&party.reg, "#dev"));
-	ck_assert(TAILQ_EMPTY(&party.reg.pending));
-	tick_at(party.reg.now + ROOM_TALLY_MS);
-	ck_assert_uint_eq(party.reg.due, UINT64_MAX);
+	ck_assert_ptr_null(room_find(&people.reg, "#dev"));
+	ck_assert(TAILQ_EMPTY(&people.reg.pending));
+	tick_at(people.reg.now + TALLY_MS);
+	ck_assert_uint_eq(people.reg.due, UINT64_MAX);
 }
 END_TEST
 
 /* The clock of the registry may stand still or start at 0. */
 START_TEST(clock_at_zero)
 {
-	struct person *w = party_enter("witness");
+	struct person *w = people_enter("witness");
 
-	party.reg.now = 0;
-	party_join(w, "#dev");
+	people.reg.now = 0;
+	people_join(w, "#dev");
 	crowd_joins(0, 6);
-	party_forget();
-	tick_at(ROOM_TALLY_MS - 1);
-	party_heard(w, "");
-	tick_at(ROOM_TALLY_MS);
-	party_heard(w, "[#dev] -- 2 people joined\n");
+	people_forget();
+	tick_at(TALLY_MS - 1);
+	people_heard(w, "");
+	tick_at(TALLY_MS);
+	people_heard(w, "[#dev] -- 2 people joined\n");
 }
 END_TEST
 
-UNIT_MAIN("tally", party_setup, party_teardown, one_below, at_the_limit,
+UNIT_MAIN("tally", people_setup, people_teardown, one_below, at_the_limit,
     one_above, many, window_edges, again_after_a_sum, apart, due_times, quiet,
     first_names, alone_in_the_sum, room_goes_first, clock_at_zero)

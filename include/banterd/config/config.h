@@ -1,6 +1,5 @@
 /*
- * The configuration file, banterd.conf(5), read whole into a fresh struct or
- * not at all.
+ * A configuration: what banterd.conf(5) says, or the defaults.
  */
 #ifndef BANTERD_CONFIG_H
 #define BANTERD_CONFIG_H
@@ -13,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "banterd/net/acl.h"
+#include "banterd/base/network.h"
 #include "banterd/system/log.h"
 #include "banterd/base/text.h"
 
@@ -25,8 +24,6 @@
 /* The range of max-line, in bytes. */
 #define CONFIG_MAX_LINE_MIN 64
 #define CONFIG_MAX_LINE_MAX 16384
-
-struct opener;
 
 /* One listen line. */
 struct config_listen {
@@ -85,18 +82,6 @@ struct config {
 /* Where each wrong line is told: "FILE:LINE: what is wrong, what was
  * expected", without a newline. */
 typedef void config_report(void *arg, const char *message);
-
-/*
- * Reads the file at path.  With optional, a file that does not exist means
- * the defaults.  Every wrong line is told to report.  Returns a configuration
- * that the caller owes config_free(), or NULL if anything was wrong.
- */
-struct config *config_load(
-    const char *path, bool optional, config_report *report, void *arg);
-
-/* The same, with files opened by an opener (see opener.h) if it is one. */
-struct config *config_load_by(struct opener *opener, const char *path,
-    bool optional, config_report *report, void *arg);
 
 /* Logs what is no mistake, and may not be meant. */
 void config_warn(const struct config *conf);

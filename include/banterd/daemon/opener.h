@@ -11,13 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct config_listens;
+#include "banterd/base/files.h"
 
-enum opener_file {
-	OPENER_CONFIG = 'c', /* to read */
-	OPENER_MOTD = 'm',   /* to read */
-	OPENER_LOG = 'l'     /* to append to */
-};
+struct config_listens;
 
 struct opener {
 	int fd;         /* to the process; -1: there is none */
@@ -34,10 +30,8 @@ bool opener_start(struct opener *o, const char *conf_path,
 
 void opener_stop(struct opener *o);
 
-/*
- * Opens path: by the opener if there is one (o may be NULL), else by itself.
- * Returns a descriptor, or -1 with errno set.
- */
-int opener_open(struct opener *o, enum opener_file what, const char *path);
+/* Has files opened by the opener if there is one, else by the process itself.
+ * o has to stay where it is. */
+struct files opener_files(struct opener *o);
 
 #endif

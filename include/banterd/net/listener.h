@@ -1,53 +1,69 @@
 /*
  * Listening sockets: socket, bind and listen (or take one that the service
- * manager passed), and accept.
+ * manager passed), and accept.  Who has connected is handed to a callback.
  */
-#ifndef BANTERD_LISTENER_H
-#define BANTERD_LISTENER_H
+#ifndef BANTERD_NET_LISTENER_H
+#define BANTERD_NET_LISTENER_H
 
 #include <bsd/sys/queue.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <stdbool.h>
 
-#include "banterd/net/acl.h"
+#include "banterd/base/network.h"
 #include "banterd/config/config.h"
 
 struct event;
 struct event_base;
-struct server;
 
-/* So long, in ms, what is sent to a peer may be without acknowledgement. */
-#define LISTENER_PEER_TIMEOUT 110000
+/* What a newcomer is told for whom there is no descriptor, and others for whom
+ * there is no place. */
+#define LISTENER_FULL "! The server is full; try again later."
+
+/* What the owner of the listeners is told. */
+struct listener_ops {
+	/* Somebody has connected: the socket is the owner's now.  address is
+	 * NULL for a UNIX socket. */
+	void (*accepted)(void *owner, int fd, const struct address *address);
+	/* Somebody was turned away for want of a descriptor. */
+	void (*turned_away)(void *owner);
+};
+
+struct listeners;
 
 struct listener {
 	TAILQ_ENTRY(listener) next;
-	struct server *server;
+	struct listeners *listeners;
 	struct event *accepts;        /* readable: somebody is waiting */
-	struct event *resumes;        /* after a pause */
+	struct event *resumes;        /* after it was suspended */
 	struct sockaddr_storage addr; /* as configured */
 	socklen_t addrlen;
 	mode_t mode; /* of a UNIX socket's file */
 	int fd;
 	bool passed;      /* by the service manager */
 	bool keep, fresh; /* listeners_apply()'s marks */
-	bool asleep;      /* another of its marks: made way */
+	bool suspended;   /* another of its marks: made way */
 	char *text;       /* for the log */
 };
 
 struct listeners {
 	TAILQ_HEAD(, listener) list;
+	struct event_base *base; /* its owner's */
+	const struct listener_ops *ops;
+	void *owner;
 	int spare_fd; /* given up to accept when there
 		       * are no descriptors left */
 };
 
-void listeners_init(struct listeners *ls);
+void listeners_init(struct listeners *ls, struct event_base *base,
+    const struct listener_ops *ops, void *owner);
 
 /*
  * Takes over a socket that is passed in.  Returns false after logging why: it
  * is no stream socket of IP or UNIX, or it does not listen.
  */
-bool listener_adopt(struct server *srv, int fd, const char *name);
+bool listener_adopt(struct listeners *ls, int fd, const char *name);
 
 /*
  * Opens what wanted has and is not open, closes what is open and not wanted,
@@ -55,7 +71,7 @@ bool listener_adopt(struct server *srv, int fd, const char *name);
  * and false is returned after logging why; with lenient, one is enough.
  */
 bool listeners_apply(
-    struct server *srv, const struct config_listens *wanted, bool lenient);
+    struct listeners *ls, const struct config_listens *wanted, bool lenient);
 
 /* Removes the file of a UNIX socket at which nobody answers (a daemon that was
  * killed leaves one behind). */

@@ -27,9 +27,9 @@ extern const char *const log_level_names[];
  */
 int log_open(const char *target);
 
-/* Has log files opened by o from now on (see opener.h). */
-struct opener;
-void log_set_opener(struct opener *o);
+/* Has log files opened by files from now on. */
+struct files;
+void log_set_files(const struct files *files);
 
 /* Opens the log file again, under its name.  Returns as log_open() does. */
 int log_reopen(void);

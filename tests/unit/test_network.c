@@ -1,11 +1,11 @@
-/* Networks, and how many connections a host has. */
+/* Addresses, and networks that are allowed or denied. */
 #include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <stdio.h>
 #include <string.h>
 
-#include "banterd/net/acl.h"
+#include "banterd/base/network.h"
 #include "unit.h"
 
 /* An address as it comes from a socket of its family. */
@@ -181,154 +181,5 @@ START_TEST(wrong_networks)
 }
 END_TEST
 
-/* ---- hosts ---- */
-
-static struct acl_host *
-enter(struct acl_hosts *hosts, const char *text)
-{
-	struct address a = address(text);
-	struct acl_host *host = acl_host_enter(hosts, &a);
-
-	ck_assert_ptr_nonnull(host);
-	return host;
-}
-
-START_TEST(hosts_count)
-{
-	struct acl_hosts hosts;
-	struct acl_host *a, *b;
-
-	acl_hosts_init(&hosts);
-	a = enter(&hosts, "192.0.2.1");
-	ck_assert_uint_eq(a->clients, 1);
-	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
-	ck_assert_ptr_eq(enter(&hosts, "::ffff:192.0.2.1"), a);
-	ck_assert_uint_eq(a->clients, 3);
-	b = enter(&hosts, "192.0.2.2");
-	ck_assert_ptr_ne(a, b);
-	ck_assert_uint_eq(b->clients, 1);
-	acl_host_leave(&hosts, a, 0);
-	acl_host_leave(&hosts, a, 0);
-	ck_assert_uint_eq(a->clients, 1);
-	acl_host_leave(&hosts, a, 0);
-	acl_host_leave(&hosts, b, 0);
-	ck_assert(RB_EMPTY(&hosts.tree)); /* nothing stays behind */
-	acl_hosts_free(&hosts);
-}
-END_TEST
-
-/* Privacy addresses change the lower half of an IPv6 address. */
-START_TEST(hosts_by_64)
-{
-	struct acl_hosts hosts;
-	struct acl_host *a;
-
-	acl_hosts_init(&hosts);
-	a = enter(&hosts, "2001:db8:1:2::1");
-	ck_assert_ptr_eq(enter(&hosts, "2001:db8:1:2:ffff:ffff:ffff:ffff"), a);
-	ck_assert_uint_eq(a->clients, 2);
-	ck_assert_ptr_ne(enter(&hosts, "2001:db8:1:3::1"), a);
-	ck_assert_ptr_ne(enter(&hosts, "2001:db8:1:1:ffff::1"), a);
-	/* IPv4 addresses are hosts each, although they share a /64 */
-	ck_assert_ptr_ne(enter(&hosts, "::1"), enter(&hosts, "192.0.2.1"));
-	acl_hosts_free(&hosts);
-}
-END_TEST
-
-/* Everybody who comes through a UNIX socket is one host, of its own. */
-START_TEST(this_machine)
-{
-	struct acl_hosts hosts;
-	struct acl_host *local;
-
-	acl_hosts_init(&hosts);
-	local = acl_host_enter(&hosts, NULL);
-	ck_assert_ptr_nonnull(local);
-	ck_assert_ptr_eq(acl_host_enter(&hosts, NULL), local);
-	ck_assert_uint_eq(local->clients, 2);
-	ck_assert_ptr_ne(enter(&hosts, "127.0.0.1"), local);
-	ck_assert_ptr_ne(enter(&hosts, "2001:db8::1"), local);
-	acl_hosts_free(&hosts);
-}
-END_TEST
-
-START_TEST(wrong_passwords)
-{
-	struct acl_hosts hosts;
-	struct acl_host *a;
-
-	acl_hosts_init(&hosts);
-	ck_assert_uint_eq(acl_hosts_tick(&hosts, 1000), UINT64_MAX);
-	a = enter(&hosts, "192.0.2.1");
-	ck_assert_uint_eq(acl_host_wrong(a, 1000), 1);
-	ck_assert_uint_eq(acl_host_wrong(a, 3000), 2);
-	/* coming again does not help */
-	ck_assert_uint_eq(acl_host_leave(&hosts, a, 3000), 3000 + ACL_TICK_MS);
-	ck_assert_uint_eq(acl_hosts_tick(&hosts, 3000 + ACL_FORGIVE_MS - 1),
-	    3000 + ACL_FORGIVE_MS - 1 + ACL_TICK_MS);
-	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
-	ck_assert_uint_eq(acl_host_wrong(a, 3000 + ACL_FORGIVE_MS - 1), 3);
-	/* but time does, after the last one */
-	ck_assert_uint_eq(acl_host_wrong(a, 3000 + 2 * ACL_FORGIVE_MS - 1), 1);
-	acl_host_leave(&hosts, a, 0);
-	ck_assert_uint_eq(
-	    acl_hosts_tick(&hosts, 3000 + 3 * ACL_FORGIVE_MS), UINT64_MAX);
-	ck_assert(RB_EMPTY(&hosts.tree));
-	acl_hosts_free(&hosts);
-}
-END_TEST
-
-/* What those who left have spent shrinks with time. */
-START_TEST(debts)
-{
-	struct acl_hosts hosts;
-	struct acl_host *a;
-
-	acl_hosts_init(&hosts);
-	a = enter(&hosts, "192.0.2.1");
-	ck_assert_uint_eq(acl_host_debt(a, 5, 1000), 0);
-	acl_host_owe(a, 3000, 20000);
-	ck_assert_uint_eq(acl_host_debt(a, 5, 1000), 3000);
-	ck_assert_uint_eq(acl_host_debt(a, 5, 1100), 2500);
-	ck_assert_uint_eq(acl_host_debt(a, 5, 1599), 5);
-	ck_assert_uint_eq(acl_host_debt(a, 5, 1600), 0);
-	ck_assert_uint_eq(acl_host_debt(a, 5, 9999), 0);
-	acl_host_owe(a, 19999, 20000);
-	ck_assert_uint_eq(a->debt, 19999);
-	/* a client's own debt has that of those before it in it */
-	acl_host_owe(a, 1, 20000);
-	ck_assert_uint_eq(a->debt, 19999);
-	acl_host_owe(a, 20000, 20000);
-	ck_assert_uint_eq(a->debt, 20000);
-	/* it is remembered when the last one has gone, for a minute */
-	acl_host_leave(&hosts, a, 9999);
-	ck_assert_uint_ne(
-	    acl_hosts_tick(&hosts, 9999 + ACL_FORGIVE_MS - 1), UINT64_MAX);
-	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
-	acl_host_leave(&hosts, a, 9999);
-	ck_assert_uint_eq(
-	    acl_hosts_tick(&hosts, 9999 + ACL_FORGIVE_MS), UINT64_MAX);
-	ck_assert(RB_EMPTY(&hosts.tree));
-	acl_hosts_free(&hosts);
-}
-END_TEST
-
-/* A burst that a reload made smaller is the most from then on. */
-START_TEST(debt_above_the_most)
-{
-	struct acl_hosts hosts;
-	struct acl_host *a;
-
-	acl_hosts_init(&hosts);
-	a = enter(&hosts, "192.0.2.1");
-	acl_host_debt(a, 5, 1000);
-	acl_host_owe(a, 20000, 20000);
-	acl_host_owe(a, 5000, 5000);
-	ck_assert_uint_eq(a->debt, 5000);
-	acl_hosts_free(&hosts);
-}
-END_TEST
-
-UNIT_MAIN("acl", NULL, NULL, address_texts, prefix_edges, no_rules,
-    first_match_wins, all, wrong_networks, hosts_count, hosts_by_64,
-    this_machine, wrong_passwords, debts, debt_above_the_most)
+UNIT_MAIN("network", NULL, NULL, address_texts, prefix_edges, no_rules,
+    first_match_wins, all, wrong_networks)

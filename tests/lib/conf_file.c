@@ -65,7 +65,7 @@ struct config *
 conf_load(bool optional)
 {
 	conf_messages[0] = '\0';
-	return config_load("conf", optional, collect, conf_messages);
+	return config_load(NULL, "conf", optional, collect, conf_messages);
 }
 
 /* ---- a configuration as text ---- */

@@ -1,16 +1,17 @@
 /*
- * A whole server for tests: no listeners, a clock that stands still until the
- * test moves it, and people at the other ends of socket pairs.
+ * A fixture: a whole daemon without listeners, with a clock that stands still
+ * until the test moves it, and people at the other ends of socket pairs.
  */
-#ifndef TESTS_HOUSE_H
-#define TESTS_HOUSE_H
+#ifndef TESTS_DAEMON_H
+#define TESTS_DAEMON_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "banterd/daemon/loop.h"
 #include "banterd/daemon/server.h"
 
-#define HOUSE_SIZE 64
+#define DAEMON_PEERS 64
 
 /* Somebody at the other end of a connection. */
 struct peer {
@@ -22,71 +23,71 @@ struct peer {
 	size_t len, size;
 };
 
-struct house {
+struct daemon_fixture {
 	struct server srv;
 	uint64_t now;    /* ms */
 	int conf_fd;     /* the configuration file */
 	int send_buffer; /* of new connections; 0: as it is */
 	char conf_path[32];
-	struct peer peers[HOUSE_SIZE];
+	struct peer peers[DAEMON_PEERS];
 };
 
-extern struct house house;
+extern struct daemon_fixture fixture;
 
 /* Starts a server called "box" with these lines of configuration besides. */
-void house_start(const char *config);
-void house_stop(void);
+void daemon_start(const char *config);
+void daemon_stop(void);
 
 /* Has other lines in the file from now on, and has it read again. */
-bool house_reload(const char *config);
+bool daemon_reload(const char *config);
 
 /* Connects from an address (NULL: a UNIX socket).  Nothing is forgotten of
  * what the server says to that. */
-struct peer *house_connect(const char *address);
+struct peer *daemon_connect(const char *address);
 
 /* The same, known by that name; what was said meanwhile is forgotten. */
-struct peer *house_person(const char *name);
+struct peer *daemon_person(const char *name);
 
 /* Sends bytes, or a line (an LF is added), and lets the server deal with it. */
-void house_send(struct peer *p, const char *bytes, size_t len);
-void house_type(struct peer *p, const char *line);
+void daemon_send(struct peer *p, const char *bytes, size_t len);
+void daemon_type(struct peer *p, const char *line);
 
 /* Types a line, and hears just that. */
-void house_ask(struct peer *p, const char *line, const char *answer);
+void daemon_ask(struct peer *p, const char *line, const char *answer);
 
 /* Types a line whose answer, and what others hear of it, is not looked at. */
-void house_do(struct peer *p, const char *line);
+void daemon_do(struct peer *p, const char *line);
 
 /* The same line from everybody, in the order in which they came. */
-void house_all(const char *line);
+void daemon_all(const char *line);
 
 /* No more comes from p (as from nc -N); or p is gone altogether. */
-void house_half_close(struct peer *p);
-void house_hang_up(struct peer *p);
+void daemon_half_close(struct peer *p);
+void daemon_hang_up(struct peer *p);
 
 /* Lets the server run, and those who are awake read, until nothing moves. */
-void house_settle(void);
+void daemon_settle(void);
 
 /* Reads at most max bytes for p, who is asleep, and lets the server run. */
-void house_read(struct peer *p, size_t max);
+void daemon_read(struct peer *p, size_t max);
 
 /* How many connections the server has, those that are ending included. */
-unsigned house_connections(void);
+unsigned daemon_connections(void);
 
 /* Whether text is in what p has got. */
-bool house_has(const struct peer *p, const char *text);
+bool daemon_has(const struct peer *p, const char *text);
 
 /* Moves the clock, and lets the server do what is due then. */
-void house_advance(uint64_t ms);
+void daemon_advance(uint64_t ms);
 
 /* Fails unless p has got just these lines (each with an LF, which stands for
  * CR LF) since the last time. */
-void house_heard(struct peer *p, const char *lines);
+void daemon_heard(struct peer *p, const char *lines);
 
 /* The same of bytes as they are. */
-void house_got(struct peer *p, const char *bytes, size_t len);
+void daemon_got(struct peer *p, const char *bytes, size_t len);
 
 /* Forgets what everybody has got. */
-void house_forget(void);
+void daemon_forget(void);
 
 #endif

@@ -7,21 +7,11 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
-#include "banterd/net/acl.h"
+#include "banterd/base/network.h"
 
-#define V4_BITS      96 /* the length of ::ffff:0:0 */
-#define HOST_BITS_V6 64
+#define V4_BITS 96 /* the length of ::ffff:0:0 */
 
 static const unsigned char v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-static int
-host_cmp(struct acl_host *a, struct acl_host *b)
-{
-	return memcmp(&a->net, &b->net, sizeof(a->net));
-}
-
-RB_PROTOTYPE(acl_host_tree, acl_host, by_net, host_cmp)
-RB_GENERATE(acl_host_tree, acl_host, by_net, host_cmp)
 
 static bool
 is_v4(const struct in6_addr *a)
@@ -67,6 +57,21 @@ address_from_socket(struct address *a, const struct sockaddr *sa)
 		memset(a, 0, sizeof(*a));
 		return false;
 	}
+}
+
+bool
+address_is_v4(const struct address *a)
+{
+	return is_v4(&a->in6);
+}
+
+struct in6_addr
+address_network(const struct address *a, unsigned bits)
+{
+	struct in6_addr net = a->in6;
+
+	mask(&net, bits);
+	return net;
 }
 
 const char *
@@ -147,11 +152,11 @@ acl_add(struct acl *acl, const char *text, bool allow)
 static bool
 matches(const struct acl_rule *rule, const struct address *a)
 {
-	struct in6_addr net = a->in6;
+	struct in6_addr net;
 
 	if (rule->bits < V4_BITS && is_v4(&a->in6))
 		return false;
-	mask(&net, rule->bits);
+	net = address_network(a, rule->bits);
 	return memcmp(&net, &rule->net, sizeof(net)) == 0;
 }
 
@@ -176,111 +181,4 @@ acl_free(struct acl *acl)
 		TAILQ_REMOVE(acl, rule, next);
 		free(rule);
 	}
-}
-
-void
-acl_hosts_init(struct acl_hosts *hosts)
-{
-	RB_INIT(&hosts->tree);
-	TAILQ_INIT(&hosts->idle);
-}
-
-void
-acl_hosts_free(struct acl_hosts *hosts)
-{
-	struct acl_host *host;
-
-	while ((host = RB_ROOT(&hosts->tree)) != NULL) {
-		RB_REMOVE(acl_host_tree, &hosts->tree, host);
-		free(host);
-	}
-	TAILQ_INIT(&hosts->idle);
-}
-
-struct acl_host *
-acl_host_enter(struct acl_hosts *hosts, const struct address *a)
-{
-	/* 0.0.0.0 is nobody's address. */
-	const struct in_addr nobody = { 0 };
-	struct acl_host key, *host;
-
-	if (a != NULL)
-		key.net = a->in6;
-	else
-		map_v4(&key.net, &nobody);
-	if (!is_v4(&key.net))
-		mask(&key.net, HOST_BITS_V6);
-	host = RB_FIND(acl_host_tree, &hosts->tree, &key);
-	if (host == NULL) {
-		if ((host = calloc(1, sizeof(*host))) == NULL)
-			return NULL;
-		host->net = key.net;
-		RB_INSERT(acl_host_tree, &hosts->tree, host);
-	} else if (host->clients == 0)
-		TAILQ_REMOVE(&hosts->idle, host, idle);
-	host->clients++;
-	return host;
-}
-
-uint64_t
-acl_host_leave(struct acl_hosts *hosts, struct acl_host *host, uint64_t now)
-{
-	if (--host->clients > 0)
-		return UINT64_MAX;
-	if (host->wrong > 0 || host->debt > 0) {
-		TAILQ_INSERT_TAIL(&hosts->idle, host, idle);
-		return now + ACL_TICK_MS;
-	}
-	RB_REMOVE(acl_host_tree, &hosts->tree, host);
-	free(host);
-	return UINT64_MAX;
-}
-
-unsigned
-acl_host_tries(const struct acl_host *host, uint64_t now)
-{
-	return now < host->forgive ? host->wrong : 0;
-}
-
-unsigned
-acl_host_wrong(struct acl_host *host, uint64_t now)
-{
-	host->wrong = acl_host_tries(host, now) + 1;
-	host->forgive = now + ACL_FORGIVE_MS;
-	return host->wrong;
-}
-
-uint32_t
-acl_host_debt(struct acl_host *host, unsigned per_second, uint64_t now)
-{
-	uint64_t paid = (now - host->debt_at) * per_second;
-
-	host->debt = paid < host->debt ? host->debt - (uint32_t)paid : 0;
-	host->debt_at = now;
-	return host->debt;
-}
-
-void
-acl_host_owe(struct acl_host *host, uint32_t debt, uint32_t most)
-{
-	if (debt < host->debt)
-		debt = host->debt;
-	host->debt = debt < most ? debt : most;
-}
-
-/* A debt is a burst at most; a minute pays for it, or is punishment enough. */
-uint64_t
-acl_hosts_tick(struct acl_hosts *hosts, uint64_t now)
-{
-	struct acl_host *host, *next;
-
-	TAILQ_FOREACH_SAFE(host, &hosts->idle, idle, next) {
-		if ((host->wrong > 0 && now < host->forgive) ||
-		    (host->debt > 0 && now - host->debt_at < ACL_FORGIVE_MS))
-			continue;
-		TAILQ_REMOVE(&hosts->idle, host, idle);
-		RB_REMOVE(acl_host_tree, &hosts->tree, host);
-		free(host);
-	}
-	return TAILQ_EMPTY(&hosts->idle) ? UINT64_MAX : now + ACL_TICK_MS;
 }

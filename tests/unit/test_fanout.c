@@ -1,14 +1,17 @@
-/* Output: what is gathered in a turn, and how it leaves. */
+/* The fan-out: what is gathered in a turn, and how it leaves. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-
 #include "queues.h"
 #include "unit.h"
+
+static bool
+add_line(struct fanout_queue *to, struct fanout_line *line)
+{
+	return fanout_append(out, to, line, FANOUT_ALWAYS, FANOUT_URGENT);
+}
 
 /* ---- gathering ---- */
 
@@ -18,37 +21,37 @@ START_TEST(one_call_a_turn)
 	queues_add(q, "two\r\n");
 	queues_add(q, "three\r\n");
 	ck_assert_uint_eq(kernel.calls, 0);
-	ck_assert_uint_eq(output_unsent(q), 17);
-	output_flush(out);
+	ck_assert_uint_eq(fanout_unsent(q), 17);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, 1);
-	ck_assert_uint_eq(output_unsent(q), 0);
+	ck_assert_uint_eq(fanout_unsent(q), 0);
 	queues_read(0, "one\r\ntwo\r\nthree\r\n");
-	output_flush(out);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, 1); /* nothing more */
 	queues_add(q, "four\r\n");
-	output_flush(out);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, 2);
 	queues_read(0, "four\r\n");
 }
 END_TEST
 
-START_TEST(laid_once)
+START_TEST(appended_once)
 {
-	struct line line = { .text = "hello\r\n", .len = 7 };
+	struct fanout_line line = { .text = "hello\r\n", .len = 7 };
 	int i;
 
 	for (i = 0; i < N_QUEUES; i++)
-		ck_assert(output_add(&queues[i], &line, 0));
+		ck_assert(add_line(&queues[i], &line));
 	ck_assert_uint_eq(out->used, 7);
 	ck_assert_uint_eq(out->nspans, 1); /* each has its own first */
-	output_flush(out);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, N_QUEUES);
 	for (i = 0; i < N_QUEUES; i++)
 		queues_read(i, "hello\r\n");
-	/* in the next turn it is laid again */
-	ck_assert(output_add(q, &line, 0));
+	/* in the next turn it is appended again */
+	ck_assert(add_line(q, &line));
 	ck_assert_uint_eq(out->used, 7);
-	output_flush(out);
+	fanout_flush(out);
 	queues_read(0, "hello\r\n");
 	ck_assert_uint_eq(out->lines, N_QUEUES + 1);
 	ck_assert_uint_eq(out->bytes, 7 * (N_QUEUES + 1));
@@ -64,7 +67,7 @@ START_TEST(spans_apart)
 	queues_add(&queues[0], "a3\r\n");
 	queues_add(&queues[1], "b2\r\n");
 	ck_assert_uint_eq(out->nspans, 3); /* a2 and a3 are one */
-	output_flush(out);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, 2);
 	queues_read(0, "a1\r\na2\r\na3\r\n");
 	queues_read(1, "b1\r\nb2\r\n");
@@ -88,7 +91,7 @@ check_many(unsigned lines, unsigned len)
 		queues_add(&queues[0], text);
 		queues_add(&queues[1], "-"); /* so that they lie apart */
 	}
-	output_flush(out);
+	fanout_flush(out);
 	want[n] = '\0';
 	queues_read(0, want);
 }
@@ -100,25 +103,25 @@ START_TEST(many_spans)
 	kernel.calls = 0;
 	check_many(65, 10);
 	ck_assert_uint_eq(kernel.calls, 2 + 2);
-	check_many(OUTPUT_SPANS * OUTPUT_SCALE_MAX, 7);
+	check_many(FANOUT_SPANS * FANOUT_SCALE_MAX, 7);
 }
 END_TEST
 
 START_TEST(full_arena)
 {
-	check_many(OUTPUT_ARENA_SIZE * OUTPUT_SCALE_MAX / 200 + 10, 200);
+	check_many(FANOUT_ARENA_SIZE * FANOUT_SCALE_MAX / 200 + 10, 200);
 }
 END_TEST
 
 START_TEST(longest_line)
 {
-	static char text[LINE_SIZE_MAX];
+	static char text[FANOUT_ARENA_SIZE];
 
 	memset(text, 'x', sizeof(text));
 	queues_add(q, "one\r\n");
-	ck_assert(queues_add_kind(q, text, sizeof(text), LINE_REPLY));
-	ck_assert(queues_add_kind(q, text, sizeof(text), LINE_REPLY));
-	output_flush(out);
+	ck_assert(queues_append(q, text, sizeof(text), FANOUT_ALWAYS));
+	ck_assert(queues_append(q, text, sizeof(text), FANOUT_ALWAYS));
+	fanout_flush(out);
 	queues_collect(0);
 	ck_assert_uint_eq(got_len, 5 + 2 * sizeof(text));
 }
@@ -137,19 +140,18 @@ START_TEST(partial_sends)
 		queues_add(&queues[1], "-");
 		queues_add(&queues[0], "two\r\n");
 		queues_add(&queues[1], "-");
-		output_flush(out);
+		fanout_flush(out);
 		ck_assert_uint_eq(
-		    output_unsent(q), takes < 10 ? 10 - takes : 0);
+		    fanout_unsent(q), takes < 10 ? 10 - takes : 0);
 		/* behind what waits, what comes waits, too */
 		kernel.takes = SIZE_MAX;
 		queues_add(&queues[0], "three\r\n");
-		output_flush(out);
+		fanout_flush(out);
 		queues_read(0, "one\r\ntwo\r\nthree\r\n");
 		queues_collect(1);
-		ck_assert_uint_eq(output_unsent(q), 0);
+		ck_assert_uint_eq(fanout_unsent(q), 0);
 		/* nothing is left of the backlog, not even its buffers */
-		ck_assert_ptr_null(queues[0].bev);
-		ck_assert_ptr_null(queues[1].bev);
+		ck_assert_uint_eq(conns.freed, backlogs);
 	}
 }
 END_TEST
@@ -158,7 +160,7 @@ START_TEST(interrupted)
 {
 	kernel.interrupt = 2;
 	queues_add(q, "one\r\n");
-	output_flush(out);
+	fanout_flush(out);
 	ck_assert_uint_eq(kernel.calls, 3);
 	queues_read(0, "one\r\n");
 }
@@ -173,8 +175,8 @@ START_TEST(short_of_memory)
 	for (i = 0; i < 3; i++) {
 		kernel.error = errors[i];
 		queues_add(q, "one\r\n");
-		output_flush(out);
-		ck_assert_ptr_null(output_next_broken(out));
+		fanout_flush(out);
+		ck_assert_ptr_null(fanout_next_broken(out));
 		kernel.error = 0;
 		queues_read(0, "one\r\n");
 		ck_assert_uint_eq(backlogs, (unsigned)i + 1);
@@ -187,16 +189,16 @@ START_TEST(broken)
 	kernel.error = EPIPE;
 	queues_add(&queues[0], "one\r\n");
 	queues_add(&queues[1], "one\r\n");
-	output_send(&queues[0]);
-	ck_assert_int_eq(q->error, EPIPE);
+	fanout_send(out, &queues[0]);
+	ck_assert_int_eq(conn_error(q->conn), EPIPE);
 	/* nothing more is taken for it, of whatever kind */
-	ck_assert(!queues_add_kind(q, "two\r\n", 5, LINE_REPLY));
-	ck_assert(!queues_add_kind(q, "two\r\n", 5, LINE_ROOM));
+	ck_assert(!queues_append(q, "two\r\n", 5, FANOUT_ALWAYS));
+	ck_assert(!queues_append(q, "two\r\n", 5, FANOUT_SKIP));
 	ck_assert_uint_eq(q->skipped, 0);
 	kernel.error = 0;
-	output_flush(out);
-	ck_assert_ptr_eq(output_next_broken(out), q); /* once */
-	ck_assert_ptr_null(output_next_broken(out));
+	fanout_flush(out);
+	ck_assert_ptr_eq(fanout_next_broken(out), q); /* once */
+	ck_assert_ptr_null(fanout_next_broken(out));
 	queues_read(1, "one\r\n");
 }
 END_TEST
@@ -205,18 +207,18 @@ END_TEST
 START_TEST(forgotten)
 {
 	queues_add(&queues[0], "one\r\n");
-	output_forget(&queues[0]);
+	fanout_forget(out, &queues[0]);
 	kernel.error = ECONNRESET;
 	queues_add(&queues[1], "one\r\n");
-	output_flush(out);
-	output_forget(&queues[1]);
-	ck_assert_ptr_null(output_next_broken(out));
+	fanout_flush(out);
+	fanout_forget(out, &queues[1]);
+	ck_assert_ptr_null(fanout_next_broken(out));
 	ck_assert_uint_eq(kernel.calls, 1);
 	queues_add(&queues[2], "one\r\n");
-	output_forget(&queues[2]);
-	queues[2].pending = 5; /* whoever looks at it now is wrong */
-	output_flush(out);
-	queues[2].pending = 0;
+	fanout_forget(out, &queues[2]);
+	queues[2].owed = 5; /* whoever looks at it now is wrong */
+	fanout_flush(out);
+	queues[2].owed = 0;
 	ck_assert_uint_eq(kernel.calls, 1);
 	queues_read(0, "");
 }
@@ -228,30 +230,28 @@ END_TEST
 static void
 fill(uint32_t n)
 {
-	static char text[OUTPUT_ARENA_SIZE];
+	static char text[FANOUT_ARENA_SIZE];
 	uint32_t len;
 
 	memset(text, 'x', sizeof(text));
 	kernel.takes = 0;
 	for (; n > 0; n -= len) {
 		len = n < 4096 ? n : 4096;
-		ck_assert(queues_add_kind(q, text, len, LINE_REPLY));
-		output_flush(out);
+		ck_assert(queues_append(q, text, len, FANOUT_ALWAYS));
+		fanout_flush(out);
 	}
 }
 
-#define MARGIN (STAMP_LEN + 1) /* a line may get a stamp and a bell */
-
 START_TEST(room_lines_at_the_limit)
 {
-	fill(out->limit - 20 - MARGIN);
-	ck_assert(queues_add_kind(q, "123456789012345678\r\n", 20, LINE_ROOM));
+	fill(out->limit - 20);
+	ck_assert(queues_append(q, "123456789012345678\r\n", 20, FANOUT_SKIP));
 	ck_assert(!q->full);
-	ck_assert(!queues_add_kind(q, "1", 1, LINE_ROOM));
+	ck_assert(!queues_append(q, "1", 1, FANOUT_SKIP));
 	ck_assert(q->full);
 	ck_assert_uint_eq(q->skipped, 1);
 	/* from here on all of them, so that none comes out of order */
-	ck_assert(!queues_add_kind(q, "", 0, LINE_ROOM));
+	ck_assert(!queues_append(q, "", 0, FANOUT_SKIP));
 	ck_assert_uint_eq(q->skipped, 2);
 	ck_assert_uint_eq(out->skipped, 2);
 }
@@ -259,8 +259,8 @@ END_TEST
 
 START_TEST(room_lines_above_the_limit)
 {
-	fill(out->limit - 20 - MARGIN + 1);
-	ck_assert(!queues_add_kind(q, "123456789012345678\r\n", 20, LINE_ROOM));
+	fill(out->limit - 20 + 1);
+	ck_assert(!queues_append(q, "123456789012345678\r\n", 20, FANOUT_SKIP));
 	ck_assert(q->full);
 }
 END_TEST
@@ -269,13 +269,13 @@ END_TEST
 START_TEST(other_kinds)
 {
 	fill(out->limit);
-	ck_assert(!queues_add_kind(q, "p\r\n", 3, LINE_PRIVATE));
+	ck_assert(!queues_append(q, "p\r\n", 3, FANOUT_REFUSE));
 	ck_assert(!q->full);
 	ck_assert_uint_eq(q->skipped, 0);
-	ck_assert(queues_add_kind(q, "r\r\n", 3, LINE_REPLY));
-	ck_assert(queues_add_kind(q, "t\r\n", 3, LINE_RAW));
-	ck_assert(!queues_add_kind(q, "l\r\n", 3, LINE_ROOM));
-	ck_assert(!queues_add_kind(q, "p\r\n", 3, LINE_PRIVATE));
+	ck_assert(queues_append(q, "r\r\n", 3, FANOUT_ALWAYS));
+	ck_assert(queues_append(q, "t\r\n", 3, FANOUT_ALWAYS));
+	ck_assert(!queues_append(q, "l\r\n", 3, FANOUT_SKIP));
+	ck_assert(!queues_append(q, "p\r\n", 3, FANOUT_REFUSE));
 	ck_assert_uint_eq(q->skipped, 1);
 }
 END_TEST
@@ -289,26 +289,21 @@ START_TEST(offered_first)
 		static char text[1000];
 
 		memset(text, 'x', sizeof(text));
-		ck_assert(queues_add_kind(q, text, sizeof(text), LINE_ROOM));
+		ck_assert(queues_append(q, text, sizeof(text), FANOUT_SKIP));
 	}
 	ck_assert(!q->full);
 	ck_assert_uint_ge(kernel.calls, 1);
 }
 END_TEST
 
-/* Reads until at most left bytes wait.  Returns how many skipped lines were
+/* The reader reads until left bytes wait.  Returns how many skipped lines were
  * told of then. */
 static uint32_t
 drain_to(uint32_t left)
 {
-	struct evbuffer *buf = bufferevent_get_output(q->bev);
 	uint32_t told;
 
-	/* the bufferevent's output may only be drained by itself */
-	ck_assert_int_eq(evbuffer_unfreeze(buf, 1), 0);
-	evbuffer_drain(buf, evbuffer_get_length(buf) - left);
-	ck_assert_int_eq(evbuffer_freeze(buf, 1), 0);
-	bufferevent_trigger(q->bev, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
+	queues_drained_to(0, left);
 	told = told_skipped;
 	told_skipped = 0;
 	return told;
@@ -317,15 +312,15 @@ drain_to(uint32_t left)
 START_TEST(told_when_half_empty)
 {
 	fill(out->limit);
-	queues_add_kind(q, "1", 1, LINE_ROOM);
-	queues_add_kind(q, "2", 1, LINE_ROOM);
-	queues_add_kind(q, "3", 1, LINE_ROOM);
+	queues_append(q, "1", 1, FANOUT_SKIP);
+	queues_append(q, "2", 1, FANOUT_SKIP);
+	queues_append(q, "3", 1, FANOUT_SKIP);
 	ck_assert_uint_eq(drain_to(out->limit / 2 + 1), 0);
 	ck_assert(q->full);
 	ck_assert_uint_eq(drain_to(out->limit / 2), 3);
 	ck_assert(!q->full);
 	ck_assert_uint_eq(drain_to(out->limit / 2), 0); /* once */
-	ck_assert(queues_add_kind(q, "4", 1, LINE_ROOM));
+	ck_assert(queues_append(q, "4", 1, FANOUT_SKIP));
 	ck_assert_uint_eq(out->skipped, 3);
 }
 END_TEST
@@ -338,65 +333,22 @@ START_TEST(full_is_never_idle)
 	uint32_t i;
 
 	memset(text, 'x', sizeof(text));
-	output_set_limit(out, 8192);
+	fanout_set_limit(out, 8192);
 	fill(out->limit);
-	ck_assert(!queues_add_kind(q, "skipped\r\n", 9, LINE_ROOM));
+	ck_assert(!queues_append(q, "skipped\r\n", 9, FANOUT_SKIP));
 	/* the reader takes all, and in the same turn is owed replies */
 	for (i = 0; i <= out->limit / 2; i += sizeof(text))
-		ck_assert(queues_add_kind(q, text, sizeof(text), LINE_REPLY));
+		ck_assert(queues_append(q, text, sizeof(text), FANOUT_ALWAYS));
 	kernel.takes = SIZE_MAX;
-	(void)drain_to(0);
-	output_flush(out);
+	fanout_flush(out);
 	queues_collect(0);
-	ck_assert_msg(!q->full || output_unsent(q) > 0,
+	ck_assert_msg(!q->full || fanout_unsent(q) > 0,
 	    "skipping goes on, with nothing to end it");
 }
 END_TEST
 
-/* ---- stamps and bells ---- */
-
-START_TEST(stamps)
-{
-	struct line line = { .text = "x\r\n", .len = 3 };
-	struct line past = { .text = "09:00 y\r\n", .len = 9, .stamped = true };
-	struct line raw = { .text = "\xff\xfc\x01", .len = 3 };
-
-	raw.kind = LINE_RAW;
-	setenv("TZ", "UTC0", 1);
-	q->stamp = true;
-	ck_assert(output_add(q, &line, 10 * 3600 + 32 * 60 + 59));
-	ck_assert(output_add(q, &past, 10 * 3600 + 32 * 60 + 59));
-	ck_assert(output_add(q, &raw, 10 * 3600 + 32 * 60 + 59));
-	ck_assert(output_add(q, &line, 10 * 3600 + 33 * 60));
-	ck_assert(output_add(&queues[1], &line, 10 * 3600 + 33 * 60));
-	output_flush(out);
-	queues_read(0,
-	    "10:32 x\r\n09:00 y\r\n\xff\xfc\x01"
-	    "10:33 x\r\n");
-	queues_read(1, "x\r\n");
-}
-END_TEST
-
-START_TEST(bells)
-{
-	struct line line = { .text = "bob?\r\n", .len = 6 };
-
-	line.bell = true;
-	ck_assert(output_add(&queues[0], &line, 0));
-	line.bell = false;
-	ck_assert(output_add(&queues[1], &line, 0));
-	line.bell = true;
-	ck_assert(output_add(&queues[2], &line, 0));
-	output_flush(out);
-	queues_read(0, "bob?\a\r\n");
-	queues_read(1, "bob?\r\n");
-	queues_read(2, "bob?\a\r\n");
-	ck_assert_uint_eq(kernel.calls, 3);
-}
-END_TEST
-
-UNIT_MAIN("output", queues_setup, queues_teardown, one_call_a_turn, laid_once,
+UNIT_MAIN("fanout", queues_setup, queues_teardown, one_call_a_turn, appended_once,
     spans_apart, many_spans, full_arena, longest_line, partial_sends,
     interrupted, short_of_memory, broken, forgotten, room_lines_at_the_limit,
     room_lines_above_the_limit, other_kinds, offered_first,
-    told_when_half_empty, full_is_never_idle, stamps, bells)
+    told_when_half_empty, full_is_never_idle)

@@ -46,36 +46,67 @@ __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return __wrap_send(fd, flat, n, flags);
 }
 
+/* The backlog that all connections say they have; UINT32_MAX: the true one. */
+static uint32_t said_backlog = UINT32_MAX;
+
+uint32_t __real_conn_backlog(const struct conn *);
+uint32_t __wrap_conn_backlog(const struct conn *);
+
+uint32_t
+__wrap_conn_backlog(const struct conn *c)
+{
+	return said_backlog != UINT32_MAX ? said_backlog :
+					    __real_conn_backlog(c);
+}
+
 /* ---- queues and those who read them ---- */
 
 struct event_base *base;
-struct output *out;
-struct output_queue queues[N_QUEUES];
-struct output_queue *const q = &queues[0];
+struct conns conns;
+struct fanout *out;
+struct fanout_queue queues[N_QUEUES];
+struct fanout_queue *const q = &queues[0];
 char got[4 << 20];
 size_t got_len;
-unsigned backlogs;
+unsigned backlogs, breaks;
 uint32_t told_skipped;
 
 static int readers[N_QUEUES];
 
 static void
-count_backlog(struct output_queue *of)
+ignore_input(void *owner, const unsigned char *p, size_t n)
 {
-	ck_assert_ptr_nonnull(of->bev);
+	(void)owner;
+	(void)p;
+	(void)n;
+}
+
+static void
+count_backlog(void *owner)
+{
+	(void)owner;
 	backlogs++;
 }
 
 static void
-hear_drained(struct output_queue *of, uint32_t skipped)
+hear_drained(void *owner)
 {
-	(void)of;
-	told_skipped += skipped;
+	fanout_send(out, owner);
+	told_skipped += fanout_end_skipping(out, owner);
 }
 
-static const struct output_events events = {
-	.backlog_begins = count_backlog,
+static void
+count_break(void *owner)
+{
+	(void)owner;
+	breaks++;
+}
+
+static const struct conn_ops ops = {
+	.readable = ignore_input,
+	.backlogged = count_backlog,
 	.drained = hear_drained,
+	.broken = count_break,
 };
 
 void
@@ -85,10 +116,14 @@ queues_setup(void)
 
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.takes = SIZE_MAX;
+	said_backlog = UINT32_MAX;
 	base = event_base_new();
-	out = output_new(base, &events, 1 << 20);
-	backlogs = told_skipped = 0;
+	out = fanout_new(1 << 20);
+	backlogs = breaks = told_skipped = 0;
 	ck_assert(base != NULL && out != NULL);
+	conns.base = base;
+	conns.ops = &ops;
+	conns.low_water = fanout_low_water(out);
 	for (i = 0; i < N_QUEUES; i++) {
 		ck_assert_int_eq(
 		    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
@@ -96,7 +131,8 @@ queues_setup(void)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 		readers[i] = fds[0];
 		memset(&queues[i], 0, sizeof(queues[i]));
-		output_open(out, &queues[i], fds[1]);
+		queues[i].conn = conn_new(&conns, fds[1], &queues[i]);
+		ck_assert_ptr_nonnull(queues[i].conn);
 	}
 }
 
@@ -106,11 +142,11 @@ queues_teardown(void)
 	int i;
 
 	for (i = 0; i < N_QUEUES; i++) {
-		output_forget(&queues[i]);
-		close(queues[i].fd);
+		fanout_forget(out, &queues[i]);
+		conn_free(queues[i].conn);
 		close(readers[i]);
 	}
-	output_free(out);
+	fanout_free(out);
 	event_base_free(base);
 }
 
@@ -134,17 +170,24 @@ queues_read(int i, const char *want)
 	unit_bytes("read", got, got_len, want, strlen(want));
 }
 
-bool
-queues_add_kind(
-    struct output_queue *to, const char *text, size_t len, enum line_kind kind)
+void
+queues_drained_to(int i, uint32_t left)
 {
-	struct line line = { .text = text, .len = (uint32_t)len, .kind = kind };
+	said_backlog = left;
+	hear_drained(&queues[i]);
+}
 
-	return output_add(to, &line, 0);
+bool
+queues_append(struct fanout_queue *to, const char *text, size_t len,
+    enum fanout_policy policy)
+{
+	struct fanout_line line = { .text = text, .len = (uint32_t)len };
+
+	return fanout_append(out, to, &line, policy, FANOUT_URGENT);
 }
 
 void
-queues_add(struct output_queue *to, const char *text)
+queues_add(struct fanout_queue *to, const char *text)
 {
-	ck_assert(queues_add_kind(to, text, strlen(text), LINE_REPLY));
+	ck_assert(queues_append(to, text, strlen(text), FANOUT_ALWAYS));
 }

@@ -12,17 +12,20 @@
 
 #include <event2/event.h>
 
-#include "house.h"
+#include "banterd/config/loader.h"
+#include "banterd/daemon/admit.h"
+#include "banterd/daemon/reload.h"
+#include "daemon.h"
 #include "unit.h"
 
 #define MAX_TURNS 10000 /* until nothing moves; more is a loop */
 
-struct house house;
+struct daemon_fixture fixture;
 
 static uint64_t
-house_clock(void)
+daemon_clock(void)
 {
-	return house.now;
+	return fixture.now;
 }
 
 static void
@@ -37,59 +40,61 @@ write_config(const char *config)
 {
 	static const char name[] = "server-name box\n";
 
-	ck_assert_int_eq(ftruncate(house.conf_fd, 0), 0);
-	ck_assert_int_ne(pwrite(house.conf_fd, name, strlen(name), 0), -1);
+	ck_assert_int_eq(ftruncate(fixture.conf_fd, 0), 0);
+	ck_assert_int_ne(pwrite(fixture.conf_fd, name, strlen(name), 0), -1);
 	ck_assert_int_ne(
-	    pwrite(house.conf_fd, config, strlen(config), (off_t)strlen(name)),
+	    pwrite(fixture.conf_fd, config, strlen(config), (off_t)strlen(name)),
 	    -1);
 }
 
 void
-house_start(const char *config)
+daemon_start(const char *config)
 {
 	struct config *conf;
 	int i;
 
 	ck_assert_int_eq(log_open("/dev/null"), 0);
-	memset(&house, 0, sizeof(house));
-	for (i = 0; i < HOUSE_SIZE; i++)
-		house.peers[i].fd = -1;
+	memset(&fixture, 0, sizeof(fixture));
+	for (i = 0; i < DAEMON_PEERS; i++)
+		fixture.peers[i].fd = -1;
 	/* A file without a name leaves none behind. */
-	house.conf_fd = memfd_create("conf", MFD_CLOEXEC);
-	ck_assert_int_ne(house.conf_fd, -1);
-	ck_assert_int_eq(fchmod(house.conf_fd, 0600), 0);
-	snprintf(house.conf_path, sizeof(house.conf_path), "/proc/self/fd/%d",
-	    house.conf_fd);
+	fixture.conf_fd = memfd_create("conf", MFD_CLOEXEC);
+	ck_assert_int_ne(fixture.conf_fd, -1);
+	ck_assert_int_eq(fchmod(fixture.conf_fd, 0600), 0);
+	snprintf(fixture.conf_path, sizeof(fixture.conf_path), "/proc/self/fd/%d",
+	    fixture.conf_fd);
 	write_config(config);
-	conf = config_load(house.conf_path, false, complain, NULL);
+	conf = config_load(NULL, fixture.conf_path, false, complain, NULL);
 	ck_assert_ptr_nonnull(conf);
-	ck_assert(server_init(&house.srv, conf, house.conf_path, false));
-	house.now = server_now(&house.srv);
-	house.srv.clock = house_clock;
+	ck_assert(loop_init(&fixture.srv, conf, fixture.conf_path, false));
+	/* A reload opens nothing, either. */
+	fixture.srv.sockets_passed = true;
+	fixture.now = server_now(&fixture.srv);
+	fixture.srv.clock = daemon_clock;
 }
 
 void
-house_stop(void)
+daemon_stop(void)
 {
 	int i;
 
-	server_free(&house.srv);
-	for (i = 0; i < HOUSE_SIZE; i++) {
-		if (house.peers[i].fd != -1)
-			close(house.peers[i].fd);
-		free(house.peers[i].got);
+	loop_free(&fixture.srv);
+	for (i = 0; i < DAEMON_PEERS; i++) {
+		if (fixture.peers[i].fd != -1)
+			close(fixture.peers[i].fd);
+		free(fixture.peers[i].got);
 	}
-	close(house.conf_fd);
+	close(fixture.conf_fd);
 }
 
 bool
-house_reload(const char *config)
+daemon_reload(const char *config)
 {
 	bool ok;
 
 	write_config(config);
-	ok = server_reload(&house.srv);
-	house_settle();
+	ok = reload(&fixture.srv);
+	daemon_settle();
 	return ok;
 }
 
@@ -112,50 +117,50 @@ parse_address(const char *text)
 }
 
 struct peer *
-house_connect(const char *address)
+daemon_connect(const char *address)
 {
-	struct peer *p = house.peers;
+	struct peer *p = fixture.peers;
 	struct address a;
 	int fds[2];
 
 	while (p->fd != -1)
 		p++;
-	ck_assert(p < house.peers + HOUSE_SIZE);
+	ck_assert(p < fixture.peers + DAEMON_PEERS);
 	ck_assert_int_eq(
 	    socketpair(
 		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
 	    0);
-	if (house.send_buffer != 0)
+	if (fixture.send_buffer != 0)
 		ck_assert_int_eq(
 		    setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF,
-			&house.send_buffer, sizeof(house.send_buffer)),
+			&fixture.send_buffer, sizeof(fixture.send_buffer)),
 		    0);
 	p->fd = fds[0];
 	p->asleep = p->closed = false;
 	p->len = 0;
 	if (address != NULL)
 		a = parse_address(address);
-	server_admit(&house.srv, fds[1], address != NULL ? &a : NULL);
-	p->c = TAILQ_LAST(&house.srv.clients, clients);
-	house_settle();
+	admit(&fixture.srv, fds[1], address != NULL ? &a : NULL);
+	p->c = TAILQ_LAST(&fixture.srv.clients, clients);
+	daemon_settle();
 	return p;
 }
 
 struct peer *
-house_person(const char *name)
+daemon_person(const char *name)
 {
-	struct peer *p = house_connect("192.0.2.1");
+	struct peer *p = daemon_connect("192.0.2.1");
 	char line[64];
 
 	snprintf(line, sizeof(line), "/nick %s", name);
-	house_type(p, line);
+	daemon_type(p, line);
 	ck_assert_str_eq(p->c->user.name, name);
-	house_forget();
+	daemon_forget();
 	return p;
 }
 
 void
-house_send(struct peer *p, const char *bytes, size_t len)
+daemon_send(struct peer *p, const char *bytes, size_t len)
 {
 	ssize_t n;
 
@@ -168,60 +173,60 @@ house_send(struct peer *p, const char *bytes, size_t len)
 		}
 		bytes += n;
 		len -= (size_t)n;
-		house_settle();
+		daemon_settle();
 	}
 }
 
 void
-house_type(struct peer *p, const char *line)
+daemon_type(struct peer *p, const char *line)
 {
 	char *text;
 
 	ck_assert_int_ne(asprintf(&text, "%s\n", line), -1);
-	house_send(p, text, strlen(text));
+	daemon_send(p, text, strlen(text));
 	free(text);
 }
 
 void
-house_ask(struct peer *p, const char *line, const char *answer)
+daemon_ask(struct peer *p, const char *line, const char *answer)
 {
-	house_type(p, line);
-	house_heard(p, answer);
+	daemon_type(p, line);
+	daemon_heard(p, answer);
 }
 
 void
-house_do(struct peer *p, const char *line)
+daemon_do(struct peer *p, const char *line)
 {
-	house_type(p, line);
-	house_forget();
+	daemon_type(p, line);
+	daemon_forget();
 }
 
 void
-house_all(const char *line)
+daemon_all(const char *line)
 {
 	int i;
 
-	for (i = 0; i < HOUSE_SIZE; i++) {
-		if (house.peers[i].fd != -1)
-			house_type(&house.peers[i], line);
+	for (i = 0; i < DAEMON_PEERS; i++) {
+		if (fixture.peers[i].fd != -1)
+			daemon_type(&fixture.peers[i], line);
 	}
-	house_forget();
+	daemon_forget();
 }
 
 void
-house_half_close(struct peer *p)
+daemon_half_close(struct peer *p)
 {
 	ck_assert_int_eq(shutdown(p->fd, SHUT_WR), 0);
-	house_settle();
+	daemon_settle();
 }
 
 void
-house_hang_up(struct peer *p)
+daemon_hang_up(struct peer *p)
 {
 	close(p->fd);
 	p->fd = -1;
 	p->len = 0;
-	house_settle();
+	daemon_settle();
 }
 
 /* ---- turns of the loop ---- */
@@ -255,54 +260,54 @@ take_all(struct peer *p)
 }
 
 void
-house_settle(void)
+daemon_settle(void)
 {
-	struct server *srv = &house.srv;
+	struct server *srv = &fixture.srv;
 	uint64_t in, out;
 	int i, turns, still = 0;
 
 	for (turns = 0; still < 2; turns++) {
 		if (turns == MAX_TURNS)
 			ck_abort_msg("the server never comes to rest");
-		in = srv->stats.bytes_in;
-		out = srv->output->bytes;
-		server_turn(srv, false);
+		in = srv->conns.bytes_in;
+		out = srv->fanout->bytes;
+		loop_turn(srv, false);
 		still++;
-		if (srv->stats.bytes_in != in || srv->output->bytes != out)
+		if (srv->conns.bytes_in != in || srv->fanout->bytes != out)
 			still = 0;
-		for (i = 0; i < HOUSE_SIZE; i++) {
-			if (take_all(&house.peers[i]))
+		for (i = 0; i < DAEMON_PEERS; i++) {
+			if (take_all(&fixture.peers[i]))
 				still = 0;
 		}
 	}
 }
 
 void
-house_read(struct peer *p, size_t max)
+daemon_read(struct peer *p, size_t max)
 {
 	ck_assert(take(p, max));
-	house_settle();
+	daemon_settle();
 }
 
 void
-house_advance(uint64_t ms)
+daemon_advance(uint64_t ms)
 {
-	house.now += ms;
-	event_active(house.srv.timer, EV_TIMEOUT, 1);
-	house_settle();
+	fixture.now += ms;
+	event_active(fixture.srv.timer, EV_TIMEOUT, 1);
+	daemon_settle();
 }
 
 /* ---- what is heard ---- */
 
 void
-house_got(struct peer *p, const char *bytes, size_t len)
+daemon_got(struct peer *p, const char *bytes, size_t len)
 {
 	unit_bytes("got", p->got, p->len, bytes, len);
 	p->len = 0;
 }
 
 void
-house_heard(struct peer *p, const char *lines)
+daemon_heard(struct peer *p, const char *lines)
 {
 	char *want = malloc(2 * strlen(lines) + 1), *to = want;
 
@@ -311,32 +316,32 @@ house_heard(struct peer *p, const char *lines)
 			*to++ = '\r';
 		*to++ = *lines;
 	}
-	house_got(p, want, (size_t)(to - want));
+	daemon_got(p, want, (size_t)(to - want));
 	free(want);
 }
 
 unsigned
-house_connections(void)
+daemon_connections(void)
 {
 	const struct client *c;
 	unsigned n = 0;
 
-	TAILQ_FOREACH(c, &house.srv.clients, next)
+	TAILQ_FOREACH(c, &fixture.srv.clients, next)
 		n++;
 	return n;
 }
 
 bool
-house_has(const struct peer *p, const char *text)
+daemon_has(const struct peer *p, const char *text)
 {
 	return memmem(p->got, p->len, text, strlen(text)) != NULL;
 }
 
 void
-house_forget(void)
+daemon_forget(void)
 {
 	int i;
 
-	for (i = 0; i < HOUSE_SIZE; i++)
-		house.peers[i].len = 0;
+	for (i = 0; i < DAEMON_PEERS; i++)
+		fixture.peers[i].len = 0;
 }

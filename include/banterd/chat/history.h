@@ -1,0 +1,40 @@
+/*
+ * The history of a room: the last that was said in it, for those who come
+ * later.
+ */
+#ifndef BANTERD_CHAT_HISTORY_H
+#define BANTERD_CHAT_HISTORY_H
+
+#include <bsd/sys/queue.h>
+
+#include <stdint.h>
+#include <time.h>
+
+#include "banterd/chat/event.h"
+
+/* One thing said. */
+struct past {
+	STAILQ_ENTRY(past) next;
+	time_t when;
+	uint64_t speaker; /* a user's id */
+	enum event_kind kind;
+	const char *text; /* behind who */
+	char who[];       /* the name at that time */
+};
+
+struct history {
+	STAILQ_HEAD(, past) list; /* oldest first */
+	unsigned n;
+};
+
+void history_init(struct history *h);
+
+/* Keeps an event that the person with that id said, as one of at most limit.
+ * Should memory be out, it is not kept. */
+void history_add(struct history *h, const struct chat_event *ev,
+    uint64_t speaker, unsigned limit);
+
+/* Forgets the oldest, until there are at most limit. */
+void history_trim(struct history *h, unsigned limit);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Members: who comes into which room and who leaves it.  What changes both a
+ * person and a room is done here.
+ */
+#ifndef BANTERD_CHAT_MEMBER_H
+#define BANTERD_CHAT_MEMBER_H
+
+#include "banterd/chat/room.h"
+
+/* Enters a room, making it (with that key) if need be, and makes it current.
+ * key may be NULL. */
+enum chat_error member_join(
+    struct registry *reg, struct user *u, const char *name, const char *key);
+
+/* Leaves a room that u is in, telling the members "left (reason)" or, if reason
+ * is NULL, "left"; the one joined before it becomes current.  An ordinary room
+ * that is empty is gone afterwards. */
+void member_leave(struct registry *reg, struct user *u, struct room *room,
+    const char *reason);
+
+/* Leaves every room in that way, and then the registry. */
+void member_exit(struct registry *reg, struct user *u, const char *reason);
+
+/* Puts who out of the room; reason may be NULL. */
+void member_kick(struct registry *reg, const struct user *by, struct room *room,
+    struct user *who, const char *reason);
+
+/* Takes a name that text_is_nick() has passed; whoever shares a room sees it
+ * once.  CHAT_OK, or CHAT_TAKEN by another or by the server itself. */
+enum chat_error member_rename(
+    struct registry *reg, struct user *u, const char *name);
+
+#endif

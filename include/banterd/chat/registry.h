@@ -1,0 +1,87 @@
+/*
+ * The registry of people and rooms: the tables that all of chat/ stands on.  No
+ * sockets, no libevent: all that leaves goes through registry_ops.
+ */
+#ifndef BANTERD_CHAT_REGISTRY_H
+#define BANTERD_CHAT_REGISTRY_H
+
+#include <bsd/sys/queue.h>
+
+#include <bsd/sys/tree.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "banterd/chat/event.h"
+
+struct room;
+struct user;
+
+LIST_HEAD(users, user);
+RB_HEAD(room_tree, room);
+
+/* What chat asks of whoever knows how people are reached. */
+struct registry_ops {
+	/* Takes an event to a person.  Returns false if they will not read it:
+	 * their send queue is full.  Must not change the registry. */
+	bool (*deliver)(struct user *to, const struct chat_event *ev);
+};
+
+/* The limits of the configuration that the registry keeps to. */
+struct registry_limits {
+	unsigned max_rooms;
+	unsigned max_joined;
+	unsigned history;
+};
+
+/* A power of two.  Ten thousand people are found in two or three steps. */
+#define REGISTRY_BUCKETS 4096
+
+struct registry {
+	struct users users[REGISTRY_BUCKETS]; /* by name_hash */
+	struct room_tree rooms;
+	TAILQ_HEAD(, room) pending; /* a tally of theirs holds something */
+	struct user **slots;        /* users by the low half of their id */
+	uint32_t nslots;
+	uint32_t free_hint; /* no free slot below this one */
+	uint32_t generation;
+	uint32_t visit;
+	unsigned nusers, nrooms;
+	uint64_t due; /* ms: when rooms_tick() has to be called; NEVER */
+	bool closing; /* nobody is told of leaves */
+	uint64_t next_guest;
+	uint64_t nevents; /* since the start */
+	struct registry_limits limits;
+	const struct registry_ops *ops;
+	uint64_t now; /* ms, monotonic: its owner's to set */
+	time_t wall;  /* of the clock on the wall, likewise */
+};
+
+/* Why something was not done. */
+enum chat_error {
+	CHAT_OK,
+	CHAT_TAKEN,           /* somebody else has that name */
+	CHAT_TOO_MANY_ROOMS,  /* max-rooms */
+	CHAT_TOO_MANY_JOINED, /* max-joined */
+	CHAT_WRONG_KEY,
+	CHAT_NO_MEMORY
+};
+
+void registry_init(struct registry *reg, const struct registry_ops *ops);
+
+/* Frees the tables.  Everybody has left, and rooms_free() was called. */
+void registry_free(struct registry *reg);
+
+/* A new event of that kind, of now. */
+static inline struct chat_event
+registry_event(struct registry *reg, enum event_kind kind)
+{
+	struct chat_event ev = {
+		.kind = kind, .number = ++reg->nevents, .time = reg->wall
+	};
+
+	return ev;
+}
+
+#endif

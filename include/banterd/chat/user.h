@@ -1,0 +1,75 @@
+/*
+ * People: their names, their ids, and what they say to each other alone.
+ */
+#ifndef BANTERD_CHAT_USER_H
+#define BANTERD_CHAT_USER_H
+
+#include <bsd/sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "banterd/base/text.h"
+#include "banterd/chat/registry.h"
+
+/* A set of people's ids, who may be gone by now. */
+struct id_set {
+	uint64_t *ids;
+	uint32_t n, size;
+};
+
+/* Being away. */
+struct away {
+	struct id_set told; /* who has been told */
+	char text[];        /* why */
+};
+
+/* A person.  Plain data; the client unit embeds it.  What it takes to find one
+ * and to deliver an event comes first and stands together. */
+struct user {
+	LIST_ENTRY(user) by_name; /* in registry.users */
+	struct id_set ignored;    /* whom they don't hear */
+	uint32_t name_hash;       /* of the name in lower case */
+	char name[NICK_MAX + 1];
+	bool is_guest; /* by the name that it was given */
+	bool set_quiet, set_bell;
+	uint64_t id;          /* never used again; 0 is nobody */
+	uint64_t reply_to;    /* who last wrote to them in private */
+	uint64_t last_line;   /* ms: when they last sent a line */
+	struct room **rooms;  /* in the order of joining */
+	struct room *current; /* NULL: in no room */
+	struct away *away;    /* NULL: they are not */
+	uint32_t visit;       /* registry.visit when last visited */
+	uint16_t nrooms, rooms_size;
+};
+
+/* Gives a zeroed user an id and a guest's name.  False: no memory. */
+bool user_enter(struct registry *reg, struct user *u);
+
+/* Takes a user who is in no room out of the registry, and frees what it
+ * holds (see member_exit()). */
+void user_exit(struct registry *reg, struct user *u);
+
+struct user *user_find(struct registry *reg, const char *name);
+struct user *user_by_id(struct registry *reg, uint64_t id);
+
+/* Takes a name that text_is_nick() has passed, and tells nobody (see
+ * member_rename()).  CHAT_OK, or CHAT_TAKEN by another or by the server. */
+enum chat_error user_take_name(
+    struct registry *reg, struct user *u, const char *name);
+
+/* Says text to one person.  False: to's send queue is full.  Somebody who
+ * ignores the writer counts as reached. */
+bool user_message(struct registry *reg, struct user *from, struct user *to,
+    const char *text, bool action);
+
+/* Sets (text) or ends (NULL) being away.  False: no memory. */
+bool user_set_away(struct user *u, const char *text);
+
+/* Whether u hears nothing of the person with that id; and changing that.
+ * False: no memory. */
+bool user_ignores(const struct user *u, uint64_t id);
+bool user_ignore(struct registry *reg, struct user *u, const struct user *who);
+void user_unignore(struct user *u, const struct user *who);
+
+#endif

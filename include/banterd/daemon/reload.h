@@ -1,0 +1,20 @@
+/*
+ * The configuration at work: the listeners that it wants; the file read again,
+ * whole or not at all.
+ */
+#ifndef BANTERD_DAEMON_RELOAD_H
+#define BANTERD_DAEMON_RELOAD_H
+
+#include <stdbool.h>
+
+struct server;
+
+/* Opens the listeners: the passed sockets if there are some, else those of
+ * -l, else the configuration's.  Returns false after logging why. */
+bool reload_listen(struct server *srv);
+
+/* Reads the configuration again and applies it whole, or not at all; then false
+ * is returned, after logging why. */
+bool reload(struct server *srv);
+
+#endif

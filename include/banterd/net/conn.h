@@ -1,0 +1,107 @@
+/*
+ * A connection: the sole owner of a descriptor, of its events, its pending
+ * input, its backlog and its end.  Only conn.c reads or writes a descriptor or
+ * a bufferevent, and only conn.c knows what is in a struct conn.
+ *
+ * One rule: whatever is buffered for a client, in or out, lies in its
+ * bufferevent, which exists as long as something does.  So a connection is
+ *
+ *	bare        nothing is buffered: a read event, a direct recv and send.
+ *	            Nearly all are, nearly always.
+ *	buffered    the bufferevent has the descriptor's events.  Its input is
+ *	            what its owner could not take yet (pending input), its
+ *output what the kernel refused (the backlog).
+ */
+#ifndef BANTERD_NET_CONN_H
+#define BANTERD_NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conn;
+struct event_base;
+struct iovec;
+
+/* So long, in ms, what is sent to a peer may be without acknowledgement. */
+#define CONN_PEER_TIMEOUT 110000
+
+/* What the owner of a connection is told.  It may do anything but free it. */
+struct conn_ops {
+	/*
+	 * Input has come: n bytes at p, or none any more (n 0: see
+	 * conn_has_ended()).  What the owner does not take it has to keep, with
+	 * conn_keep(), before it returns.
+	 */
+	void (*readable)(void *owner, const unsigned char *p, size_t n);
+	/* The kernel refused something, and a backlog begins.  Nothing may be
+	 * sent to anybody here. */
+	void (*backlogged)(void *owner);
+	/* It took so much of the backlog that it is at the low-water mark. */
+	void (*drained)(void *owner);
+	/* Sending failed, or memory is out (conn_error()). */
+	void (*broken)(void *owner);
+};
+
+/* What all connections share. */
+struct conns {
+	struct event_base *base; /* its owner's */
+	const struct conn_ops *ops;
+	uint32_t low_water; /* bytes of a backlog; set before one begins */
+	uint64_t bytes_in;  /* read since the start */
+	unsigned freed;     /* bufferevents, since somebody set it to 0 */
+};
+
+/* Makes a connection of a connected, non-blocking socket that is not read yet.
+ * Returns NULL when memory is out; then fd is still the caller's. */
+struct conn *conn_new(struct conns *conns, int fd, void *owner);
+
+/* Closes the descriptor, and frees all of it. */
+void conn_free(struct conn *c);
+
+/* Nothing is read or sent any more; what is buffered is dropped. */
+void conn_stop(struct conn *c);
+
+/* Has the owner told of input, or not: then TCP makes the peer wait.  Returns
+ * false when memory is out. */
+bool conn_set_reading(struct conn *c, bool on);
+bool conn_is_reading(const struct conn *c);
+
+/* Reads once, and tells the owner as if the loop had said that there is
+ * something.  There must be no pending input. */
+void conn_read(struct conn *c);
+
+/* In readable: the last n of the bytes are to be pending input.  Returns false
+ * when memory is out. */
+bool conn_keep(struct conn *c, const unsigned char *p, size_t n);
+
+/* Whether there is pending input.  As long as there is, the owner is told of no
+ * other; it asks for it with conn_offer(), which calls readable. */
+bool conn_has_pending(const struct conn *c);
+void conn_offer(struct conn *c);
+void conn_drop_pending(struct conn *c);
+
+/* Whether the input is at its end: the peer's FIN came, or reading failed. */
+bool conn_has_ended(const struct conn *c);
+
+/* errno of what broke the connection, or 0.  conn_probe() asks the kernel
+ * first, for one that is not read. */
+int conn_error(const struct conn *c);
+int conn_probe(struct conn *c);
+
+/* Sends total bytes in n pieces, behind the backlog if there is one.  Returns
+ * false if the connection is broken. */
+bool conn_write(
+    struct conn *c, const struct iovec *iov, size_t n, size_t total);
+
+/* Bytes of the backlog; and of what the kernel has and the peer's has not. */
+uint32_t conn_backlog(const struct conn *c);
+uint32_t conn_unacknowledged(const struct conn *c);
+
+/* Whether one that has a backlog answers no more. */
+bool conn_peer_is_gone(const struct conn *c);
+
+/* Says FIN.  Returns false if that was not possible. */
+bool conn_shutdown(struct conn *c);
+
+#endif

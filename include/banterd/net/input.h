@@ -1,0 +1,52 @@
+/*
+ * Input: bytes to lines, with telnet's commands taken out.  Behind this stand
+ * telnet.c and linebuf.c.  Knows no sockets.
+ */
+#ifndef BANTERD_NET_INPUT_H
+#define BANTERD_NET_INPUT_H
+
+#include <stddef.h>
+
+#include "banterd/net/linebuf.h"
+#include "banterd/net/telnet.h"
+
+/* What is kept between two inputs.  All zero is a new connection's. */
+struct input {
+	struct linebuf line; /* the unfinished one */
+	struct telnet telnet;
+};
+
+enum input_kind {
+	INPUT_NOTHING,       /* there is no more in these bytes */
+	INPUT_LINE,          /* a whole line */
+	INPUT_TOO_LONG,      /* it is thrown away up to its end; told once */
+	INPUT_NO_MEMORY,     /* likewise */
+	INPUT_REPLY,         /* the peer is owed the three bytes of reply */
+	INPUT_ARE_YOU_THERE, /* telnet's AYT */
+};
+
+struct input_event {
+	enum input_kind kind;
+	const char *line;       /* INPUT_LINE: until input_release() */
+	size_t len;             /* of it, in bytes, without its end */
+	unsigned char reply[3]; /* INPUT_REPLY */
+};
+
+/*
+ * Takes the next thing that somebody has to hear of out of the n bytes (at
+ * least 1) at p.  max is the longest line in bytes, at most UINT16_MAX.
+ * Returns how many bytes were used: all of them with INPUT_NOTHING.
+ */
+size_t input_next(struct input *in, unsigned max, const unsigned char *p,
+    size_t n, struct input_event *ev);
+
+/* The input has ended: what is left is a line, too. */
+void input_end(struct input *in, struct input_event *ev);
+
+/* Gives back the memory of a line that has been dealt with. */
+void input_release(struct input *in);
+
+/* Drops the unfinished line, and gives back its memory. */
+void input_clear(struct input *in);
+
+#endif

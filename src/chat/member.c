@@ -1,0 +1,272 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "banterd/chat/member.h"
+
+/* ---- coming ---- */
+
+static void
+tell_joined(struct registry *reg, struct room *room, const struct user *u)
+{
+	struct chat_event ev;
+
+	if (!room_tally(reg, room, ROOM_JOINS, u))
+		return;
+	ev = room_event(reg, room, EVENT_JOIN, u);
+	room_tell_tallied(reg, room, ROOM_JOINS, &ev, u);
+}
+
+/* Space for one more on both sides, so that what follows cannot fail. */
+static bool
+reserve(struct room *room, struct user *u)
+{
+	struct user **members;
+	struct room **rooms;
+	uint32_t n;
+
+	if (room->nmembers == room->members_size) {
+		n = room->nmembers < 4 ? 4 : room->nmembers * 3 / 2;
+		members = reallocarray(room->members, n, sizeof(struct user *));
+		if (members == NULL)
+			return false;
+		room->members = members;
+		room->members_size = n;
+	}
+	if (u->nrooms == u->rooms_size) {
+		n = u->nrooms == 0 ? 2 : u->nrooms * 2u;
+		rooms = reallocarray(u->rooms, n, sizeof(struct room *));
+		if (rooms == NULL)
+			return false;
+		u->rooms = rooms;
+		u->rooms_size = (uint16_t)n;
+	}
+	return true;
+}
+
+/* Makes the room to join; *error says why there is none. */
+static struct room *
+make_room(struct registry *reg, const char *name, const char *key,
+    enum chat_error *error)
+{
+	struct room *room;
+
+	if (reg->nrooms >= reg->limits.max_rooms) {
+		*error = CHAT_TOO_MANY_ROOMS;
+		return NULL;
+	}
+	if ((room = room_make(reg, name)) == NULL) {
+		*error = CHAT_NO_MEMORY;
+		return NULL;
+	}
+	if (!room_replace(&room->key, key)) {
+		room_free(reg, room);
+		*error = CHAT_NO_MEMORY;
+		return NULL;
+	}
+	return room;
+}
+
+static bool
+is_right_key(const struct room *room, const char *key)
+{
+	return room->key == NULL ||
+	    (key != NULL && strcmp(room->key, key) == 0);
+}
+
+enum chat_error
+member_join(
+    struct registry *reg, struct user *u, const char *name, const char *key)
+{
+	struct room *room = room_find(reg, name);
+	enum chat_error error;
+
+	if (room != NULL && room_has(room, u)) {
+		u->current = room;
+		return CHAT_OK;
+	}
+	if (u->nrooms >= reg->limits.max_joined)
+		return CHAT_TOO_MANY_JOINED;
+	if (room != NULL && !is_right_key(room, key))
+		return CHAT_WRONG_KEY;
+	if (room == NULL && (room = make_room(reg, name, key, &error)) == NULL)
+		return error;
+	if (!reserve(room, u)) {
+		if (room_is_over(room))
+			room_free(reg, room);
+		return CHAT_NO_MEMORY;
+	}
+	if (room_is_over(room))
+		room->op = u;
+	room->members[room->nmembers++] = u;
+	u->rooms[u->nrooms++] = room;
+	u->current = room;
+	tell_joined(reg, room, u);
+	return CHAT_OK;
+}
+
+/* ---- going ---- */
+
+static void
+tell_left(struct registry *reg, struct room *room, const struct user *u,
+    const char *reason)
+{
+	struct chat_event ev;
+
+	if (reg->closing || !room_tally(reg, room, ROOM_LEAVES, u))
+		return;
+	ev = room_event(reg, room, EVENT_LEAVE, u);
+	ev.text = reason;
+	room_tell_tallied(reg, room, ROOM_LEAVES, &ev, u);
+}
+
+static void
+remove_member(struct room *room, const struct user *u)
+{
+	uint32_t i;
+
+	for (i = 0; room->members[i] != u; i++)
+		;
+	room->nmembers--;
+	memmove(room->members + i, room->members + i + 1,
+	    (room->nmembers - i) * sizeof(struct user *));
+}
+
+static void
+remove_room(struct user *u, const struct room *room)
+{
+	uint16_t i;
+
+	for (i = 0; u->rooms[i] != room; i++)
+		;
+	u->nrooms--;
+	memmove(u->rooms + i, u->rooms + i + 1,
+	    (size_t)(u->nrooms - i) * sizeof(struct room *));
+	if (u->current != room)
+		return;
+	if (u->nrooms == 0)
+		u->current = NULL;
+	else
+		u->current = u->rooms[i > 0 ? i - 1 : 0];
+}
+
+/* Takes u out without a word; false if the room is gone with that. */
+static bool
+part(struct registry *reg, struct user *u, struct room *room)
+{
+	remove_member(room, u);
+	remove_room(u, room);
+	if (!room_is_over(room))
+		return true;
+	room_free(reg, room);
+	return false;
+}
+
+/* When the one who ran the room is gone, it is whoever is there longest. */
+static void
+pass_on(struct registry *reg, struct room *room, const struct user *gone)
+{
+	if (room->op == gone && !reg->closing)
+		room_set_op(
+		    reg, room, room->nmembers == 0 ? NULL : room->members[0]);
+}
+
+void
+member_leave(
+    struct registry *reg, struct user *u, struct room *room, const char *reason)
+{
+	if (!part(reg, u, room))
+		return;
+	tell_left(reg, room, u, reason);
+	pass_on(reg, room, u);
+}
+
+void
+member_exit(struct registry *reg, struct user *u, const char *reason)
+{
+	while (u->nrooms > 0)
+		member_leave(reg, u, u->rooms[u->nrooms - 1], reason);
+	user_exit(reg, u);
+}
+
+/* Where one is now who was put out of the current room. */
+static void
+tell_current(struct registry *reg, struct user *u)
+{
+	struct chat_event ev = registry_event(
+	    reg, u->current == NULL ? EVENT_IN_NO_ROOM : EVENT_IN_ROOM);
+
+	if (u->current != NULL)
+		ev.room = u->current->name;
+	reg->ops->deliver(u, &ev);
+}
+
+void
+member_kick(struct registry *reg, const struct user *by, struct room *room,
+    struct user *who, const char *reason)
+{
+	bool was_current = who->current == room, remains;
+	struct chat_event ev = room_event(reg, room, EVENT_KICKED, by);
+
+	ev.many = false;
+	ev.text = reason;
+	reg->ops->deliver(who, &ev);
+	remains = part(reg, who, room);
+	if (was_current)
+		tell_current(reg, who);
+	if (!remains)
+		return;
+	ev = room_event(reg, room, EVENT_KICK, by);
+	ev.whom = who->name;
+	ev.text = reason;
+	room_tell(reg, room, &ev, by);
+	pass_on(reg, room, who);
+}
+
+/* ---- names ---- */
+
+/* Tells everybody who shares a room with u, each in one room only; in a room
+ * where many guests take a name at once, they are summed up as joins are. */
+static void
+tell_renamed(struct registry *reg, struct user *u, const char *old)
+{
+	struct user *member;
+	struct room *room;
+	struct chat_event ev;
+	uint32_t i, j;
+
+	u->visit = ++reg->visit;
+	for (i = 0; i < u->nrooms; i++) {
+		room = u->rooms[i];
+		if (u->is_guest && !room_tally(reg, room, ROOM_NAMES, u))
+			continue;
+		ev = room_event(reg, room, EVENT_RENAME, u);
+		ev.who = old;
+		ev.whom = u->name;
+		for (j = 0; j < room->nmembers; j++) {
+			member = room->members[j];
+			if (member->visit == reg->visit)
+				continue;
+			member->visit = reg->visit;
+			if (!user_ignores(member, u->id))
+				reg->ops->deliver(member, &ev);
+		}
+	}
+}
+
+enum chat_error
+member_rename(struct registry *reg, struct user *u, const char *name)
+{
+	char old[NICK_MAX + 1];
+	enum chat_error error;
+
+	strlcpy(old, u->name, sizeof(old));
+	if ((error = user_take_name(reg, u, name)) != CHAT_OK)
+		return error;
+	if (strcmp(old, u->name) == 0)
+		return CHAT_OK;
+	tell_renamed(reg, u, old);
+	u->is_guest = false;
+	return CHAT_OK;
+}

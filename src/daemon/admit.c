@@ -1,0 +1,139 @@
+#include <sys/param.h>
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "banterd/daemon/admit.h"
+#include "banterd/daemon/server.h"
+
+/* Why a newcomer is turned away, as the line for it; NULL if it is not.  Its
+ * host is counted in *host. */
+static const char *
+why_refused(
+    struct server *srv, const struct address *address, struct host **host)
+{
+	*host = NULL;
+	if (address != NULL && !acl_allows(&srv->conf->acl, address))
+		return CLIENT_NOT_ALLOWED;
+	if (srv->nclients >= srv->max_clients)
+		return LISTENER_FULL;
+	if ((*host = host_enter(&srv->hosts, address)) == NULL)
+		return LISTENER_FULL;
+	if (address == NULL || (*host)->clients <= srv->conf->max_per_host)
+		return NULL;
+	(void)host_leave(&srv->hosts, *host, server_now(srv));
+	*host = NULL;
+	return "! Too many connections from your address.";
+}
+
+/* A last word to a socket that will not become a client. */
+static void
+send_off(int fd, const char *line)
+{
+	char text[80];
+	int n = snprintf(text, sizeof(text), "%s\r\n", line);
+
+	(void)send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void
+count_refusal(
+    struct server *srv, const struct address *address, const char *refusal)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	srv->refused++;
+	log_burst(&srv->session.log_burst, server_now(srv),
+	    "%s turned away: %s",
+	    address == NULL ? "local" : address_text(address, text),
+	    refusal + 2);
+}
+
+/*
+ * A newcomer begins with a full burst, less what others of its host have spent
+ * of theirs lately and taken away with them: to come again is no way around
+ * the rate.
+ */
+static void
+take_place(struct server *srv, struct client *c, struct host *host)
+{
+	uint32_t burst = srv->conf->rate_burst * CLIENT_LINE_COST, deficit;
+
+	c->host = host;
+	c->counted = true;
+	srv->nclients++;
+	deficit = host_deficit(
+	    host, srv->conf->rate_per_second, server_now(srv));
+	c->tokens = burst - MIN(burst, deficit);
+}
+
+void
+admit(struct server *srv, int fd, const struct address *address)
+{
+	struct host *host;
+	struct client *c = NULL;
+	const char *refusal = why_refused(srv, address, &host);
+
+	srv->accepted++;
+	if (refusal != NULL)
+		count_refusal(srv, address, refusal);
+	if (refusal == NULL || srv->nclosing < SERVER_CLOSING)
+		c = client_new(&srv->session, fd, address);
+	if (c == NULL) {
+		if (host != NULL)
+			server_wake_at(srv,
+			    host_leave(&srv->hosts, host, server_now(srv)));
+		send_off(fd, refusal != NULL ? refusal : LISTENER_FULL);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&srv->clients, c, next);
+	if (refusal != NULL) {
+		srv->nclosing++;
+		client_refuse(c, refusal);
+	} else {
+		take_place(srv, c, host);
+		client_welcome(c);
+	}
+}
+
+void
+admit_release_place(struct server *srv, struct client *c)
+{
+	uint32_t burst = srv->conf->rate_burst * CLIENT_LINE_COST;
+	uint64_t now = server_now(srv);
+
+	if (!c->counted)
+		return;
+	if (srv->conf->rate_burst > 0) {
+		client_refill(c, now);
+		(void)host_deficit(c->host, srv->conf->rate_per_second, now);
+		host_raise_deficit(
+		    c->host, burst - MIN(burst, c->tokens), burst);
+	}
+	server_wake_at(srv, host_leave(&srv->hosts, c->host, now));
+	c->host = NULL;
+	c->counted = false;
+	srv->nclients--;
+	srv->nclosing++;
+}
+
+static void
+on_accepted(void *owner, int fd, const struct address *address)
+{
+	admit(owner, fd, address);
+}
+
+static void
+on_turned_away(void *owner)
+{
+	struct server *srv = owner;
+
+	srv->refused++;
+}
+
+const struct listener_ops admit_listener_ops = {
+	.accepted = on_accepted,
+	.turned_away = on_turned_away,
+};

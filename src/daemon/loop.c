@@ -1,0 +1,497 @@
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "banterd/base/deadline.h"
+#include "banterd/chat/listed.h"
+#include "banterd/chat/room.h"
+#include "banterd/daemon/admit.h"
+#include "banterd/daemon/loop.h"
+#include "banterd/daemon/reload.h"
+#include "banterd/daemon/server.h"
+#include "banterd/daemon/stats.h"
+#include "banterd/session/talk.h"
+
+#define TURN_MS      8     /* for those who have more to say */
+#define STATUS_MS    1000  /* between two words to the manager */
+#define STOP_TICK_MS 20    /* between looks at who has all */
+#define STOP_ROUNDS  16    /* of reading what arrived before TERM */
+#define TRIM_FREED   64    /* clients gone, before memory is given back */
+#define TRIM_MS      1000  /* so many ms later; */
+#define TRIM_FEW_MS  10000 /* for fewer, so many */
+
+static const int handled_signals[SERVER_SIGNALS] = { SIGHUP, SIGUSR1, SIGUSR2,
+	SIGTERM, SIGINT };
+
+/* ---- what clients need of the daemon ---- */
+
+static uint64_t
+now(void *daemon)
+{
+	return server_now(daemon);
+}
+
+static void
+arm_deadline(void *daemon, struct client *c, uint64_t ms)
+{
+	struct server *srv = daemon;
+
+	if (!c->is_waiting) {
+		TAILQ_INSERT_TAIL(&srv->waiting, c, waiting);
+		c->is_waiting = true;
+	}
+	server_wake_at(srv, ms);
+}
+
+static void
+mark_runnable(void *daemon, struct client *c)
+{
+	struct server *srv = daemon;
+
+	if (c->is_runnable)
+		return;
+	TAILQ_INSERT_TAIL(&srv->runnable, c, runnable);
+	c->is_runnable = true;
+}
+
+static bool
+is_crowded(void *daemon)
+{
+	const struct server *srv = daemon;
+
+	return srv->nclosing > SERVER_CLOSING && !srv->session.stopping;
+}
+
+static void
+release_place(void *daemon, struct client *c)
+{
+	admit_release_place(daemon, c);
+}
+
+static void
+gone(void *daemon, struct client *c)
+{
+	struct server *srv = daemon;
+
+	TAILQ_REMOVE(&srv->clients, c, next);
+	if (c->is_waiting)
+		TAILQ_REMOVE(&srv->waiting, c, waiting);
+	if (c->is_runnable)
+		TAILQ_REMOVE(&srv->runnable, c, runnable);
+	c->is_waiting = c->is_runnable = false;
+	TAILQ_INSERT_TAIL(&srv->gone, c, next);
+}
+
+static const struct session_ops session_ops = {
+	.now = now,
+	.arm_deadline = arm_deadline,
+	.mark_runnable = mark_runnable,
+	.is_crowded = is_crowded,
+	.release_place = release_place,
+	.gone = gone,
+};
+
+/* ---- the timer ---- */
+
+/*
+ * Gives freed memory back to the system.  Left to itself the C library keeps
+ * what lies below the last piece in use (malloc_trim(3)).
+ */
+static uint64_t
+trim(struct server *srv, uint64_t ms)
+{
+	if (srv->trim_at == 0)
+		return NEVER;
+	if (ms < srv->trim_at)
+		return srv->trim_at;
+	srv->trim_at = 0;
+	srv->freed = srv->conns.freed = 0;
+	malloc_trim(0);
+	return NEVER;
+}
+
+static void
+want_trim(struct server *srv)
+{
+	unsigned freed = srv->freed + srv->conns.freed;
+	uint64_t at;
+
+	if (freed == 0)
+		return;
+	at = server_now(srv) + (freed < TRIM_FREED ? TRIM_FEW_MS : TRIM_MS);
+	if (srv->trim_at != 0 && srv->trim_at <= at)
+		return;
+	srv->trim_at = at;
+	server_wake_at(srv, at);
+}
+
+static uint64_t
+tick_logs(struct server *srv, uint64_t ms)
+{
+	return earlier(log_burst_tick(&srv->session.log_burst, ms),
+	    log_burst_tick(&srv->session.password_burst, ms));
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *srv = arg;
+	uint64_t ms, next, due;
+	struct client *c, *tmp;
+
+	(void)fd;
+	(void)what;
+	srv->timer_due = NEVER;
+	ms = server_now(srv);
+	next = hosts_tick(&srv->hosts, ms);
+	TAILQ_FOREACH_SAFE(c, &srv->waiting, waiting, tmp) {
+		due = client_tick(c, ms);
+		next = earlier(next, due);
+		if (due == NEVER && c->state != CLIENT_GONE) {
+			TAILQ_REMOVE(&srv->waiting, c, waiting);
+			c->is_waiting = false;
+		}
+	}
+	rooms_tick(&srv->registry);
+	next = earlier(next, srv->registry.due);
+	next = earlier(next, trim(srv, ms));
+	next = earlier(next, tick_logs(srv, ms));
+	if (srv->session.stopping) {
+		if (ms >= srv->stop_by)
+			srv->done = true;
+		next = earlier(next, ms + STOP_TICK_MS);
+	}
+	server_wake_at(srv, next);
+}
+
+/* ---- the service manager ---- */
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *srv = arg;
+
+	(void)fd;
+	(void)what;
+	notify_watchdog(&srv->notify);
+}
+
+/* The loop itself keeps the watchdog quiet: if it hangs, nobody does. */
+static bool
+start_watchdog(struct server *srv)
+{
+	uint64_t half = srv->notify.watchdog_ms / 2;
+	struct timeval tv = { .tv_sec = (time_t)(half / 1000),
+		.tv_usec = (suseconds_t)(half % 1000 * 1000) };
+
+	if (half == 0)
+		return true;
+	srv->watchdog = event_new(srv->base, -1, EV_PERSIST, on_watchdog, srv);
+	return srv->watchdog != NULL && event_add(srv->watchdog, &tv) == 0;
+}
+
+static void
+tell_status(struct server *srv)
+{
+	unsigned clients = srv->registry.nusers, rooms = srv->registry.nrooms;
+	uint64_t ms;
+
+	if (srv->notify.fd == -1 ||
+	    (clients == srv->status_clients && rooms == srv->status_rooms))
+		return;
+	ms = server_now(srv);
+	if (ms - srv->status_at < STATUS_MS) {
+		server_wake_at(srv, srv->status_at + STATUS_MS);
+		return;
+	}
+	notify_status(&srv->notify, clients, rooms);
+	srv->status_at = ms;
+	srv->status_clients = clients;
+	srv->status_rooms = rooms;
+}
+
+/* ---- the beginning ---- */
+
+/* What takes long, or needs the loop itself, is left to the turn's end. */
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *srv = arg;
+
+	(void)what;
+	switch (sig) {
+	case SIGHUP:
+		srv->reload_wanted = true;
+		break;
+	case SIGUSR1:
+		stats_log(srv);
+		break;
+	case SIGUSR2:
+		if (log_reopen() == -1)
+			log_error("cannot open the log file again: %s",
+			    strerror(errno));
+		else
+			log_notice("log file opened again");
+		break;
+	default:
+		if (srv->stop_wanted)
+			srv->done = true;
+		srv->stop_wanted = true;
+		break;
+	}
+}
+
+static bool
+add_signals(struct server *srv)
+{
+	size_t i;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < SERVER_SIGNALS; i++) {
+		srv->signals[i] = evsignal_new(
+		    srv->base, handled_signals[i], on_signal, srv);
+		if (srv->signals[i] == NULL ||
+		    event_add(srv->signals[i], NULL) == -1)
+			return false;
+	}
+	return true;
+}
+
+/* The floors below the daemon, and what each is told by. */
+static bool
+connect_floors(struct server *srv)
+{
+	registry_init(&srv->registry, &talk_registry_ops);
+	hosts_init(&srv->hosts);
+	listeners_init(&srv->listeners, srv->base, &admit_listener_ops, srv);
+	srv->conns.base = srv->base;
+	srv->conns.ops = &talk_conn_ops;
+	srv->conns.low_water = fanout_low_water(srv->fanout);
+	srv->session.ops = &session_ops;
+	srv->session.daemon = srv;
+	srv->session.registry = &srv->registry;
+	srv->session.fanout = srv->fanout;
+	srv->session.conns = &srv->conns;
+	srv->session.conf = srv->conf;
+	srv->session.log_burst.level = LOG_LEVEL_INFO;
+	srv->session.password_burst.level = LOG_LEVEL_NOTICE;
+	return talk_init(&srv->session) &&
+	    listed_configure(&srv->registry, srv->conf);
+}
+
+bool
+loop_init(struct server *srv, struct config *conf, const char *conf_path,
+    bool conf_optional)
+{
+	memset(srv, 0, sizeof(*srv));
+	srv->conf = conf;
+	srv->conf_path = conf_path;
+	srv->conf_optional = conf_optional;
+	srv->clock = server_clock;
+	srv->timer_due = NEVER;
+	srv->notify.fd = -1;
+	srv->listeners.spare_fd = -1; /* until connect_floors() */
+	TAILQ_INIT(&srv->fixed_listens);
+	TAILQ_INIT(&srv->clients);
+	TAILQ_INIT(&srv->gone);
+	TAILQ_INIT(&srv->waiting);
+	TAILQ_INIT(&srv->runnable);
+	srv->started = server_now(srv);
+	server_fit_descriptors(srv);
+	if ((srv->base = event_base_new()) == NULL ||
+	    (srv->fanout = fanout_new(conf->send_queue)) == NULL ||
+	    (srv->timer = evtimer_new(srv->base, on_timer, srv)) == NULL ||
+	    !connect_floors(srv) || !add_signals(srv)) {
+		log_error("cannot start: %s", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/* ---- turns ---- */
+
+/* Who is gone is freed, and the loop is woken for what is due later. */
+static void
+finish_turn(struct server *srv)
+{
+	struct fanout_queue *q;
+	struct client *c;
+
+	fanout_flush(srv->fanout);
+	while ((q = fanout_next_broken(srv->fanout)) != NULL)
+		client_broken(client_of_queue(q));
+	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
+		TAILQ_REMOVE(&srv->gone, c, next);
+		client_free(c);
+		srv->nclosing--;
+		srv->freed++;
+	}
+	want_trim(srv);
+	server_wake_at(srv, srv->registry.due);
+	server_wake_at(srv, tick_logs(srv, server_now(srv)));
+	tell_status(srv);
+}
+
+/*
+ * Who has sent much at once takes turns with the others: one line, then the
+ * next one's.  What that says leaves together, but nobody waits for it longer
+ * than TURN_MS.
+ */
+static void
+serve_runnable(struct server *srv)
+{
+	uint64_t began = srv->clock();
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(&srv->runnable)) != NULL &&
+	    srv->clock() - began < TURN_MS) {
+		TAILQ_REMOVE(&srv->runnable, c, runnable);
+		c->is_runnable = false;
+		client_run(c);
+	}
+}
+
+void
+loop_turn(struct server *srv, bool wait)
+{
+	srv->clock_is_fresh = false;
+	wait = wait && TAILQ_EMPTY(&srv->runnable) &&
+	    !fanout_is_owing(srv->fanout);
+	if (event_base_loop(
+		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
+		log_error("the event loop failed: %s", strerror(errno));
+		srv->done = srv->failed = true;
+	}
+	serve_runnable(srv);
+	finish_turn(srv);
+}
+
+/* ---- the end ---- */
+
+/* Reads and carries out what had arrived when the server was told to stop;
+ * half of the time that is left belongs to what has to leave. */
+static void
+read_the_rest(struct server *srv)
+{
+	uint64_t before, until = (server_now(srv) + srv->stop_by) / 2;
+	struct client *c, *next;
+	int i;
+
+	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
+		client_run(c);
+	for (i = 0; i < STOP_ROUNDS; i++) {
+		before = srv->conns.bytes_in;
+		do
+			loop_turn(srv, false);
+		while (!TAILQ_EMPTY(&srv->runnable) && srv->clock() < until &&
+		    !srv->done);
+		if (srv->conns.bytes_in == before || srv->clock() >= until ||
+		    srv->done)
+			break;
+	}
+}
+
+void
+loop_stop(struct server *srv)
+{
+	struct client *c, *next;
+
+	log_notice("going down");
+	notify_stopping(&srv->notify);
+	srv->session.stopping = true;
+	srv->stop_by = server_now(srv) + srv->conf->shutdown_grace * 1000ULL;
+	listeners_close(&srv->listeners);
+	read_the_rest(srv);
+	srv->registry.closing = true;
+	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next) {
+		if (c->state >= CLIENT_CLOSING)
+			continue;
+		client_tell(c, "* The server is going down.");
+		client_close(c, NULL);
+	}
+	server_wake_at(srv, server_now(srv) + STOP_TICK_MS);
+}
+
+static void
+reload_now(struct server *srv)
+{
+	bool ok;
+
+	srv->reload_wanted = false;
+	notify_reloading(&srv->notify);
+	ok = reload(srv);
+	notify_ready(&srv->notify);
+	notify_reloaded(ok);
+	finish_turn(srv);
+}
+
+/* It has ended; a signal in the last moment changes nothing any more. */
+static void
+block_signals(void)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < SERVER_SIGNALS; i++)
+		sigaddset(&set, handled_signals[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void
+loop_run(struct server *srv)
+{
+	if (!start_watchdog(srv))
+		log_warning("no memory for the watchdog");
+	notify_ready(&srv->notify);
+	while (!srv->done) {
+		loop_turn(srv, true);
+		if (srv->reload_wanted && !srv->session.stopping)
+			reload_now(srv);
+		if (srv->stop_wanted && !srv->session.stopping)
+			loop_stop(srv);
+		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients))
+			srv->done = true;
+	}
+	block_signals();
+	log_notice("stopped");
+}
+
+void
+loop_free(struct server *srv)
+{
+	struct client *c;
+	size_t i;
+
+	srv->registry.closing = true;
+	while ((c = TAILQ_FIRST(&srv->clients)) != NULL)
+		client_drop(c, NULL);
+	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
+		TAILQ_REMOVE(&srv->gone, c, next);
+		client_free(c);
+	}
+	listeners_close(&srv->listeners);
+	for (i = 0; i < SERVER_SIGNALS; i++) {
+		if (srv->signals[i] != NULL)
+			event_free(srv->signals[i]);
+	}
+	if (srv->timer != NULL)
+		event_free(srv->timer);
+	if (srv->watchdog != NULL)
+		event_free(srv->watchdog);
+	if (srv->base != NULL)
+		event_base_free(srv->base);
+	rooms_free(&srv->registry);
+	registry_free(&srv->registry);
+	talk_free(&srv->session);
+	hosts_free(&srv->hosts);
+	config_listens_free(&srv->fixed_listens);
+	config_free(srv->conf);
+	fanout_free(srv->fanout);
+	notify_close(&srv->notify);
+	memset(srv, 0, sizeof(*srv));
+}

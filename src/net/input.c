@@ -1,0 +1,97 @@
+#include <string.h>
+
+#include "banterd/net/input.h"
+
+static void
+translate(const struct linebuf_event *line, struct input_event *ev)
+{
+	switch (line->what) {
+	case LINEBUF_NOTHING:
+		ev->kind = INPUT_NOTHING;
+		break;
+	case LINEBUF_LINE:
+		ev->kind = INPUT_LINE;
+		ev->line = line->line;
+		ev->len = line->len;
+		break;
+	case LINEBUF_TOO_LONG:
+		ev->kind = INPUT_TOO_LONG;
+		break;
+	case LINEBUF_NO_MEMORY:
+		ev->kind = INPUT_NO_MEMORY;
+		break;
+	}
+}
+
+/* Returns how many bytes of a text were not used. */
+static size_t
+take(struct input *in, unsigned max, const struct telnet_event *t,
+    struct input_event *ev)
+{
+	struct linebuf_event line;
+	size_t used;
+
+	switch (t->kind) {
+	case TELNET_TEXT:
+		used = linebuf_take(
+		    &in->line, max, (const char *)t->text, t->len, &line);
+		translate(&line, ev);
+		return t->len - used;
+	case TELNET_REPLY:
+		ev->kind = INPUT_REPLY;
+		memcpy(ev->reply, t->reply, sizeof(ev->reply));
+		break;
+	case TELNET_ARE_YOU_THERE:
+		ev->kind = INPUT_ARE_YOU_THERE;
+		break;
+	case TELNET_ERASE_CHARACTER:
+		linebuf_erase_character(&in->line);
+		break;
+	case TELNET_ERASE_LINE:
+	case TELNET_INTERRUPT:
+		linebuf_clear(&in->line);
+		break;
+	case TELNET_END:
+		break;
+	}
+	return 0;
+}
+
+size_t
+input_next(struct input *in, unsigned max, const unsigned char *p, size_t n,
+    struct input_event *ev)
+{
+	const unsigned char *at = p;
+	size_t left = n, unused;
+	struct telnet_event t;
+
+	ev->kind = INPUT_NOTHING;
+	while (ev->kind == INPUT_NOTHING && left > 0) {
+		telnet_next(&in->telnet, &at, &left, &t);
+		unused = take(in, max, &t, ev);
+		at -= unused;
+		left += unused;
+	}
+	return n - left;
+}
+
+void
+input_end(struct input *in, struct input_event *ev)
+{
+	struct linebuf_event line;
+
+	linebuf_end(&in->line, &line);
+	translate(&line, ev);
+}
+
+void
+input_release(struct input *in)
+{
+	linebuf_release(&in->line);
+}
+
+void
+input_clear(struct input *in)
+{
+	linebuf_clear(&in->line);
+}

@@ -1,0 +1,377 @@
+#include <sys/param.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banterd/base/deadline.h"
+#include "banterd/chat/room.h"
+#include "banterd/dialect/plain.h"
+#include "banterd/session/client.h"
+#include "banterd/session/command.h"
+#include "banterd/session/slow.h"
+#include "banterd/session/talk.h"
+
+/* ---- what it says ---- */
+
+static void
+run_line(struct client *c, const char *raw, size_t len)
+{
+	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
+
+	if (text_clean(raw, len, text) == 0)
+		return;
+	c->user.last_line = session_now(c->ctx);
+	if (c->state == CLIENT_CHAT && text[0] != '/' &&
+	    c->user.current != NULL)
+		room_say(
+		    c->ctx->registry, &c->user, c->user.current, text, false);
+	else
+		command_line(c, text);
+}
+
+/* What is thrown away was paid for when it became too long. */
+static void
+pay(struct client *c)
+{
+	c->ctx->lines_in++;
+	fanout_count_input(c->ctx->fanout);
+	if (c->ctx->conf->rate_burst > 0)
+		c->tokens -= MIN(c->tokens, CLIENT_LINE_COST);
+}
+
+/* Telnet's own bytes are no event: nobody reads them. */
+static void
+reply_telnet(struct client *c, const unsigned char reply[3])
+{
+	struct fanout_line line = { .text = (const char *)reply, .len = 3 };
+
+	(void)fanout_append(
+	    c->ctx->fanout, &c->out, &line, FANOUT_ALWAYS, FANOUT_URGENT);
+}
+
+static void
+carry_out(struct client *c, const struct input_event *ev)
+{
+	switch (ev->kind) {
+	case INPUT_NOTHING:
+		break;
+	case INPUT_LINE:
+		pay(c);
+		run_line(c, ev->line, ev->len);
+		input_release(&c->input);
+		break;
+	case INPUT_TOO_LONG:
+		pay(c);
+		client_tell(c,
+		    "! Line too long (limit %u bytes); it was not sent.",
+		    c->ctx->conf->max_line);
+		break;
+	case INPUT_NO_MEMORY:
+		pay(c);
+		client_tell(c,
+		    "! The server is out of memory; your line was not sent.");
+		break;
+	case INPUT_REPLY:
+		reply_telnet(c, ev->reply);
+		break;
+	case INPUT_ARE_YOU_THERE:
+		pay(c);
+		client_tell(c, "* Yes.");
+		break;
+	}
+}
+
+/* ---- when it may ---- */
+
+/* Whether its own answers fill its send queue. */
+static bool
+is_full(const struct client *c)
+{
+	return conn_error(c->out.conn) == 0 &&
+	    fanout_unsent(&c->out) >= c->ctx->fanout->limit;
+}
+
+/* Whether c may have another line carried out. */
+static bool
+may_go_on(struct client *c)
+{
+	uint64_t now = session_now(c->ctx);
+
+	if (c->resumes_at > now && !c->ctx->stopping)
+		return false;
+	if (is_full(c)) {
+		fanout_send(c->ctx->fanout, &c->out);
+		if (is_full(c))
+			return false;
+	}
+	if (c->ctx->conf->rate_burst == 0 || c->ctx->stopping)
+		return true;
+	client_refill(c, now);
+	return c->tokens >= CLIENT_LINE_COST;
+}
+
+/* It may not: sees to it that it is known when to ask again.  That is at
+ * resumes_at, or when its send queue has drained. */
+static void
+wait_for_it(struct client *c)
+{
+	const struct config *conf = c->ctx->conf;
+
+	if (c->resumes_at > session_now(c->ctx) && !c->ctx->stopping)
+		return;
+	c->resumes_at = 0;
+	if (is_full(c)) {
+		slow_watch(c);
+		return;
+	}
+	c->ctx->slowed++;
+	client_pause(
+	    c, (CLIENT_LINE_COST - c->tokens) / conf->rate_per_second + 1);
+}
+
+static void
+end_of_input(struct client *c)
+{
+	bool broken = conn_error(c->out.conn) != 0;
+	struct input_event ev;
+
+	conn_drop_pending(c->out.conn);
+	/* The last line counts without its end, too; but not if the connection
+	 * broke in the middle of it. */
+	if (!broken) {
+		input_end(&c->input, &ev);
+		carry_out(c, &ev);
+	}
+	client_close(c, broken ? "connection lost" : NULL);
+}
+
+/* Something was carried out, or may not be yet: what comes next? */
+static void
+go_on(struct client *c)
+{
+	struct conn *conn = c->out.conn;
+	bool broken = conn_error(conn) != 0;
+	bool more = conn_has_pending(conn);
+
+	if (c->state >= CLIENT_CLOSING) {
+		conn_drop_pending(conn);
+		return;
+	}
+	/* What a broken connection has left is read without being told of it.
+	 */
+	if (broken) {
+		client_set_reading(c, false);
+		more = more || !conn_has_ended(conn);
+	}
+	if (more && may_go_on(c))
+		c->ctx->ops->mark_runnable(c->ctx->daemon, c);
+	else if (broken || (!more && conn_has_ended(conn)))
+		end_of_input(c);
+	else if (!more)
+		client_set_reading(c, true);
+	else {
+		client_set_reading(c, false);
+		wait_for_it(c);
+	}
+}
+
+/* Takes the first thing in the n bytes at p, and keeps the rest.  A line that
+ * is alone and whole is not copied. */
+static void
+take(struct client *c, const unsigned char *p, size_t n)
+{
+	struct input_event ev;
+	size_t used = 0;
+
+	if (may_go_on(c)) {
+		used = input_next(&c->input, c->ctx->conf->max_line, p, n, &ev);
+		carry_out(c, &ev);
+	}
+	/* To lose a part of what it said could change the rest. */
+	if (c->state <= CLIENT_CHAT && used < n &&
+	    !conn_keep(c->out.conn, p + used, n - used))
+		client_refuse(c, CLIENT_NO_MEMORY);
+}
+
+static void
+on_readable(void *owner, const unsigned char *p, size_t n)
+{
+	struct client *c = owner;
+
+	if (n > 0 && c->state <= CLIENT_CHAT)
+		take(c, p, n);
+	if (c->state == CLIENT_LINGERING && conn_has_ended(c->out.conn))
+		client_gone(c);
+	go_on(c);
+}
+
+void
+client_run(struct client *c)
+{
+	struct conn *conn = c->out.conn;
+
+	if (c->state > CLIENT_CHAT || !may_go_on(c))
+		go_on(c);
+	else if (conn_has_pending(conn))
+		conn_offer(conn);
+	else if (conn_error(conn) != 0 && !conn_has_ended(conn))
+		conn_read(conn);
+	else
+		go_on(c);
+}
+
+void
+client_broken(struct client *c)
+{
+	if (c->state >= CLIENT_CLOSING)
+		client_gone(c);
+	else if (conn_error(c->out.conn) == ENOMEM)
+		client_drop(c, "connection lost");
+	else
+		client_run(c);
+}
+
+/* ---- what it hears ---- */
+
+/* How an event reads: with a time before it, with a bell at its end. */
+#define WITH_TIME 1U
+#define WITH_BELL 2U
+
+/* The event that was delivered last, as all read it who read it so. */
+struct rendering {
+	uint64_t number; /* the event's; 0: none */
+	size_t len;      /* of the text, in bytes */
+	time_t minute;   /* of the stamp */
+	char stamp[PLAIN_STAMP_LEN + 1];
+	struct fanout_line lines[4]; /* by WITH_TIME | WITH_BELL */
+	char text[PLAIN_STAMP_LEN + CLIENT_LINE_MAX + sizeof("\a\r\n")];
+};
+
+_Static_assert(sizeof(((struct rendering *)NULL)->text) <= FANOUT_ARENA_SIZE,
+    "the longest line fits into an empty arena");
+
+bool
+talk_init(struct session_context *ctx)
+{
+	if ((ctx->rendering = calloc(1, sizeof(*ctx->rendering))) == NULL)
+		return false;
+	ctx->rendering->minute = -1;
+	return true;
+}
+
+void
+talk_free(struct session_context *ctx)
+{
+	free(ctx->rendering);
+}
+
+static void
+render(struct rendering *r, const struct chat_event *ev)
+{
+	if (ev->time / 60 != r->minute) {
+		plain_stamp(ev->time, r->stamp);
+		r->minute = ev->time / 60;
+	}
+	memcpy(r->text, r->stamp, PLAIN_STAMP_LEN);
+	r->len = plain_render(
+	    ev, r->text + PLAIN_STAMP_LEN, CLIENT_LINE_MAX - 2);
+	memset(r->lines, 0, sizeof(r->lines));
+	r->number = ev->number;
+}
+
+/* The bell comes last: a line's first characters tell its kind. */
+static struct fanout_line *
+rendered_line(struct rendering *r, const struct chat_event *ev, unsigned with)
+{
+	static const char *const ends[] = { "\r\n", "\a\r\n" };
+	const char *end = ends[(with & WITH_BELL) != 0];
+	struct fanout_line *line = &r->lines[with];
+	size_t skip = (with & WITH_TIME) != 0 ? 0 : PLAIN_STAMP_LEN;
+
+	if (r->number != ev->number)
+		render(r, ev);
+	strcpy(r->text + PLAIN_STAMP_LEN + r->len, end);
+	line->text = r->text + skip;
+	line->len = (uint32_t)(PLAIN_STAMP_LEN - skip + r->len + strlen(end));
+	return line;
+}
+
+/* What becomes of an event whose reader's send queue is full. */
+static enum fanout_policy
+policy_of(enum event_kind kind)
+{
+	if (kind == EVENT_PRIVATE || kind == EVENT_PRIVATE_ACTION)
+		return FANOUT_REFUSE;
+	return kind >= EVENT_KICKED ? FANOUT_ALWAYS : FANOUT_SKIP;
+}
+
+static bool
+deliver(struct user *u, const struct chat_event *ev)
+{
+	struct client *c = client_of_user(u);
+	unsigned with = (c->set_time || ev->replayed ? WITH_TIME : 0) |
+	    (ev->bell ? WITH_BELL : 0);
+	bool queued;
+
+	queued = fanout_append(c->ctx->fanout, &c->out,
+	    rendered_line(c->ctx->rendering, ev, with), policy_of(ev->kind),
+	    ev->many ? FANOUT_BULK : FANOUT_URGENT);
+	if (c->out.full)
+		slow_watch(c);
+	return queued;
+}
+
+static void
+on_drained(void *owner)
+{
+	struct client *c = owner;
+	bool all = slow_drained(c);
+
+	if (c->state == CLIENT_CLOSING && all)
+		client_linger(c);
+	else if (c->state <= CLIENT_CHAT && !conn_is_reading(c->out.conn))
+		client_run(c);
+}
+
+static void
+on_broken(void *owner)
+{
+	client_broken(owner);
+}
+
+const struct conn_ops talk_conn_ops = {
+	.readable = on_readable,
+	.backlogged = slow_backlogged,
+	.drained = on_drained,
+	.broken = on_broken,
+};
+
+const struct registry_ops talk_registry_ops = { .deliver = deliver };
+
+/* ---- time ---- */
+
+uint64_t
+client_tick(struct client *c, uint64_t now)
+{
+	uint64_t next = NEVER;
+
+	if (deadline_is_due(c->resumes_at, now)) {
+		(void)conn_probe(c->out.conn);
+		client_run(c);
+	}
+	if (deadline_is_due(c->stalls_at, now) && c->state != CLIENT_GONE)
+		slow_check_stall(c);
+	if (deadline_is_due(c->looks_at, now) && c->state != CLIENT_GONE)
+		slow_look(c);
+	if (deadline_is_due(c->ends_at, now) && c->state != CLIENT_GONE)
+		client_time_is_over(c);
+	if (c->state == CLIENT_LINGERING && c->ctx->stopping && slow_has_all(c))
+		client_gone(c);
+	if (c->state == CLIENT_GONE)
+		return NEVER;
+	next = earlier_if_set(next, c->resumes_at);
+	next = earlier_if_set(next, c->stalls_at);
+	next = earlier_if_set(next, c->looks_at);
+	return earlier_if_set(next, c->ends_at);
+}

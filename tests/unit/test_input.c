@@ -1,0 +1,152 @@
+/* Input: bytes to lines, with telnet in between. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "banterd/net/input.h"
+#include "unit.h"
+
+#define MAX_LINE 64
+
+/* What came of all of the bytes, as text: a line as it is and an LF; others as
+ * a word in <>. */
+static char got[4096];
+static size_t got_len;
+
+static void
+note(const char *bytes, size_t n)
+{
+	ck_assert_uint_lt(got_len + n, sizeof(got));
+	memcpy(got + got_len, bytes, n);
+	got_len += n;
+}
+
+static void
+note_event(struct input *in, const struct input_event *ev)
+{
+	switch (ev->kind) {
+	case INPUT_NOTHING:
+		break;
+	case INPUT_LINE:
+		note(ev->line, ev->len);
+		note("\n", 1);
+		input_release(in);
+		break;
+	case INPUT_TOO_LONG:
+		note("<long>", 6);
+		break;
+	case INPUT_NO_MEMORY:
+		note("<memory>", 8);
+		break;
+	case INPUT_REPLY:
+		note("<", 1);
+		note((const char *)ev->reply, 3);
+		note(">", 1);
+		break;
+	case INPUT_ARE_YOU_THERE:
+		note("<ayt>", 5);
+		break;
+	}
+}
+
+static void
+feed(struct input *in, const char *raw, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)raw;
+	struct input_event ev;
+	size_t used;
+
+	while (n > 0) {
+		used = input_next(in, MAX_LINE, p, n, &ev);
+		ck_assert_uint_le(used, n);
+		if (ev.kind == INPUT_NOTHING)
+			ck_assert_uint_eq(used, n);
+		note_event(in, &ev);
+		p += used;
+		n -= used;
+	}
+}
+
+/* Whatever the pieces are in which raw comes, want comes of it. */
+static void
+check(const char *raw, size_t len, const char *want, size_t want_len)
+{
+	struct input in;
+	struct input_event ev;
+	size_t how, from, n;
+
+	for (how = 0; how <= len; how++) {
+		memset(&in, 0, sizeof(in));
+		got_len = 0;
+		for (from = 0; from < len; from += n) {
+			n = unit_piece(how, from, len);
+			feed(&in, raw + from, n);
+		}
+		input_end(&in, &ev);
+		note_event(&in, &ev);
+		unit_bytes("got", got, got_len, want, want_len);
+		input_clear(&in);
+	}
+}
+
+START_TEST(lines)
+{
+	check(BYTES("one\ntwo\r\nthree\r\0\nlast"),
+	    BYTES("one\ntwo\nthree\n\nlast\n"));
+	check(BYTES(""), BYTES(""));
+	check(BYTES("\n"), BYTES("\n"));
+}
+END_TEST
+
+/* One call goes on until there is something to hear of. */
+START_TEST(entered_once)
+{
+	static const unsigned char raw[] = "a\xff\xf1"
+					   "b\xff\xf0"
+					   "c\nd";
+	struct input in = { 0 };
+	struct input_event ev;
+	size_t used;
+
+	used = input_next(&in, MAX_LINE, raw, sizeof(raw) - 1, &ev);
+	ck_assert_int_eq(ev.kind, INPUT_LINE);
+	unit_bytes("line", ev.line, ev.len, "abc", 3);
+	ck_assert_uint_eq(used, sizeof(raw) - 2);
+	input_clear(&in);
+}
+END_TEST
+
+START_TEST(telnet)
+{
+	check(BYTES("\xff\xfb\x18ho\xff\xfd\x03w\r\n"),
+	    BYTES("<\xff\xfe\x18><\xff\xfc\x03>how\n"));
+	check(BYTES("a\xff\xf6"
+		    "b\n"),
+	    BYTES("<ayt>ab\n"));
+	check(BYTES("abX\xff\xf7"
+		    "c\nabc\xff\xf8"
+		    "d\nabc\xff\xf4"
+		    "e\n"),
+	    BYTES("abc\nd\ne\n"));
+	check(BYTES("a\xff\xfa\x18xterm\n\xff\xf0"
+		    "b\n"),
+	    BYTES("ab\n"));
+}
+END_TEST
+
+START_TEST(too_long)
+{
+	char raw[200];
+
+	memset(raw, 'x', sizeof(raw));
+	raw[MAX_LINE] = '\n';
+	raw[MAX_LINE + 1 + MAX_LINE + 1] = '\n';
+	strcpy(raw + 2 * MAX_LINE + 3, "next\n");
+	got_len = 0;
+	check(raw, strlen(raw),
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n<long>next\n",
+	    MAX_LINE + 12);
+}
+END_TEST
+
+UNIT_MAIN("input", NULL, NULL, lines, entered_once, telnet, too_long)
