@@ -70,8 +70,7 @@ parse_options(int argc, char *argv[], struct options *o)
 			if (!config_listen_add(
 				&o->listens, optarg, CONFIG_SOCKET_MODE)) {
 				fprintf(stderr,
-				    "banterd: -l %s: expected "
-				    "ADDR:PORT, [ADDR]:PORT or /PATH\n",
+				    "banterd: -l %s: expected ADDR:PORT, [ADDR]:PORT or /PATH\n",
 				    optarg);
 				return EXIT_USAGE;
 			}
@@ -104,13 +103,6 @@ report_to_stderr(void *arg, const char *message)
 	(void)arg;
 	strnvis(safe, message, sizeof(safe), VIS_NL | VIS_CSTYLE);
 	fprintf(stderr, "%s\n", safe);
-}
-
-static void
-report_to_log(void *arg, const char *message)
-{
-	(void)arg;
-	log_error("%s", message);
 }
 
 static int
@@ -148,12 +140,12 @@ fill_descriptors(void)
 
 /* All that may fail before the first turn of the loop. */
 static bool
-start(struct server *srv, struct config *conf, struct options *o,
-    const struct files *files)
+start(struct server *srv, struct options *o, const struct files *files)
 {
-	if (log_open(conf->log_target) == -1) {
-		log_error(
-		    "cannot log to %s: %s", conf->log_target, strerror(errno));
+	struct config *conf;
+
+	conf = reload_config(files, o->conf_path, !o->conf_given);
+	if (conf == NULL || !reload_log(conf->log_target)) {
 		config_free(conf);
 		return false;
 	}
@@ -175,16 +167,36 @@ start(struct server *srv, struct config *conf, struct options *o,
 	return true;
 }
 
+/* From the start to the end; returns the exit status. */
+static int
+serve(struct options *o)
+{
+	const struct files files = opener_files(&o->opener);
+	struct server srv;
+	bool started = false;
+
+	log_set_files(&files);
+	if (geteuid() == 0 &&
+	    !opener_start(&o->opener, o->conf_path, &o->listens))
+		log_error("cannot fork: %s", strerror(errno));
+	else
+		started = start(&srv, o, &files);
+	if (started) {
+		loop_run(&srv);
+		started = !srv.failed;
+		loop_free(&srv);
+	} else
+		log_error("not started");
+	opener_stop(&o->opener);
+	return started ? EXIT_ASKED : EXIT_WRONG;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct options o = { .conf_path = CONFIG_PATH, .opener = { .fd = -1 } };
-	struct config *conf;
-	struct server srv;
-	struct files files;
 	int status;
 
-	files = opener_files(&o.opener);
 	TAILQ_INIT(&o.listens);
 	if (!fill_descriptors()) {
 		log_error("cannot open /dev/null: %s", strerror(errno));
@@ -194,29 +206,8 @@ main(int argc, char *argv[])
 	status = parse_options(argc, argv, &o);
 	if (status == -1 && o.test)
 		status = check_config(&o);
-	if (status != -1) {
-		config_listens_free(&o.listens);
-		return status;
-	}
-	if (geteuid() == 0 &&
-	    !opener_start(&o.opener, o.conf_path, &o.listens)) {
-		log_error("cannot fork: %s", strerror(errno));
-		config_listens_free(&o.listens);
-		log_error("not started");
-		return EXIT_WRONG;
-	}
-	log_set_files(&files);
-	conf = config_load(
-	    &files, o.conf_path, !o.conf_given, report_to_log, NULL);
-	if (conf == NULL || !start(&srv, conf, &o, &files)) {
-		config_listens_free(&o.listens);
-		opener_stop(&o.opener);
-		log_error("not started");
-		return EXIT_WRONG;
-	}
-	loop_run(&srv);
-	status = srv.failed ? EXIT_WRONG : EXIT_ASKED;
-	loop_free(&srv);
-	opener_stop(&o.opener);
+	if (status == -1)
+		status = serve(&o);
+	config_listens_free(&o.listens);
 	return status;
 }

@@ -59,16 +59,28 @@ report_to_log(void *arg, const char *message)
 	log_error("%s", message);
 }
 
+struct config *
+reload_config(const struct files *files, const char *path, bool optional)
+{
+	return config_load(files, path, optional, report_to_log, NULL);
+}
+
+bool
+reload_log(const char *target)
+{
+	if (log_open(target) != -1)
+		return true;
+	log_error("cannot log to %s: %s", target, strerror(errno));
+	return false;
+}
+
 /* The log goes first: what is wrong after that is found in the new one. */
 static bool
 apply(struct server *srv, struct config *conf)
 {
 	if (strcmp(conf->log_target, srv->conf->log_target) != 0 &&
-	    log_open(conf->log_target) == -1) {
-		log_error(
-		    "cannot log to %s: %s", conf->log_target, strerror(errno));
+	    !reload_log(conf->log_target))
 		return false;
-	}
 	if (!srv->sockets_passed && !open_listeners(srv, conf)) {
 		(void)log_open(srv->conf->log_target);
 		return false;
@@ -82,8 +94,7 @@ reload(struct server *srv)
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = config_load(srv->files, srv->conf_path, srv->conf_optional,
-	    report_to_log, NULL);
+	conf = reload_config(srv->files, srv->conf_path, srv->conf_optional);
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in force");

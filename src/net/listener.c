@@ -416,12 +416,8 @@ listeners_apply(
 			continue;
 		}
 		failed++;
-		if (lenient)
-			log_warning("cannot listen on %s: %s", w->text,
-			    strerror(errno));
-		else
-			log_error("cannot listen on %s: %s", w->text,
-			    strerror(errno));
+		(lenient ? log_warning : log_error)(
+		    "cannot listen on %s: %s", w->text, strerror(errno));
 	}
 	if (failed > 0 && (!lenient || opened == 0)) {
 		roll_back(ls);

@@ -136,6 +136,12 @@ count_words(const char *s, int enough)
 }
 
 static void
+ask_for_password(struct client *c)
+{
+	client_tell(c, "! A password is needed: /pass PASSWORD");
+}
+
+static void
 run_command(struct client *c, char *text)
 {
 	const struct command *cmd;
@@ -148,7 +154,7 @@ run_command(struct client *c, char *text)
 		    "! There is no command /%s; /help lists them. Nothing was sent.",
 		    name);
 	else if (c->state == CLIENT_LOGIN && !cmd->before_login)
-		client_tell(c, "! A password is needed: /pass PASSWORD");
+		ask_for_password(c);
 	else if (count_words(text, cmd->required) < cmd->required)
 		client_tell(c, "! /%s needs more: /%s %s", cmd->name, cmd->name,
 		    cmd->args);
@@ -162,7 +168,7 @@ command_line(struct client *c, char *text)
 	if (text[0] == '/' && text[1] != '/')
 		run_command(c, text + 1);
 	else if (c->state == CLIENT_LOGIN)
-		client_tell(c, "! A password is needed: /pass PASSWORD");
+		ask_for_password(c);
 	else
 		say(c, text + (text[0] == '/'), false);
 }

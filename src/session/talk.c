@@ -238,17 +238,22 @@ client_broken(struct client *c)
 #define WITH_TIME 1U
 #define WITH_BELL 2U
 
+/* A time, a text, and the end of a line with a bell. */
+#define RENDERED_MAX (PLAIN_STAMP_LEN + CLIENT_LINE_MAX + sizeof("\a\r\n"))
+
 /* The event that was delivered last, as all read it who read it so. */
 struct rendering {
 	uint64_t number; /* the event's; 0: none */
-	size_t len;      /* of the text, in bytes */
+	size_t len;      /* with the time, without the end of a line; bytes */
 	time_t minute;   /* of the stamp */
 	char stamp[PLAIN_STAMP_LEN + 1];
 	struct fanout_line lines[4]; /* by WITH_TIME | WITH_BELL */
-	char text[PLAIN_STAMP_LEN + CLIENT_LINE_MAX + sizeof("\a\r\n")];
+	char text[RENDERED_MAX];
+	char text_with_bell[RENDERED_MAX]; /* it comes last: a line's first
+					    * characters tell its kind */
 };
 
-_Static_assert(sizeof(((struct rendering *)NULL)->text) <= FANOUT_ARENA_SIZE,
+_Static_assert(RENDERED_MAX <= FANOUT_ARENA_SIZE,
     "the longest line fits into an empty arena");
 
 bool
@@ -274,27 +279,35 @@ render(struct rendering *r, const struct chat_event *ev)
 		r->minute = ev->time / 60;
 	}
 	memcpy(r->text, r->stamp, PLAIN_STAMP_LEN);
-	r->len = plain_render(
-	    ev, r->text + PLAIN_STAMP_LEN, CLIENT_LINE_MAX - 2);
+	r->len = PLAIN_STAMP_LEN +
+	    plain_render(ev, r->text + PLAIN_STAMP_LEN, CLIENT_LINE_MAX - 2);
 	memset(r->lines, 0, sizeof(r->lines));
 	r->number = ev->number;
 }
 
-/* The bell comes last: a line's first characters tell its kind. */
+static void
+make_line(struct rendering *r, unsigned with)
+{
+	const char *end = (with & WITH_BELL) != 0 ? "\a\r\n" : "\r\n";
+	size_t skip = (with & WITH_TIME) != 0 ? 0 : PLAIN_STAMP_LEN;
+	char *text = r->text;
+
+	if ((with & WITH_BELL) != 0)
+		text = memcpy(r->text_with_bell, r->text, r->len);
+	strcpy(text + r->len, end);
+	r->lines[with].text = text + skip;
+	r->lines[with].len = (uint32_t)(r->len - skip + strlen(end));
+}
+
+/* Rendered once, however many it is delivered to. */
 static struct fanout_line *
 rendered_line(struct rendering *r, const struct chat_event *ev, unsigned with)
 {
-	static const char *const ends[] = { "\r\n", "\a\r\n" };
-	const char *end = ends[(with & WITH_BELL) != 0];
-	struct fanout_line *line = &r->lines[with];
-	size_t skip = (with & WITH_TIME) != 0 ? 0 : PLAIN_STAMP_LEN;
-
 	if (r->number != ev->number)
 		render(r, ev);
-	strcpy(r->text + PLAIN_STAMP_LEN + r->len, end);
-	line->text = r->text + skip;
-	line->len = (uint32_t)(PLAIN_STAMP_LEN - skip + r->len + strlen(end));
-	return line;
+	if (r->lines[with].text == NULL)
+		make_line(r, with);
+	return &r->lines[with];
 }
 
 /* What becomes of an event whose reader's send queue is full. */

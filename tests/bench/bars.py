@@ -158,3 +158,15 @@ def tell(rows):
         limit = "" if row["limit"] is None else f" (at most {number(row['limit'])})"
         word = {True: "met", False: "MISSED", None: "-"}[row["met"]]
         print(f"{word:6} ({row['scenario']}) {row['what']}: {number(row['value'])}{limit}")
+
+
+def tell_before(results, before):
+    """How each figure compares with that of the build of before, in the same run."""
+    medians = Results(results)
+    for scenario, contestants in results.items():
+        for measure in contestants.get(before, {}):
+            old = medians.median(scenario, before, measure)
+            new = medians.median(scenario, OURS, measure)
+            if isinstance(old, (int, float)) and isinstance(new, (int, float)) and old:
+                print(f"({scenario}) {measure}: {number(new)} : {number(old)}"
+                      f" = {new / old:.3f} x before")

@@ -43,6 +43,9 @@ KINDS = {k.name: k for k in (
     Kind("inspircd", "irc", ["/usr/sbin/inspircd", "--nofork", "--nopid", "--config", "@CONF@"],
          conf="inspircd.conf"),
 )}
+# Another build of banterd, such as that of before a change (--before).
+BEFORE = Kind("before", "banter", ["@BIN@/before", "-f", "@CONF@", "-l", "127.0.0.1:@PORT@"],
+              conf="banterd.conf")
 FLOORS = ("floor", "floor-gathered")
 PEERS = ("ngircd", "inspircd")
 
@@ -50,13 +53,15 @@ PEERS = ("ngircd", "inspircd")
 class Place:
     """A directory for one run, with copies of the programs that any user can start."""
 
-    def __init__(self, banterd, tools):
+    def __init__(self, banterd, tools, before=None):
         self.dir = Path(tempfile.mkdtemp(prefix="banterd-bench-"))
         self.dir.chmod(0o755)
         self.bin = self.dir / "bin"
         self.bin.mkdir()
         for program in [banterd] * bool(banterd) + [tools / "floor", tools / "loadgen"]:
             shutil.copy(program, self.bin / Path(program).name)
+        if before:
+            shutil.copy(before, self.bin / BEFORE.name)
         self.counter = tools / "malloc_count.so"
         if self.counter.exists():
             self.counter = Path(shutil.copy(self.counter, self.bin))

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "banterd/config/config.h"
+#include "banterd/config/loader.h"
 #include "banterd/system/log.h"
 
 /* A fixture, outside the test's own process: an empty directory to be in,

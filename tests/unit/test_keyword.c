@@ -455,8 +455,8 @@ START_TEST(given_twice)
 	struct config *conf;
 	size_t i;
 
-	ck_assert_uint_eq(sizeof(values) / sizeof(values[0]), KEYWORD_COUNT);
-	for (i = 0; i < KEYWORD_COUNT; i++) {
+	ck_assert_uint_eq(sizeof(values) / sizeof(values[0]), READER_KEYWORDS);
+	for (i = 0; i < READER_KEYWORDS; i++) {
 		k = keyword_find(values[i][0]);
 		ck_assert_msg(k != NULL, "%s", values[i][0]);
 		if (values[i][1] == NULL)

@@ -7,7 +7,17 @@
 
 #include <stdbool.h>
 
+struct config;
+struct files;
 struct server;
+
+/* Reads a configuration, as config_load(); what is wrong is logged. */
+struct config *reload_config(
+    const struct files *files, const char *path, bool optional);
+
+/* Sends the log to that target.  Returns false after logging why not, where it
+ * went before. */
+bool reload_log(const char *target);
 
 /* Opens the listeners: the passed sockets if there are some, else those of
  * -l, else the configuration's.  Returns false after logging why. */

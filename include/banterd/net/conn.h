@@ -3,14 +3,13 @@
  * input, its backlog and its end.  Only conn.c reads or writes a descriptor or
  * a bufferevent, and only conn.c knows what is in a struct conn.
  *
- * One rule: whatever is buffered for a client, in or out, lies in its
- * bufferevent, which exists as long as something does.  So a connection is
+ * A connection is
  *
- *	bare        nothing is buffered: a read event, a direct recv and send.
- *	            Nearly all are, nearly always.
- *	buffered    the bufferevent has the descriptor's events.  Its input is
- *	            what its owner could not take yet (pending input), its
- *output what the kernel refused (the backlog).
+ *	bare        a read event, a direct recv and send.  Nearly all are,
+ *nearly always. buffered    beside these a bufferevent, as long as the kernel
+ *refuses something: its output is the backlog, which it sends when it can.
+ *
+ * What is read and cannot be taken yet is pending input.
  */
 #ifndef BANTERD_NET_CONN_H
 #define BANTERD_NET_CONN_H
