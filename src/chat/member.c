@@ -12,10 +12,10 @@ tell_joined(struct registry *reg, struct room *room, const struct user *u)
 {
 	struct chat_event ev;
 
-	if (!room_tally(reg, room, ROOM_JOINS, u))
+	if (!room_tally(reg, room, TALLY_JOINS, u))
 		return;
 	ev = room_event(reg, room, EVENT_JOIN, u);
-	room_tell_tallied(reg, room, ROOM_JOINS, &ev, u);
+	room_tell_tallied(reg, room, TALLY_JOINS, &ev, u);
 }
 
 /* Space for one more on both sides, so that what follows cannot fail. */
@@ -114,11 +114,11 @@ tell_left(struct registry *reg, struct room *room, const struct user *u,
 {
 	struct chat_event ev;
 
-	if (reg->closing || !room_tally(reg, room, ROOM_LEAVES, u))
+	if (reg->closing || !room_tally(reg, room, TALLY_LEAVES, u))
 		return;
 	ev = room_event(reg, room, EVENT_LEAVE, u);
 	ev.text = reason;
-	room_tell_tallied(reg, room, ROOM_LEAVES, &ev, u);
+	room_tell_tallied(reg, room, TALLY_LEAVES, &ev, u);
 }
 
 static void
@@ -239,7 +239,7 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 	u->visit = ++reg->visit;
 	for (i = 0; i < u->nrooms; i++) {
 		room = u->rooms[i];
-		if (u->is_guest && !room_tally(reg, room, ROOM_NAMES, u))
+		if (u->is_guest && !room_tally(reg, room, TALLY_NAMES, u))
 			continue;
 		ev = room_event(reg, room, EVENT_RENAME, u);
 		ev.who = old;

@@ -129,10 +129,10 @@ static const struct {
 	unsigned most;       /* that are told one by one in a second */
 	enum event_kind sum; /* of the rest */
 	bool by_quiet;       /* hidden by /set quiet */
-} tallies[ROOM_TALLIES] = {
-	[ROOM_LEAVES] = { ROOM_TALLY_LINES, EVENT_LEAVES, true },
-	[ROOM_JOINS] = { ROOM_TALLY_LINES, EVENT_JOINS, true },
-	[ROOM_NAMES] = { ROOM_TALLY_NAMES, EVENT_FIRST_NAMES, false },
+} tallies[TALLY_KINDS] = {
+	[TALLY_LEAVES] = { ROOM_TALLY_LINES, EVENT_LEAVES, true },
+	[TALLY_JOINS] = { ROOM_TALLY_LINES, EVENT_JOINS, true },
+	[TALLY_NAMES] = { ROOM_TALLY_NAMES, EVENT_FIRST_NAMES, false },
 };
 
 void
@@ -195,7 +195,7 @@ tick_room(struct registry *reg, struct room *room)
 	uint64_t due, next = NEVER;
 	unsigned i;
 
-	for (i = 0; i < ROOM_TALLIES; i++) {
+	for (i = 0; i < TALLY_KINDS; i++) {
 		due = tally_due(&room->tallies[i]);
 		if (due <= reg->now)
 			finish_tally(reg, room, i);

@@ -242,6 +242,7 @@ end(struct client *c, const char *reason, const char *for_log)
 	c->resumes_at = c->stalls_at = 0;
 	set_end(c, c->ctx->conf->stall_timeout * 1000ULL);
 	client_set_reading(c, false);
+	conn_drop_pending(c->out.conn);
 	fanout_send(c->ctx->fanout, &c->out);
 	if (fanout_unsent(&c->out) == 0 || conn_error(c->out.conn) != 0)
 		client_linger(c);

@@ -136,7 +136,6 @@ end_of_input(struct client *c)
 	bool broken = conn_error(c->out.conn) != 0;
 	struct input_event ev;
 
-	conn_drop_pending(c->out.conn);
 	/* The last line counts without its end, too; but not if the connection
 	 * broke in the middle of it. */
 	if (!broken) {
@@ -154,10 +153,8 @@ go_on(struct client *c)
 	bool broken = conn_error(conn) != 0;
 	bool more = conn_has_pending(conn);
 
-	if (c->state >= CLIENT_CLOSING) {
-		conn_drop_pending(conn);
+	if (c->state >= CLIENT_CLOSING)
 		return;
-	}
 	/* What a broken connection has left is read without being told of it.
 	 */
 	if (broken) {

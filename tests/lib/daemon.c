@@ -42,8 +42,8 @@ write_config(const char *config)
 
 	ck_assert_int_eq(ftruncate(fixture.conf_fd, 0), 0);
 	ck_assert_int_ne(pwrite(fixture.conf_fd, name, strlen(name), 0), -1);
-	ck_assert_int_ne(
-	    pwrite(fixture.conf_fd, config, strlen(config), (off_t)strlen(name)),
+	ck_assert_int_ne(pwrite(fixture.conf_fd, config, strlen(config),
+			     (off_t)strlen(name)),
 	    -1);
 }
 
@@ -61,8 +61,8 @@ daemon_start(const char *config)
 	fixture.conf_fd = memfd_create("conf", MFD_CLOEXEC);
 	ck_assert_int_ne(fixture.conf_fd, -1);
 	ck_assert_int_eq(fchmod(fixture.conf_fd, 0600), 0);
-	snprintf(fixture.conf_path, sizeof(fixture.conf_path), "/proc/self/fd/%d",
-	    fixture.conf_fd);
+	snprintf(fixture.conf_path, sizeof(fixture.conf_path),
+	    "/proc/self/fd/%d", fixture.conf_fd);
 	write_config(config);
 	conf = config_load(NULL, fixture.conf_path, false, complain, NULL);
 	ck_assert_ptr_nonnull(conf);

@@ -30,8 +30,8 @@ record(struct user *u, const struct chat_event *ev)
 	ck_assert_uint_gt(len, 0);
 	ck_assert_ptr_null(memchr(text, '\n', len));
 	ck_assert_uint_lt(p->len + len + sizeof(stamp), sizeof(p->heard));
-	p->len += (size_t)snprintf(p->heard + p->len,
-	    sizeof(p->heard) - p->len, "%s%.*s\n", stamp, (int)len, text);
+	p->len += (size_t)snprintf(p->heard + p->len, sizeof(p->heard) - p->len,
+	    "%s%.*s\n", stamp, (int)len, text);
 	p->bells += ev->bell;
 	p->kind = ev->kind;
 	return true;
@@ -109,7 +109,8 @@ people_enter(const char *name)
 struct room *
 people_join(struct person *p, const char *room)
 {
-	ck_assert_int_eq(member_join(&people.reg, &p->user, room, NULL), CHAT_OK);
+	ck_assert_int_eq(
+	    member_join(&people.reg, &p->user, room, NULL), CHAT_OK);
 	people_forget();
 	return p->user.current;
 }

@@ -18,7 +18,7 @@ struct person {
 	size_t len;
 	unsigned bells;
 	enum event_kind kind; /* of the last one */
-	bool full;           /* takes no private line */
+	bool full;            /* takes no private line */
 };
 
 struct people {

@@ -41,8 +41,8 @@ void queues_teardown(void);
 void queues_collect(int i);
 void queues_read(int i, const char *want);
 
-/* The connection of queue i says that its backlog is at the low-water mark; from
- * then on all say that so many bytes are left. */
+/* The connection of queue i says that its backlog is at the low-water mark;
+ * from then on all say that so many bytes are left. */
 void queues_drained_to(int i, uint32_t left);
 
 /* Appends a line, urgent; the second one is always queued. */

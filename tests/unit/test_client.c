@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "banterd/session/talk.h"
 #include "daemon.h"
 #include "unit.h"
 
@@ -89,7 +91,7 @@ END_TEST
 START_TEST(denied)
 {
 	ck_assert(daemon_reload("allow 192.0.2.7\ndeny 192.0.2.0/24\n"
-			       "deny 2001:db8::/32\nmax-clients 3\n"));
+				"deny 2001:db8::/32\nmax-clients 3\n"));
 	turned_away("192.0.2.6", DENIED);
 	turned_away("::ffff:192.0.2.6", DENIED);
 	turned_away("2001:db8::1", DENIED);
@@ -719,8 +721,12 @@ START_TEST(turns_of_the_lost)
 	ck_assert(daemon_reload("rate off\n"));
 	a = daemon_person("a");
 	c = daemon_person("c");
+	a->asleep = true;
+	daemon_type(c, "unread");
 	ck_assert_int_eq(send(a->fd, BYTES(ten_lines), 0), 20);
-	a->c->out.error = EPIPE;
+	close(a->fd);
+	a->fd = -1;
+	ck_assert_int_ne(conn_probe(a->c->out.conn), 0);
 	client_broken(a->c);
 	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
 	ck_assert_uint_eq(fixture.srv.nclients, 2);

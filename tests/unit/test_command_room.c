@@ -13,7 +13,7 @@ setup(void)
 {
 	setenv("TZ", "UTC0", 1);
 	daemon_start("rate off\nmax-rooms 4\nmax-joined 3\n"
-		    "room #ops topic pagers key hush\n");
+		     "room #ops topic pagers key hush\n");
 }
 
 /* The same with a time before some lines, which becomes 00:00. */
@@ -41,7 +41,8 @@ START_TEST(join)
 	daemon_ask(a, "/topic friday", "* The topic of #dev is: friday\n");
 	daemon_heard(b, "[#dev] -- a set the topic: friday\n");
 	/* a second time it only makes it current */
-	daemon_ask(b, "/join #lobby", "* You are in #lobby (2 here: a, you).\n");
+	daemon_ask(
+	    b, "/join #lobby", "* You are in #lobby (2 here: a, you).\n");
 	daemon_ask(b, "/join #dev",
 	    "* You are in #dev (2 here: @a, you). Topic: friday.\n");
 	daemon_heard(a, "");
@@ -251,7 +252,8 @@ START_TEST(topic)
 	daemon_ask(a, "/topic release on friday",
 	    "* The topic of #lobby is: release on friday\n");
 	daemon_heard(b, "[#lobby] -- a set the topic: release on friday\n");
-	daemon_ask(b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
+	daemon_ask(
+	    b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
 	daemon_heard(a, "");
 }
 END_TEST

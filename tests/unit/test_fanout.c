@@ -347,8 +347,8 @@ START_TEST(full_is_never_idle)
 }
 END_TEST
 
-UNIT_MAIN("fanout", queues_setup, queues_teardown, one_call_a_turn, appended_once,
-    spans_apart, many_spans, full_arena, longest_line, partial_sends,
-    interrupted, short_of_memory, broken, forgotten, room_lines_at_the_limit,
-    room_lines_above_the_limit, other_kinds, offered_first,
-    told_when_half_empty, full_is_never_idle)
+UNIT_MAIN("fanout", queues_setup, queues_teardown, one_call_a_turn,
+    appended_once, spans_apart, many_spans, full_arena, longest_line,
+    partial_sends, interrupted, short_of_memory, broken, forgotten,
+    room_lines_at_the_limit, room_lines_above_the_limit, other_kinds,
+    offered_first, told_when_half_empty, full_is_never_idle)

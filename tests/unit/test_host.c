@@ -112,8 +112,7 @@ START_TEST(wrong_passwords)
 	/* but time does, after the last one */
 	ck_assert_uint_eq(host_fail(a, 3000 + 2 * HOST_EXPIRY_MS - 1), 1);
 	host_leave(&hosts, a, 0);
-	ck_assert_uint_eq(
-	    hosts_tick(&hosts, 3000 + 3 * HOST_EXPIRY_MS), NEVER);
+	ck_assert_uint_eq(hosts_tick(&hosts, 3000 + 3 * HOST_EXPIRY_MS), NEVER);
 	ck_assert(RB_EMPTY(&hosts.tree));
 	hosts_free(&hosts);
 }
@@ -143,12 +142,10 @@ START_TEST(deficits)
 	ck_assert_uint_eq(a->deficit, 20000);
 	/* it is remembered when the last one has gone, for a minute */
 	host_leave(&hosts, a, 9999);
-	ck_assert_uint_ne(
-	    hosts_tick(&hosts, 9999 + HOST_EXPIRY_MS - 1), NEVER);
+	ck_assert_uint_ne(hosts_tick(&hosts, 9999 + HOST_EXPIRY_MS - 1), NEVER);
 	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
 	host_leave(&hosts, a, 9999);
-	ck_assert_uint_eq(
-	    hosts_tick(&hosts, 9999 + HOST_EXPIRY_MS), NEVER);
+	ck_assert_uint_eq(hosts_tick(&hosts, 9999 + HOST_EXPIRY_MS), NEVER);
 	ck_assert(RB_EMPTY(&hosts.tree));
 	hosts_free(&hosts);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banterd/config/loader.h"
+#include "banterd/net/host.h"
 #include "banterd/net/linebuf.h"
 #include "people.h"
 #include "unit.h"
@@ -100,18 +102,20 @@ session(void)
 
 /* Check allocates with each assertion, so nothing is asserted meanwhile. */
 static bool
-hear(struct user *u, struct line *line)
+hear(struct user *u, const struct chat_event *ev)
 {
 	(void)u;
-	(void)line;
+	(void)ev;
 	return true;
 }
+
+static const struct registry_ops deaf = { .deliver = hear };
 
 /* Everything that the session left behind is as it should be (the fixture
  * checks), and goes when all leave (the sanitizer checks). */
 START_TEST(registry)
 {
-	people.reg.deliver = hear;
+	people.reg.ops = &deaf;
 	people_list_room("#kept", "topic", "key");
 	failed = false;
 	left = _i;
@@ -130,7 +134,7 @@ START_TEST(enough_allocations)
 {
 	int used;
 
-	people.reg.deliver = hear;
+	people.reg.ops = &deaf;
 	left = 1000;
 	session();
 	used = 1000 - left;
@@ -168,18 +172,18 @@ END_TEST
 START_TEST(network)
 {
 	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
-	struct acl_hosts hosts;
+	struct hosts hosts;
 	struct address a = { .in6 = { { { 0 } } } };
 
 	left = 0;
 	ck_assert_str_eq(
 	    acl_add(&acl, "10.0.0.0/8", true), "does not fit into memory");
 	ck_assert(TAILQ_EMPTY(&acl));
-	acl_hosts_init(&hosts);
+	hosts_init(&hosts);
 	left = 0;
-	ck_assert_ptr_null(acl_host_enter(&hosts, &a));
-	ck_assert_ptr_nonnull(acl_host_enter(&hosts, &a));
-	acl_hosts_free(&hosts);
+	ck_assert_ptr_null(host_enter(&hosts, &a));
+	ck_assert_ptr_nonnull(host_enter(&hosts, &a));
+	hosts_free(&hosts);
 }
 END_TEST
 

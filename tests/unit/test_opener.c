@@ -133,12 +133,20 @@ teardown(void)
 	conf_teardown();
 }
 
+static int
+ask(enum file_kind what, const char *path)
+{
+	const struct files files = opener_files(&opener);
+
+	return files_open(&files, what, path);
+}
+
 /* It opens the file, and this is in it. */
 static void
-opens(enum opener_file what, const char *path, const char *want)
+opens(enum file_kind what, const char *path, const char *want)
 {
 	char text[256];
-	int fd = opener_open(&opener, what, path);
+	int fd = ask(what, path);
 	ssize_t n;
 
 	ck_assert_msg(fd != -1, "%c %s: %s", what, path, strerror(errno));
@@ -152,7 +160,7 @@ opens(enum opener_file what, const char *path, const char *want)
 static void
 opens_log(const char *path)
 {
-	int fd = opener_open(&opener, OPENER_LOG, path);
+	int fd = ask(FILE_LOG, path);
 
 	ck_assert_msg(fd != -1, "%s: %s", path, strerror(errno));
 	ck_assert_int_eq(
@@ -162,11 +170,10 @@ opens_log(const char *path)
 }
 
 static void
-refuses(enum opener_file what, const char *path, int error)
+refuses(enum file_kind what, const char *path, int error)
 {
 	errno = 0;
-	ck_assert_msg(
-	    opener_open(&opener, what, path) == -1, "%c %s", what, path);
+	ck_assert_msg(ask(what, path) == -1, "%c %s", what, path);
 	ck_assert_msg(errno == error, "%c %s: %s, expected %s", what, path,
 	    strerror(errno), strerror(error));
 }
@@ -192,8 +199,8 @@ START_TEST(the_three)
 	struct stat st;
 
 	start();
-	opens(OPENER_CONFIG, "conf", "motd ./motd\nlog-target ./log\n");
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	opens(FILE_CONFIG, "conf", "motd ./motd\nlog-target ./log\n");
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	umask(0);
 	opens_log("./log");
 	opens_log("./log");
@@ -216,17 +223,17 @@ START_TEST(no_others)
 	start();
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		for (k = 0; k < strlen(kinds); k++)
-			refuses((enum opener_file)kinds[k], paths[i], EACCES);
+			refuses((enum file_kind)kinds[k], paths[i], EACCES);
 	}
 	/* Each by its own kind only: nobody reads the log, or writes on the
 	 * configuration. */
-	refuses(OPENER_MOTD, "conf", EACCES);
-	refuses(OPENER_LOG, "conf", EACCES);
-	refuses(OPENER_CONFIG, "./motd", EACCES);
-	refuses(OPENER_LOG, "./motd", EACCES);
-	refuses(OPENER_CONFIG, "./log", EACCES);
-	refuses(OPENER_MOTD, "./log", EACCES);
-	refuses((enum opener_file)'x', "./log", EACCES);
+	refuses(FILE_MOTD, "conf", EACCES);
+	refuses(FILE_LOG, "conf", EACCES);
+	refuses(FILE_CONFIG, "./motd", EACCES);
+	refuses(FILE_LOG, "./motd", EACCES);
+	refuses(FILE_CONFIG, "./log", EACCES);
+	refuses(FILE_MOTD, "./log", EACCES);
+	refuses((enum file_kind)'x', "./log", EACCES);
 	ck_assert_int_eq(access("log", F_OK), -1);
 	ck_assert_int_eq(access("stderr", F_OK), -1);
 	stop();
@@ -238,9 +245,9 @@ START_TEST(no_file_called_stderr)
 {
 	write_text("conf", "");
 	start();
-	refuses(OPENER_LOG, "stderr", EACCES);
+	refuses(FILE_LOG, "stderr", EACCES);
 	write_text("conf", "log-target syslog\n");
-	refuses(OPENER_LOG, "syslog", EACCES);
+	refuses(FILE_LOG, "syslog", EACCES);
 	stop();
 }
 END_TEST
@@ -251,14 +258,14 @@ START_TEST(long_paths)
 
 	start();
 	memset(path, 'x', PATH_MAX - 1);
-	refuses(OPENER_MOTD, path, EACCES);
-	refuses(OPENER_CONFIG, path, EACCES);
-	refuses(OPENER_LOG, path, EACCES);
+	refuses(FILE_MOTD, path, EACCES);
+	refuses(FILE_CONFIG, path, EACCES);
+	refuses(FILE_LOG, path, EACCES);
 	path[PATH_MAX - 1] = 'x';
-	refuses(OPENER_MOTD, path, ENAMETOOLONG);
+	refuses(FILE_MOTD, path, ENAMETOOLONG);
 	path[PATH_MAX] = 'x';
-	refuses(OPENER_MOTD, path, ENAMETOOLONG);
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	refuses(FILE_MOTD, path, ENAMETOOLONG);
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	stop();
 }
 END_TEST
@@ -267,15 +274,15 @@ START_TEST(why_not)
 {
 	start();
 	ck_assert_int_eq(unlink("motd"), 0);
-	refuses(OPENER_MOTD, "./motd", ENOENT);
+	refuses(FILE_MOTD, "./motd", ENOENT);
 	ck_assert_int_eq(mkdir("dir", 0700), 0);
 	write_text("conf", "motd ./motd\nlog-target ./dir\n");
-	refuses(OPENER_LOG, "./dir", EISDIR);
+	refuses(FILE_LOG, "./dir", EISDIR);
 	write_text("conf", "motd ./motd\nlog-target ./none/log\n");
-	refuses(OPENER_LOG, "./none/log", ENOENT);
+	refuses(FILE_LOG, "./none/log", ENOENT);
 	ck_assert_int_eq(rmdir("dir"), 0);
 	ck_assert_int_eq(unlink("conf"), 0);
-	refuses(OPENER_CONFIG, "conf", ENOENT);
+	refuses(FILE_CONFIG, "conf", ENOENT);
 	stop();
 }
 END_TEST
@@ -285,13 +292,13 @@ START_TEST(other_configuration)
 {
 	start();
 	write_text("conf", "motd ./secret\nlog-target ./log2\n");
-	opens(OPENER_MOTD, "./secret", "root's own\n");
-	refuses(OPENER_MOTD, "./motd", EACCES);
-	refuses(OPENER_LOG, "./log", EACCES);
+	opens(FILE_MOTD, "./secret", "root's own\n");
+	refuses(FILE_MOTD, "./motd", EACCES);
+	refuses(FILE_LOG, "./log", EACCES);
 	opens_log("./log2");
 	write_text("conf", "motd ./motd\nnonsense\n");
-	opens(OPENER_CONFIG, "conf", "motd ./motd\nnonsense\n");
-	refuses(OPENER_MOTD, "./motd", EACCES);
+	opens(FILE_CONFIG, "conf", "motd ./motd\nnonsense\n");
+	refuses(FILE_MOTD, "./motd", EACCES);
 	stop();
 }
 END_TEST
@@ -315,8 +322,8 @@ START_TEST(log_in_force)
 		opens_log("./log");
 	}
 	opens_log("./d");
-	refuses(OPENER_LOG, "./b", EACCES);
-	refuses(OPENER_LOG, "./c", EACCES);
+	refuses(FILE_LOG, "./b", EACCES);
+	refuses(FILE_LOG, "./c", EACCES);
 	stop();
 }
 END_TEST
@@ -328,15 +335,15 @@ START_TEST(log_is_a_link)
 	ck_assert_int_eq(symlink("secret", "link"), 0);
 	start();
 	ck_assert_int_eq(chmod(".", 0777), 0);
-	refuses(OPENER_LOG, "./link", ELOOP);
+	refuses(FILE_LOG, "./link", ELOOP);
 	ck_assert_int_eq(chmod(".", 0770), 0);
-	refuses(OPENER_LOG, "./link", ELOOP);
+	refuses(FILE_LOG, "./link", ELOOP);
 	ck_assert_int_eq(chmod(".", 0700), 0);
 	if (geteuid() == 0) {
 		opens_log("./link");
 		ck_assert_int_eq(chown(".", 1, 0), 0);
 	}
-	refuses(OPENER_LOG, "./link", ELOOP);
+	refuses(FILE_LOG, "./link", ELOOP);
 	/* Of itself the daemon follows links as anybody does. */
 	stop();
 	opens_log("./link");
@@ -349,10 +356,10 @@ END_TEST
 START_TEST(none_there)
 {
 	opener.fd = -1;
-	opens(OPENER_CONFIG, "secret", "root's own\n");
+	opens(FILE_CONFIG, "secret", "root's own\n");
 	opens_log("./log");
-	refuses(OPENER_MOTD, "nothing", ENOENT);
-	ck_assert_int_eq(opener_open(NULL, OPENER_MOTD, "nothing"), -1);
+	refuses(FILE_MOTD, "nothing", ENOENT);
+	ck_assert_int_eq(files_open(NULL, FILE_MOTD, "nothing"), -1);
 	opener_stop(&opener);
 }
 END_TEST
@@ -360,11 +367,11 @@ END_TEST
 START_TEST(it_is_killed)
 {
 	start();
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	ck_assert_int_eq(kill(process, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(process, NULL, 0), process);
-	refuses(OPENER_MOTD, "./motd", EPIPE);
-	refuses(OPENER_CONFIG, "conf", EPIPE);
+	refuses(FILE_MOTD, "./motd", EPIPE);
+	refuses(FILE_CONFIG, "conf", EPIPE);
 	opener_stop(&opener);
 }
 END_TEST
@@ -383,7 +390,7 @@ START_TEST(it_dies_of_the_question)
 		kill(process, SIGKILL);
 		_exit(0);
 	}
-	refuses(OPENER_MOTD, "./motd", ECONNRESET);
+	refuses(FILE_MOTD, "./motd", ECONNRESET);
 	while (wait(NULL) != -1)
 		;
 	opener_stop(&opener);
@@ -419,16 +426,16 @@ START_TEST(answer_not_received)
 	start();
 	fault = ENOMEM;
 	receives_fail = 1;
-	refuses(OPENER_CONFIG, "conf", ENOMEM);
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	refuses(FILE_CONFIG, "conf", ENOMEM);
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	receives_fail = 1;
-	refuses(OPENER_CONFIG, "conf", ENOMEM);
+	refuses(FILE_CONFIG, "conf", ENOMEM);
 	receives_fail = 1;
-	refuses(OPENER_CONFIG, "secret", ENOMEM);
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	refuses(FILE_CONFIG, "secret", ENOMEM);
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	fault = EINTR;
 	receives_fail = 3;
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	stop();
 }
 END_TEST
@@ -438,8 +445,8 @@ START_TEST(answer_not_sent)
 	fault = ENOMEM;
 	sends_fail = 1;
 	start();
-	refuses(OPENER_CONFIG, "conf", ENOMEM);
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	refuses(FILE_CONFIG, "conf", ENOMEM);
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	stop();
 }
 END_TEST
@@ -450,8 +457,8 @@ START_TEST(no_answer_at_all)
 	fault = ENOBUFS;
 	sends_fail = 2;
 	start();
-	refuses(OPENER_CONFIG, "conf", EPIPE);
-	refuses(OPENER_CONFIG, "conf", EPIPE);
+	refuses(FILE_CONFIG, "conf", EPIPE);
+	refuses(FILE_CONFIG, "conf", EPIPE);
 	stop();
 }
 END_TEST
@@ -466,10 +473,10 @@ START_TEST(no_descriptor_left)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	while ((fds[n] = open("conf", O_RDONLY | O_CLOEXEC)) != -1)
 		n++;
-	refuses(OPENER_CONFIG, "conf", EMFILE);
+	refuses(FILE_CONFIG, "conf", EMFILE);
 	while (n > 0)
 		close(fds[--n]);
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	stop();
 }
 END_TEST
@@ -496,10 +503,10 @@ START_TEST(survives_signals)
 	size_t i;
 
 	start();
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		ck_assert_int_eq(kill(process, signals[i]), 0);
-		opens(OPENER_MOTD, "./motd", "be kind\n");
+		opens(FILE_MOTD, "./motd", "be kind\n");
 	}
 	stop();
 }
@@ -529,7 +536,7 @@ START_TEST(keeps_no_descriptors)
 	int low = open("conf", O_RDONLY), high = fcntl(low, F_DUPFD, 200);
 
 	start();
-	opens(OPENER_MOTD, "./motd", "be kind\n");
+	opens(FILE_MOTD, "./motd", "be kind\n");
 	/* It may be about to close what it has just sent. */
 	while (count_descriptors() != 1)
 		sched_yield();
@@ -568,7 +575,7 @@ START_TEST(removes_dead_sockets)
 	    cwd);
 	start();
 	write_text("conf", conf);
-	opens(OPENER_CONFIG, "conf", conf);
+	opens(FILE_CONFIG, "conf", conf);
 	write_text("conf", "history 1\n"); /* dead is no longer wanted */
 	close(make_socket("fixed"));
 	close(make_socket("dead"));

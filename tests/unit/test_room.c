@@ -32,7 +32,8 @@ find(const char *name)
 
 START_TEST(joining)
 {
-	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
+	struct person *alice = people_enter("alice"),
+		      *bob = people_enter("bob");
 	struct room *room;
 
 	ck_assert_int_eq(join(alice, "#Dev", NULL), CHAT_OK);
@@ -59,7 +60,8 @@ END_TEST
 
 START_TEST(leaving)
 {
-	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
+	struct person *alice = people_enter("alice"),
+		      *bob = people_enter("bob");
 	struct room *room = people_all("#dev");
 
 	leave(bob, room, NULL);
@@ -104,7 +106,8 @@ END_TEST
 
 START_TEST(max_rooms)
 {
-	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
+	struct person *alice = people_enter("alice"),
+		      *bob = people_enter("bob");
 
 	people.conf.max_rooms = 3; /* with #lobby */
 	people_configure();
@@ -148,7 +151,8 @@ END_TEST
 
 START_TEST(keys)
 {
-	struct person *alice = people_enter("alice"), *bob = people_enter("bob");
+	struct person *alice = people_enter("alice"),
+		      *bob = people_enter("bob");
 
 	ck_assert_int_eq(join(alice, "#a", "hush"), CHAT_OK);
 	ck_assert_int_eq(join(bob, "#a", NULL), CHAT_WRONG_KEY);
@@ -373,7 +377,7 @@ START_TEST(saying)
 	room_say(&people.reg, &a->user, room, "waves", true);
 	people_heard(a, "");
 	people_heard(b, "[#dev] a: hello\n[#dev] * a waves\n");
-	ck_assert_int_eq(b->kind, LINE_ROOM);
+	ck_assert_int_eq(b->kind, EVENT_ACTION);
 	people_heard(c, "");
 }
 END_TEST
@@ -417,7 +421,7 @@ START_TEST(names_are_cut)
 	struct room *room = NULL;
 	int i;
 
-	for (i = 0; i < ROOM_NAMES; i++) {
+	for (i = 0; i < ROOM_NAMES_SHOWN; i++) {
 		snprintf(name, sizeof(name), "member%018d", i);
 		p = people_enter(name);
 		ck_assert(user_set_away(&p->user, "x"));
@@ -425,8 +429,8 @@ START_TEST(names_are_cut)
 	}
 	room_names(room, NULL, buf, sizeof(buf));
 	ck_assert_uint_eq(strlen(buf),
-	    strlen("@") + ROOM_NAMES * (NICK_MAX + strlen(" (away)")) +
-		(ROOM_NAMES - 1) * strlen(", "));
+	    strlen("@") + ROOM_NAMES_SHOWN * (NICK_MAX + strlen(" (away)")) +
+		(ROOM_NAMES_SHOWN - 1) * strlen(", "));
 	ck_assert_ptr_null(strstr(buf, " more"));
 	people_join(people_enter("last"), "#dev");
 	room_names(room, NULL, buf, sizeof(buf));
@@ -470,14 +474,14 @@ START_TEST(history_ring)
 		snprintf(text, sizeof(text), "line %d", i);
 		say(a, room, text);
 	}
-	ck_assert_uint_eq(room->npast, 2);
+	ck_assert_uint_eq(room->history.n, 2);
 	room_replay(&people.reg, room, &b->user, 3);
 	people_heard(b, "00:01 [#dev] a: line 1\n00:02 [#dev] a: line 2\n");
 	people.reg.wall = 3 * 3600;
 	say(a, room, "line 3");
-	ck_assert_uint_eq(room->npast, 3);
+	ck_assert_uint_eq(room->history.n, 3);
 	say(a, room, "line 4");
-	ck_assert_uint_eq(room->npast, 3);
+	ck_assert_uint_eq(room->history.n, 3);
 	room_replay(&people.reg, room, &b->user, 3);
 	people_heard(b,
 	    "00:02 [#dev] a: line 2\n03:00 [#dev] a: line 3\n"
@@ -498,18 +502,18 @@ START_TEST(history_changes)
 	say(a, room, "two");
 	people.conf.history = 1;
 	people_configure();
-	ck_assert_uint_eq(room->npast, 1);
+	ck_assert_uint_eq(room->history.n, 1);
 	room_replay(&people.reg, room, &b->user, 9);
 	ck_assert_ptr_nonnull(strstr(b->heard, "[#dev] a: two\n"));
 	people.conf.history = 0;
 	people_configure();
-	ck_assert_uint_eq(room->npast, 0);
+	ck_assert_uint_eq(room->history.n, 0);
 	say(a, room, "three");
-	ck_assert_uint_eq(room->npast, 0);
+	ck_assert_uint_eq(room->history.n, 0);
 	people.conf.history = 2;
 	people_configure();
 	say(a, room, "four");
-	ck_assert_uint_eq(room->npast, 1);
+	ck_assert_uint_eq(room->history.n, 1);
 }
 END_TEST
 
@@ -521,9 +525,9 @@ START_TEST(history_is_speech)
 
 	room_set_topic(&people.reg, &a->user, room, "x");
 	leave(b, room, "bye");
-	ck_assert_uint_eq(room->npast, 0);
+	ck_assert_uint_eq(room->history.n, 0);
 	room_say(&people.reg, &a->user, room, "waves", true);
-	ck_assert_uint_eq(room->npast, 1);
+	ck_assert_uint_eq(room->history.n, 1);
 }
 END_TEST
 
@@ -580,7 +584,8 @@ START_TEST(longest_reason)
 	people_forget();
 	for (i = 0; i < 3; i++) {
 		/* wherever the cut falls */
-		member_kick(&people.reg, &a->user, room, &b->user, text + 3 * i);
+		member_kick(
+		    &people.reg, &a->user, room, &b->user, text + 3 * i);
 		assert_whole(b);
 		assert_whole(c);
 		people_join(b, "#dev");

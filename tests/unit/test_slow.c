@@ -125,7 +125,8 @@ START_TEST(one_skipped)
 
 	say_until_skipped(b, a, 0, 1);
 	wake(a);
-	ck_assert(daemon_has(a, "\r\n* 1 line skipped; /history shows it.\r\n"));
+	ck_assert(
+	    daemon_has(a, "\r\n* 1 line skipped; /history shows it.\r\n"));
 }
 END_TEST
 

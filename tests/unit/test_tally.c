@@ -16,8 +16,8 @@ crowd_joins(int from, int n)
 
 	for (i = from; i < from + n; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		ck_assert_int_eq(member_join(&people.reg, &people_enter(name)->user,
-				     "#dev", NULL),
+		ck_assert_int_eq(member_join(&people.reg,
+				     &people_enter(name)->user, "#dev", NULL),
 		    CHAT_OK);
 	}
 }
@@ -30,8 +30,8 @@ crowd_leaves(int from, int n)
 
 	for (i = from; i < from + n; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		member_exit(
-		    &people.reg, user_find(&people.reg, name), "connection lost");
+		member_exit(&people.reg, user_find(&people.reg, name),
+		    "connection lost");
 	}
 }
 
@@ -206,7 +206,8 @@ START_TEST(due_times)
 	/* w's own join of #ops was told in this second, too */
 	for (i = 0; i < 5; i++) {
 		snprintf(name, sizeof(name), "q%d", i);
-		member_join(&people.reg, &people_enter(name)->user, "#ops", NULL);
+		member_join(
+		    &people.reg, &people_enter(name)->user, "#ops", NULL);
 	}
 	people_forget();
 	ck_assert_uint_eq(people.reg.due, start + TALLY_MS);

@@ -23,7 +23,7 @@
 #define ROOM_TALLY_LINES 5  /* joins, and as many leaves */
 #define ROOM_TALLY_NAMES 20 /* first names of guests */
 
-enum room_tally { ROOM_LEAVES, ROOM_JOINS, ROOM_NAMES, ROOM_TALLIES };
+enum room_tally { TALLY_LEAVES, TALLY_JOINS, TALLY_NAMES, TALLY_KINDS };
 
 struct room {
 	RB_ENTRY(room) by_name;
@@ -35,7 +35,7 @@ struct room {
 	char *listed_topic; /* of the config; NULL: none */
 	char *key;          /* NULL: none */
 	struct history history;
-	struct tally tallies[ROOM_TALLIES];
+	struct tally tallies[TALLY_KINDS];
 	bool permanent;     /* of the config; has no op */
 	bool was_permanent; /* before the last reading of it */
 	bool listed;        /* in a room line of it */
