@@ -13,13 +13,13 @@ history_init(struct history *h)
 void
 history_trim(struct history *h, unsigned limit)
 {
-	struct past *past;
+	struct history_entry *entry;
 
 	while (h->n > limit) {
-		past = STAILQ_FIRST(&h->list);
+		entry = STAILQ_FIRST(&h->list);
 		STAILQ_REMOVE_HEAD(&h->list, next);
 		h->n--;
-		free(past);
+		free(entry);
 	}
 }
 
@@ -28,20 +28,20 @@ history_add(struct history *h, const struct chat_event *ev, uint64_t speaker,
     unsigned limit)
 {
 	size_t who_size = strlen(ev->who) + 1, text_size = strlen(ev->text) + 1;
-	struct past *past;
+	struct history_entry *entry;
 
 	if (limit == 0)
 		return;
 	history_trim(h, limit - 1);
-	past = malloc(sizeof(*past) + who_size + text_size);
-	if (past == NULL)
+	entry = malloc(sizeof(*entry) + who_size + text_size);
+	if (entry == NULL)
 		return;
-	past->when = ev->time;
-	past->speaker = speaker;
-	past->kind = ev->kind;
-	memcpy(past->who, ev->who, who_size);
-	past->text = past->who + who_size;
-	memcpy(past->who + who_size, ev->text, text_size);
-	STAILQ_INSERT_TAIL(&h->list, past, next);
+	entry->when = ev->time;
+	entry->speaker = speaker;
+	entry->kind = ev->kind;
+	memcpy(entry->who, ev->who, who_size);
+	entry->text = entry->who + who_size;
+	memcpy(entry->who + who_size, ev->text, text_size);
+	STAILQ_INSERT_TAIL(&h->list, entry, next);
 	h->n++;
 }

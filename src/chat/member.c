@@ -47,7 +47,7 @@ reserve(struct room *room, struct user *u)
 
 /* Makes the room to join; *error says why there is none. */
 static struct room *
-make_room(struct registry *reg, const char *name, const char *key,
+open_room(struct registry *reg, const char *name, const char *key,
     enum chat_error *error)
 {
 	struct room *room;
@@ -90,7 +90,7 @@ member_join(
 		return CHAT_TOO_MANY_JOINED;
 	if (room != NULL && !is_right_key(room, key))
 		return CHAT_WRONG_KEY;
-	if (room == NULL && (room = make_room(reg, name, key, &error)) == NULL)
+	if (room == NULL && (room = open_room(reg, name, key, &error)) == NULL)
 		return error;
 	if (!reserve(room, u)) {
 		if (room_is_over(room))
@@ -165,9 +165,9 @@ part(struct registry *reg, struct user *u, struct room *room)
 
 /* When the one who ran the room is gone, it is whoever is there longest. */
 static void
-pass_on(struct registry *reg, struct room *room, const struct user *gone)
+pass_on(struct registry *reg, struct room *room, const struct user *former)
 {
-	if (room->op == gone && !reg->closing)
+	if (room->op == former && !reg->closing)
 		room_set_op(
 		    reg, room, room->nmembers == 0 ? NULL : room->members[0]);
 }

@@ -247,25 +247,25 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 unsigned
 room_count_history(const struct room *room, const struct user *u)
 {
-	const struct past *past;
+	const struct history_entry *entry;
 	unsigned n = 0;
 
-	STAILQ_FOREACH(past, &room->history.list, next)
-		n += !user_ignores(u, past->speaker);
+	STAILQ_FOREACH(entry, &room->history.list, next)
+		n += !user_ignores(u, entry->speaker);
 	return n;
 }
 
 static void
 replay(struct registry *reg, const struct room *room, struct user *u,
-    const struct past *past)
+    const struct history_entry *entry)
 {
-	struct chat_event ev = registry_event(reg, past->kind);
+	struct chat_event ev = registry_event(reg, entry->kind);
 
 	ev.replayed = true;
-	ev.time = past->when;
+	ev.time = entry->when;
 	ev.room = room->name;
-	ev.who = past->who;
-	ev.text = past->text;
+	ev.who = entry->who;
+	ev.text = entry->text;
 	reg->ops->deliver(u, &ev);
 }
 
@@ -273,12 +273,12 @@ void
 room_replay(
     struct registry *reg, const struct room *room, struct user *u, unsigned n)
 {
-	const struct past *past;
+	const struct history_entry *entry;
 	unsigned left = room_count_history(room, u);
 
-	STAILQ_FOREACH(past, &room->history.list, next) {
-		if (!user_ignores(u, past->speaker) && left-- <= n)
-			replay(reg, room, u, past);
+	STAILQ_FOREACH(entry, &room->history.list, next) {
+		if (!user_ignores(u, entry->speaker) && left-- <= n)
+			replay(reg, room, u, entry);
 	}
 }
 

@@ -78,8 +78,8 @@ id_set_remove(struct id_set *set, uint64_t id)
 	}
 }
 
-/* Those who have gone make room first, so that a set never holds more than
- * about twice the people there are. */
+/* Those who are not there any more go first, so that a set never holds more
+ * than about twice the people there are. */
 static bool
 id_set_add(struct registry *reg, struct id_set *set, uint64_t id)
 {

@@ -122,6 +122,13 @@ class Server:
                 self.stop()
                 raise Failure(f"{self.kind.name} doesn't listen: " + self.last_words())
             time.sleep(0.02)
+        # It may still be making ready for clients: it is, once it waits.
+        while self.state() == "R" and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def state(self):
+        text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii", errors="replace")
+        return text.rsplit(")", 1)[1].split()[0]
 
     def last_words(self):
         return self.output.read_text(encoding="utf-8", errors="replace")[-500:].strip()

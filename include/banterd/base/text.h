@@ -16,7 +16,7 @@
 #define TEXT_CLEANED_SIZE(n) (3 * (n) + 1)
 
 /*
- * Cleans one raw line of len bytes into out, which has room for
+ * Cleans one raw line of len bytes into out, which has space for
  * TEXT_CLEANED_SIZE(len) bytes, and ends it with a NUL.  What comes out is
  * valid UTF-8 (RFC 3629) without control characters other than TAB, bidi
  * controls or line separators; each byte that was not UTF-8, and each such

@@ -13,8 +13,8 @@
 #include "banterd/chat/event.h"
 
 /* One thing said. */
-struct past {
-	STAILQ_ENTRY(past) next;
+struct history_entry {
+	STAILQ_ENTRY(history_entry) next;
 	time_t when;
 	uint64_t speaker; /* a user's id */
 	enum event_kind kind;
@@ -23,7 +23,7 @@ struct past {
 };
 
 struct history {
-	STAILQ_HEAD(, past) list; /* oldest first */
+	STAILQ_HEAD(, history_entry) list; /* oldest first */
 	unsigned n;
 };
 
