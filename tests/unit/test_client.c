@@ -574,6 +574,22 @@ START_TEST(said_before_the_end)
 }
 END_TEST
 
+/* So it is of one who reads no more, and is gone with that. */
+START_TEST(deaf)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+
+	ck_assert_int_eq(shutdown(a->fd, SHUT_RD), 0);
+	a->asleep = true;
+	ck_assert_int_eq(send(a->fd, "last words\n", 11, 0), 11);
+	daemon_type(b, "hello?");
+	daemon_heard(b,
+	    "[#lobby] a: last words\n"
+	    "[#lobby] -- a left (connection lost)\n");
+	ck_assert_uint_eq(daemon_connections(), 1);
+}
+END_TEST
+
 /* The place of one who is ending is free at once. */
 START_TEST(place_is_free)
 {
@@ -742,6 +758,6 @@ UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
     telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
-    reset_within_a_line, said_before_the_end, place_is_free, lingering,
+    reset_within_a_line, said_before_the_end, deaf, place_is_free, lingering,
     stopping, lingering_with_input_left, turns, turns_of_the_busy,
     turns_of_the_lost)
