@@ -140,6 +140,8 @@ conn_read(struct conn *c)
 		c->conns->ops->readable(c->owner, buf, (size_t)n);
 	} else if (n == 0 || errno != EAGAIN)
 		end_input(c, n == 0 ? 0 : errno);
+	else if (c->error != 0) /* nobody waits for what may still come */
+		end_input(c, c->error);
 }
 
 static void

@@ -35,7 +35,7 @@ int fuzz_file(const void *data, size_t size, char *path);
 
 /* The code point of the UTF-8 sequence that begins at s, whose length is put
  * into *n; or -1 with *n 1 if there is none.  Written without a look at
- * src/text.c, which it checks. */
+ * src/base/text.c, which it checks. */
 long fuzz_decode(const uint8_t *s, size_t len, size_t *n);
 
 /* Whether it could change a terminal: what text_clean() must not let by. */

@@ -4,21 +4,17 @@
  * mistyped command reaches nobody else; no line is longer than it may be or
  * holds a control character.
  */
-#include <sys/socket.h>
-
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "banterd/dialect/plain.h"
 #include "banterd/session/command.h"
-#include "banterd/daemon/server.h"
 #include "fuzz.h"
+#include "rig.h"
 
 #define PEOPLE   3
 #define MAX_LINE 1024
-
-static struct server server;
 
 /* What the line that is being carried out had as its consequence. */
 static struct {
@@ -29,74 +25,51 @@ static struct {
 } seen;
 
 static bool
-is_answer(const struct line *line)
+is_answer(const struct chat_event *ev, const char *text, size_t len)
 {
-	return line->kind == LINE_REPLY && line->len > 4 &&
-	    (line->text[0] == '*' || line->text[0] == '!') &&
-	    line->text[1] == ' ';
+	return ev->kind >= EVENT_KICKED && len > 2 &&
+	    (text[0] == '*' || text[0] == '!') && text[1] == ' ';
 }
 
 static bool
-on_deliver(struct user *u, struct line *line)
+on_deliver(struct user *u, const struct chat_event *ev)
 {
 	static const char unknown[] = "! There is no command /";
+	static char text[CLIENT_LINE_MAX];
+	size_t len = plain_render(ev, text, sizeof(text));
 
-	FUZZ_CHECK(line->len >= 2 && line->len <= LINE_SIZE_MAX &&
-		memcmp(line->text + line->len - 2, "\r\n", 2) == 0,
-	    "a line of %u bytes", line->len);
-	FUZZ_CHECK(fuzz_is_clean(line->text, line->len - 2),
-	    "a line that is not clean: %.*s", (int)line->len, line->text);
+	FUZZ_CHECK(len <= CLIENT_LINE_MAX - 2, "a line of %zu bytes", len);
+	FUZZ_CHECK(fuzz_is_clean(text, len), "a line that is not clean: %.*s",
+	    (int)len, text);
 	if (u != seen.speaker) {
 		seen.heard++;
 		return true;
 	}
-	seen.answers += is_answer(line);
-	if (strncmp(line->text, unknown, sizeof(unknown) - 1) == 0)
+	seen.answers += is_answer(ev, text, len);
+	if (ev->kind == EVENT_REPLY &&
+	    strncmp(ev->text, unknown, sizeof(unknown) - 1) == 0)
 		seen.unknown = true;
 	return true;
 }
 
-static void
-on_report(void *arg, const char *message)
-{
-	(void)arg;
-	FUZZ_CHECK(false, "%s", message);
-}
+static const struct registry_ops ops = { .deliver = on_deliver };
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static const char text[] = "rate off\nlog-target /dev/null\n"
-				   "room #dev topic \"t\" key k\n";
-	struct config *conf;
-	char path[32];
-	int fd;
-
 	(void)argc;
 	(void)argv;
-	fd = fuzz_file(text, sizeof(text) - 1, path);
-	conf = config_load(path, false, on_report, NULL);
-	close(fd);
+	rig_start("rate off\nroom #dev topic \"t\" key k\n");
 	log_set_level(LOG_LEVEL_ERROR);
-	if (!server_init(&server, conf, "/nowhere", false))
-		abort();
-	server.registry.deliver = on_deliver;
+	rig.srv.registry.ops = &ops;
 	return 0;
 }
 
 static struct client *
 arrive(void)
 {
-	struct client *c;
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == -1 ||
-	    (c = client_new(&server, fds[0], NULL)) == NULL)
-		abort();
-	close(fds[1]);
-	client_take_place(c, acl_host_enter(&server.hosts, NULL));
-	client_enter(c);
-	return c;
+	close(rig_connect(NULL, 0));
+	return TAILQ_LAST(&rig.srv.clients, clients);
 }
 
 /* Whether a line is chat, /me, /msg or /reply, of which success is silent. */
@@ -144,11 +117,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *p = (const char *)data, *end = p + size, *eol;
+	const struct registry *reg = &rig.srv.registry;
 	struct client *people[PEOPLE];
 	size_t i, n;
 
-	server.registry.next_guest = 0;
-	server.clock_is_fresh = false;
+	rig_let_pass(3600000);
+	rig.srv.registry.next_guest = 0;
 	for (i = 0; i < PEOPLE; i++)
 		people[i] = arrive();
 	for (; p < end; p += n + 1) {
@@ -161,10 +135,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (i = 0; i < PEOPLE; i++)
 		client_drop(people[i], NULL);
-	server_turn(&server, false);
-	FUZZ_CHECK(server.nclients == 0 && server.registry.nusers == 0 &&
-		server.registry.nrooms == 2,
-	    "%u clients, %u people, %u rooms are left", server.nclients,
-	    server.registry.nusers, server.registry.nrooms);
+	rig_turn();
+	FUZZ_CHECK(rig.srv.nclients == 0 && rig.srv.nclosing == 0 &&
+		reg->nusers == 0 && reg->nrooms == 2,
+	    "%u clients, %u people, %u rooms are left", rig.srv.nclients,
+	    reg->nusers, reg->nrooms);
 	return 0;
 }

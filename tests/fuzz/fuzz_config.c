@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banterd/config/config.h"
-#include "banterd/config/keyword.h"
+#include "banterd/config/loader.h"
 #include "fuzz.h"
 
 struct reports {
@@ -139,7 +138,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size % 4 != 0 && fchmod(fd, 0600) == -1)
 		abort();
 	reports.path = path;
-	conf = config_load(path, false, on_report, &reports);
+	conf = config_load(NULL, path, false, on_report, &reports);
 	FUZZ_CHECK((conf == NULL) == (reports.n > 0),
 	    "%u complaints, and %s configuration", reports.n,
 	    conf == NULL ? "no" : "a");

@@ -6,7 +6,8 @@
  * registry handed out for it; and when all have left, everything, memory too,
  * is back at the start.
  *
- * The input: two bytes choose the configuration; then each step is a byte
+ * The input: two bytes choose the configuration, one how it ends and how large
+ * rooms seem to be; then each step is a byte
  * (low half: what; high half: who), with bytes of its own behind it.
  */
 #include <sys/mman.h>
@@ -17,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
+#include "banterd/daemon/stats.h"
 #include "fuzz.h"
+#include "rig.h"
 #include "session.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -40,7 +41,6 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 
 struct session session;
 
-static uint64_t fake_now; /* ms */
 static int motd_fd;
 static char motd_path[32];
 
@@ -56,24 +56,9 @@ memory_in_use(void)
 #endif
 }
 
-static uint64_t
-fake_clock(void)
-{
-	return fake_now;
-}
-
 /* ---- configurations ---- */
 
-static const char bare_config[] = "log-target /dev/null\nserver-name box\n"
-				  "default-room none\nhistory 0\nrate off\n";
-
-static void
-write_config(const char *text, size_t len)
-{
-	if (ftruncate(session.conf_fd, 0) == -1 ||
-	    pwrite(session.conf_fd, text, len, 0) != (ssize_t)len)
-		abort();
-}
+static const char bare_config[] = "default-room none\nhistory 0\nrate off\n";
 
 static unsigned
 max_unsigned(unsigned a, unsigned b)
@@ -84,7 +69,7 @@ max_unsigned(unsigned a, unsigned b)
 static void
 note_limits(void)
 {
-	const struct config *conf = session.srv.conf;
+	const struct config *conf = rig.srv.conf;
 	const struct config_room *room;
 	struct limits *l = &session.limits;
 	unsigned listed = conf->default_room != NULL;
@@ -102,10 +87,9 @@ note_limits(void)
 }
 
 static void
-reload(const char *text, size_t len)
+reconfigure(const char *text)
 {
-	write_config(text, len);
-	FUZZ_CHECK(server_reload(&session.srv), "not reloaded: %s", text);
+	FUZZ_CHECK(rig_reload(text), "not reloaded: %s", text);
 	note_limits();
 }
 
@@ -117,10 +101,9 @@ reload_chosen(uint8_t a, uint8_t b)
 	static const char *const lines[] = { "1024", "64", "1024", "16384" };
 	static const char *const pasts[] = { "50", "0", "2", "1000" };
 	char text[1024];
-	int n;
 
-	n = snprintf(text, sizeof(text),
-	    "log-target /dev/null\nserver-name box\nrate %s\nsend-queue %s\n"
+	snprintf(text, sizeof(text),
+	    "rate %s\nsend-queue %s\n"
 	    "max-line %s\nhistory %s\nlogin-timeout 5\nstall-timeout %d\n"
 	    "%s%s%s%s%s%s%s%s",
 	    rates[a & 3], queues[a >> 2 & 3], lines[a >> 4 & 3],
@@ -132,23 +115,10 @@ reload_chosen(uint8_t a, uint8_t b)
 	    b & 8 ? "max-clients 3\nmax-per-host 2\n" : "",
 	    b & 16 ? "deny 10.0.0.0/24\ndeny fd00::/64\n" : "",
 	    b & 32 ? "motd " : "", b & 32 ? motd_path : "");
-	reload(text, (size_t)n);
+	reconfigure(text);
 }
 
 /* ---- turns ---- */
-
-static void
-let_time_pass(uint64_t ms)
-{
-	struct server *srv = &session.srv;
-
-	fake_now += ms;
-	srv->clock_is_fresh = false;
-	if (srv->timer_due <= fake_now) {
-		evtimer_del(srv->timer);
-		event_active(srv->timer, EV_TIMEOUT, 0);
-	}
-}
 
 static void
 turn(void)
@@ -156,12 +126,12 @@ turn(void)
 	size_t i;
 
 	do
-		server_turn(&session.srv, false);
-	while (!TAILQ_EMPTY(&session.srv.output->dirty));
+		rig_turn();
+	while (fanout_is_owing(rig.srv.fanout));
 	peers_sync();
 	for (i = 0; i < PEERS; i++)
 		peer_read(&session.peers[i]);
-	check_server(&session.srv, &session.limits);
+	check_server(&rig.srv, &session.limits);
 }
 
 /* Turns until those who read have all that is theirs. */
@@ -338,7 +308,7 @@ run_step(enum step what, struct peer *p, struct fuzz_input *in)
 		break;
 	case STEP_CLOCK:
 		settle();
-		let_time_pass(leaps[fuzz_byte(in) % COUNT(leaps)]);
+		rig_let_pass(leaps[fuzz_byte(in) % COUNT(leaps)]);
 		break;
 	case STEP_RELOAD:
 		a = fuzz_byte(in);
@@ -353,7 +323,7 @@ run_step(enum step what, struct peer *p, struct fuzz_input *in)
 		break;
 	case STEP_TURNS:
 		if ((fuzz_byte(in) & 7) == 7)
-			server_log_stats(&session.srv);
+			stats_log(&rig.srv);
 		turn();
 		turn();
 		break;
@@ -390,10 +360,10 @@ drain(void)
 {
 	int i;
 
-	for (i = 0; !TAILQ_EMPTY(&session.srv.clients); i++) {
+	for (i = 0; !TAILQ_EMPTY(&rig.srv.clients); i++) {
 		FUZZ_CHECK(i < DRAIN, "somebody never leaves");
 		if (i % 8 == 7)
-			let_time_pass(6000);
+			rig_let_pass(6000);
 		turn();
 	}
 }
@@ -405,14 +375,14 @@ all_leave(void)
 
 	for (i = 0; i < PEERS; i++)
 		peer_close(&session.peers[i]);
-	reload(bare_config, sizeof(bare_config) - 1);
+	reconfigure(bare_config);
 	drain();
 	/* Sums, penalties and memory to be given back are all due. */
 	for (i = 0; i < 3; i++) {
-		let_time_pass(2 * ACL_FORGIVE_MS);
+		rig_let_pass(2 * HOST_EXPIRY_MS);
 		turn();
 	}
-	check_empty(&session.srv);
+	check_empty(&rig.srv);
 }
 
 /* The other end: everybody who reads is told, and all that is theirs comes. */
@@ -423,7 +393,7 @@ server_stops(void)
 	size_t j;
 
 	settle();
-	server_stop(&session.srv);
+	loop_stop(&rig.srv);
 	for (i = 0; i < 64; i++)
 		turn();
 	for (j = 0; j < PEERS; j++) {
@@ -435,35 +405,18 @@ server_stops(void)
 	}
 	for (i = 0; i < 8; i++)
 		turn();
-	FUZZ_CHECK(TAILQ_EMPTY(&session.srv.clients), "somebody stays");
+	FUZZ_CHECK(TAILQ_EMPTY(&rig.srv.clients), "somebody stays");
 }
 
 /* ---- the beginning ---- */
 
 static void
-on_report(void *arg, const char *message)
-{
-	(void)arg;
-	FUZZ_CHECK(false, "%s", message);
-}
-
-static void
 start_server(void)
 {
-	struct server *srv = &session.srv;
-	struct config *conf;
-
-	write_config(bare_config, sizeof(bare_config) - 1);
-	conf = config_load(session.conf_path, false, on_report, NULL);
-	if (!server_init(srv, conf, session.conf_path, false))
-		abort();
-	/* So that a reload opens no listeners. */
-	srv->sockets_passed = true;
-	if (fake_now == 0)
-		fake_now = srv->registry.now;
-	srv->clock = fake_clock;
-	srv->clock_is_fresh = false;
-	srv->registry.deliver = peer_deliver;
+	rig_start(bare_config);
+	rig.srv.registry.ops = &peer_registry_ops;
+	check_begin(&rig.srv);
+	session.number = 0;
 	note_limits();
 }
 
@@ -475,7 +428,7 @@ warm_up(void)
 	int spare;
 
 	for (round = 0; round < 2; round++) {
-		spare = dup(session.conf_fd);
+		spare = dup(motd_fd);
 		if (round == 0)
 			close(spare);
 		for (i = 0; i < PEERS; i++)
@@ -496,12 +449,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	setenv("TZ", "UTC", 1);
-	if (log_open("/dev/null") == -1)
-		abort();
 	motd_fd = fuzz_file(motd, sizeof(motd) - 1, motd_path);
-	session.conf_fd = fuzz_file("", 0, session.conf_path);
-	if (motd_fd == -1 || fchmod(session.conf_fd, 0600) == -1)
-		abort();
 	for (i = 0; i < PEERS; i++) {
 		session.peers[i].fd = -1;
 		session.peers[i].expected = mmap(NULL, MAX_EXPECTED,
@@ -528,13 +476,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t before = memory_in_use();
 
 	memset(&session.limits, 0, sizeof(session.limits));
-	let_time_pass(3600000);
-	session.srv.registry.next_guest = 0;
+	rig_let_pass(3600000);
+	rig.srv.registry.next_guest = 0;
+	session.crowded = (end & 1) != 0;
 	reload_chosen(a, b);
 	play(&in);
 	if (end == 255) {
 		server_stops();
-		server_free(&session.srv);
+		rig_stop();
 		start_server();
 		warm_up();
 		return 0;

@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "banterd/dialect/plain.h"
+#include "banterd/session/talk.h"
 #include "fuzz.h"
+#include "rig.h"
 #include "session.h"
 
 #define PEER_SEND_BUFFER (16 << 10)
@@ -39,23 +40,16 @@ void
 peer_connect(struct peer *p, unsigned kind)
 {
 	char *expected = p->expected;
-	int fds[2], size = 1, mine = PEER_SEND_BUFFER;
+	int mine = PEER_SEND_BUFFER;
 	struct address a;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-		fds) == -1)
-		abort();
-	if ((kind & 8) != 0)
-		(void)setsockopt(
-		    fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	(void)setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &mine, sizeof(mine));
 	memset(p, 0, sizeof(*p));
 	p->expected = expected;
-	p->fd = fds[1];
 	session.arriving = p;
-	server_admit(&session.srv, fds[0], address_of_kind(&a, kind));
+	p->fd = rig_connect(address_of_kind(&a, kind), (kind & 8) != 0 ? 1 : 0);
 	session.arriving = NULL;
 	p->unread = p->c == NULL;
+	(void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &mine, sizeof(mine));
 }
 
 /* ---- what the server promises ---- */
@@ -89,176 +83,153 @@ expect(struct peer *p, const char *text, size_t len)
 }
 
 static void
-expect_line(struct peer *p, const struct line *line)
+expect_event(struct peer *p, const struct chat_event *ev)
 {
-	char stamp[16];
-	struct tm tm;
+	char stamp[PLAIN_STAMP_LEN + 1];
 
-	if (p->c->out.stamp && !line->stamped && line->kind != LINE_RAW) {
-		localtime_r(&session.srv.registry.wall, &tm);
-		strftime(stamp, sizeof(stamp), "%H:%M ", &tm);
-		expect(p, stamp, STAMP_LEN);
+	if (p->c->set_time || ev->replayed) {
+		plain_stamp(ev->time, stamp);
+		expect(p, stamp, PLAIN_STAMP_LEN);
 	}
-	expect(p, line->text, line->len - (line->bell ? 2 : 0));
-	if (line->bell)
-		expect(p, "\a\r\n", 3);
-}
-
-static void
-check_raw(const struct peer *p, const struct line *line)
-{
-	const uint8_t *b = (const uint8_t *)line->text;
-
-	FUZZ_CHECK(p->telnet, "an IAC to a plain connection");
-	FUZZ_CHECK(line->len == 3 && b[0] == 255 && b[1] >= 251 && b[1] != 255,
-	    "raw bytes that are no telnet reply");
-}
-
-/* The room that a line is from, and where its text goes on; NULL: none. */
-static struct room *
-room_of_line(const char **text, const char *end)
-{
-	const char *bracket;
-	char name[ROOM_MAX + 1];
-	struct room *room;
-	size_t n;
-
-	if ((*text)[0] != '[' || (*text)[1] != '#')
-		return NULL;
-	bracket = memchr(*text, ']', (size_t)(end - *text));
-	n = bracket == NULL ? sizeof(name) : (size_t)(bracket - *text - 1);
-	FUZZ_CHECK(n < sizeof(name) && bracket[1] == ' ', "half a room's name");
-	memcpy(name, *text + 1, n);
-	name[n] = '\0';
-	room = room_find(&session.srv.registry, name);
-	FUZZ_CHECK(room != NULL, "a line from %s, which is not there", name);
-	*text = bracket + 2;
-	return room;
-}
-
-/* Nobody hears their own words, or somebody whom they ignore. */
-static void
-check_speaker(const struct user *u, const char *text, const char *end)
-{
-	char name[NICK_MAX + 1];
-	struct user *speaker;
-	size_t n;
-
-	if (strncmp(text, "-- ", 3) == 0)
-		return;
-	if (strncmp(text, "* ", 2) == 0)
-		text += 2;
-	for (n = 0; text + n < end && strchr(": \r", text[n]) == NULL; n++)
-		;
-	if (n >= sizeof(name))
-		return;
-	memcpy(name, text, n);
-	name[n] = '\0';
-	speaker = user_find(&session.srv.registry, name);
-	FUZZ_CHECK(speaker != NULL, "%s is not here, and speaks", name);
-	FUZZ_CHECK(speaker != u, "%s hears their own words", name);
-	FUZZ_CHECK(!user_ignores(u, speaker), "%s is heard, and ignored", name);
-}
-
-static void
-check_line(struct peer *p, struct user *u, const struct line *line)
-{
-	const char *text = line->text, *end = text + line->len;
-	const struct room *room;
-
-	if (line->kind == LINE_RAW) {
-		check_raw(p, line);
-		return;
-	}
-	FUZZ_CHECK(line->len >= 2 && line->len <= LINE_SIZE_MAX &&
-		memcmp(end - 2, "\r\n", 2) == 0,
-	    "a line of %u bytes", line->len);
-	FUZZ_CHECK(fuzz_is_clean(text, line->len - 2), "not clean: %.*s",
-	    (int)line->len, text);
-	FUZZ_CHECK(!line->bell || u->set_bell, "a bell that was not asked for");
-	if (line->stamped) {
-		FUZZ_CHECK(text[2] == ':' && text[5] == ' ', "no time");
-		text += STAMP_LEN;
-	}
-	room = room_of_line(&text, end);
-	FUZZ_CHECK((room != NULL) == (line->kind == LINE_ROOM),
-	    "a line of the wrong kind: %.*s", (int)line->len, line->text);
-	if (room != NULL) {
-		FUZZ_CHECK(
-		    room_has(room, u), "not in %s, and hears it", room->name);
-		if (!line->stamped)
-			check_speaker(u, text, end);
-	} else if (line->kind == LINE_PRIVATE) {
-		FUZZ_CHECK(strncmp(text, "[private] ", 10) == 0, "not private");
-		check_speaker(u, text + 10, end);
-	} else
-		FUZZ_CHECK((text[0] == '*' || text[0] == '!') && text[1] == ' ',
-		    "an answer that is none: %.*s", (int)line->len, text);
+	expect(p, session.words, session.words_len);
+	expect(p, ev->bell ? "\a\r\n" : "\r\n", ev->bell ? 3 : 2);
 }
 
 /* "* 120 lines skipped; /history shows them." */
 static void
-count_skipped(struct peer *p, const struct line *line)
+count_skipped(struct peer *p, const struct chat_event *ev)
 {
-	char text[80];
 	unsigned n;
 
-	if (line->kind != LINE_REPLY || line->len >= sizeof(text))
-		return;
-	memcpy(text, line->text, line->len);
-	text[line->len] = '\0';
-	if (sscanf(text, "* %u line", &n) == 1 &&
-	    strstr(text, " skipped; /history shows ") != NULL)
+	if (ev->kind == EVENT_REPLY && sscanf(ev->text, "* %u line", &n) == 1 &&
+	    strstr(ev->text, " skipped; /history shows ") != NULL)
 		p->told += n;
 }
 
-bool
-peer_deliver(struct user *u, struct line *line)
+/* What of an event was not queued: an answer never, a room's is counted. */
+static void
+note_refused(struct peer *p, const struct chat_event *ev)
 {
+	FUZZ_CHECK(ev->kind < EVENT_KICKED, "an answer was not sent");
+	p->skipped += ev->kind != EVENT_PRIVATE &&
+	    ev->kind != EVENT_PRIVATE_ACTION;
+}
+
+static bool
+deliver(struct user *u, const struct chat_event *ev)
+{
+	struct chat_event passed = *ev;
 	struct client *c = client_of_user(u);
 	struct peer *p = peer_of(c);
 	bool queued;
 
 	/* One who is leaving may still be told how many lines were skipped. */
 	FUZZ_CHECK(c->state <= CLIENT_CHAT ||
-		(line->kind == LINE_REPLY &&
-		    (c->state == CLIENT_CLOSING || session.srv.stopping)),
+		(ev->kind == EVENT_REPLY &&
+		    (c->state == CLIENT_CLOSING || rig.srv.session.stopping)),
 	    "a line for one who has left");
-	check_line(p, u, line);
-	if (line->kind == LINE_ROOM)
-		FUZZ_CHECK(u->id != 0, "a room's line for nobody");
-	queued = client_deliver(u, line);
-	p->bell |= u->set_bell;
+	if (session.crowded && ev->kind < EVENT_KICKED && ev->room != NULL &&
+	    !ev->replayed)
+		passed.many = true;
+	check_event(&rig.srv.registry, u, &passed);
+	queued = talk_registry_ops.deliver(u, &passed);
+	check_fanout(&rig.srv);
 	if (queued && c->state < CLIENT_LINGERING) {
-		expect_line(p, line);
-		count_skipped(p, line);
-	} else if (!queued && c->out.error == 0) {
-		FUZZ_CHECK(
-		    line->kind == LINE_ROOM || line->kind == LINE_PRIVATE,
-		    "an answer was not sent");
-		p->skipped += line->kind == LINE_ROOM;
-	}
+		expect_event(p, ev);
+		count_skipped(p, ev);
+	} else if (!queued && conn_error(c->out.conn) == 0)
+		note_refused(p, ev);
 	return queued;
 }
 
+const struct registry_ops peer_registry_ops = { .deliver = deliver };
+
 /* ---- what comes ---- */
+
+#define IAC         255
+#define DONT        254
+#define DO          253
+#define WONT        252
+#define WILL        251
+#define TIMING_MARK 6
+
+/* Offers and requests among the bytes sent: it gets no other reply, and no
+ * more.  (What is within a subnegotiation counts here, too.) */
+static void
+note_asked(struct peer *p, const uint8_t *sent, size_t len)
+{
+	size_t i;
+
+	if (p->sent[0] != IAC && p->sent[1] != IAC &&
+	    memchr(sent, IAC, len) == NULL)
+		return;
+	for (i = 0; i < len; i++) {
+		if (p->sent[0] == IAC && p->sent[1] == WILL)
+			p->wills[sent[i]]++;
+		else if (p->sent[0] == IAC && p->sent[1] == DO)
+			p->does[sent[i]]++;
+		p->sent[0] = p->sent[1];
+		p->sent[1] = sent[i];
+	}
+}
+
+static void
+check_reply(struct peer *p)
+{
+	uint8_t verb = p->reply[1], option = p->reply[2];
+
+	FUZZ_CHECK(
+	    verb == DONT || verb == (option == TIMING_MARK ? WILL : WONT),
+	    "a reply that is none: %u %u", verb, option);
+	FUZZ_CHECK((verb == DONT ? p->wills : p->does)[option]-- > 0,
+	    "a reply that was not asked for: %u %u", verb, option);
+}
+
+/* Takes a byte of a reply; returns whether it is one. */
+static bool
+take_reply(struct peer *p, uint8_t byte)
+{
+	if (p->reply_len == 0 && byte != IAC)
+		return false;
+	FUZZ_CHECK(!p->midline, "a reply within a line");
+	p->reply[p->reply_len++] = byte;
+	if (p->reply_len == sizeof(p->reply)) {
+		check_reply(p);
+		p->reply_len = 0;
+	}
+	return true;
+}
+
+/* Text up to the first reply; returns its length. */
+static size_t
+compare_text(struct peer *p, const char *got, size_t n)
+{
+	const char *iac = memchr(got, IAC, n);
+
+	if (iac != NULL)
+		n = (size_t)(iac - got);
+	FUZZ_CHECK(n <= p->len, "%zu bytes that nobody sent", n - p->len);
+	FUZZ_CHECK(memcmp(got, p->expected + p->head, n) == 0,
+	    "other bytes than were sent: %.*s", (int)n, got);
+	p->midline = got[n - 1] != '\n';
+	p->head += n;
+	p->len -= n;
+	return n;
+}
 
 static void
 compare(struct peer *p, const char *got, size_t n)
 {
-	size_t i;
+	size_t used;
 
 	if (p->unread) {
 		FUZZ_CHECK(fuzz_is_clean(got, n - 2), "turned away: %.*s",
 		    (int)n, got);
 		return;
 	}
-	FUZZ_CHECK(n <= p->len, "%zu bytes that nobody sent", n - p->len);
-	for (i = 0; i < n; i++)
-		FUZZ_CHECK(got[i] == p->expected[p->head + i],
-		    "other bytes than were sent: %.*s", (int)(n - i), got + i);
-	p->head += n;
-	p->len -= n;
+	for (; n > 0; got += used, n -= used)
+		used = take_reply(p, (uint8_t)*got) ? 1 :
+						      compare_text(p, got, n);
 }
 
 void
@@ -274,7 +245,8 @@ peer_read(struct peer *p)
 	if (n == -1 && errno == EAGAIN)
 		return;
 	/* The end, or a reset. */
-	FUZZ_CHECK(p->len == 0 || p->has_slept || n == -1,
+	FUZZ_CHECK(
+	    (p->len == 0 && p->reply_len == 0) || p->has_slept || n == -1,
 	    "%zu bytes were never sent", p->len);
 	close(p->fd);
 	p->fd = -1;
@@ -283,11 +255,13 @@ peer_read(struct peer *p)
 void
 peer_send(struct peer *p, const void *data, size_t len)
 {
+	ssize_t n;
+
 	if (p->fd == -1 || len == 0)
 		return;
-	if (memchr(data, 0xff, len) != NULL)
-		p->telnet = true;
-	(void)send(p->fd, data, len, MSG_NOSIGNAL);
+	n = send(p->fd, data, len, MSG_NOSIGNAL);
+	if (n > 0)
+		note_asked(p, data, (size_t)n);
 }
 
 void
@@ -309,13 +283,13 @@ peers_sync(void)
 		p = &session.peers[i];
 		if (p->c == NULL)
 			continue;
-		TAILQ_FOREACH(c, &session.srv.clients, next) {
+		TAILQ_FOREACH(c, &rig.srv.clients, next) {
 			if (c == p->c)
 				break;
 		}
 		if (c != NULL)
 			FUZZ_CHECK(p->told + c->out.skipped == p->skipped ||
-				c->out.error != 0,
+				conn_error(c->out.conn) != 0,
 			    "%u lines skipped, %u told, %u to be told",
 			    p->skipped, p->told, c->out.skipped);
 		else

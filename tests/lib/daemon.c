@@ -1,20 +1,12 @@
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <arpa/inet.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
-#include "banterd/config/loader.h"
-#include "banterd/daemon/admit.h"
-#include "banterd/daemon/reload.h"
 #include "daemon.h"
 #include "unit.h"
 
@@ -22,55 +14,15 @@
 
 struct daemon_fixture fixture;
 
-static uint64_t
-daemon_clock(void)
-{
-	return fixture.now;
-}
-
-static void
-complain(void *arg, const char *message)
-{
-	(void)arg;
-	ck_abort_msg("%s", message);
-}
-
-static void
-write_config(const char *config)
-{
-	static const char name[] = "server-name box\n";
-
-	ck_assert_int_eq(ftruncate(fixture.conf_fd, 0), 0);
-	ck_assert_int_ne(pwrite(fixture.conf_fd, name, strlen(name), 0), -1);
-	ck_assert_int_ne(pwrite(fixture.conf_fd, config, strlen(config),
-			     (off_t)strlen(name)),
-	    -1);
-}
-
 void
 daemon_start(const char *config)
 {
-	struct config *conf;
 	int i;
 
-	ck_assert_int_eq(log_open("/dev/null"), 0);
 	memset(&fixture, 0, sizeof(fixture));
 	for (i = 0; i < DAEMON_PEERS; i++)
 		fixture.peers[i].fd = -1;
-	/* A file without a name leaves none behind. */
-	fixture.conf_fd = memfd_create("conf", MFD_CLOEXEC);
-	ck_assert_int_ne(fixture.conf_fd, -1);
-	ck_assert_int_eq(fchmod(fixture.conf_fd, 0600), 0);
-	snprintf(fixture.conf_path, sizeof(fixture.conf_path),
-	    "/proc/self/fd/%d", fixture.conf_fd);
-	write_config(config);
-	conf = config_load(NULL, fixture.conf_path, false, complain, NULL);
-	ck_assert_ptr_nonnull(conf);
-	ck_assert(loop_init(&fixture.srv, conf, fixture.conf_path, false));
-	/* A reload opens nothing, either. */
-	fixture.srv.sockets_passed = true;
-	fixture.now = server_now(&fixture.srv);
-	fixture.srv.clock = daemon_clock;
+	rig_start(config);
 }
 
 void
@@ -78,22 +30,19 @@ daemon_stop(void)
 {
 	int i;
 
-	loop_free(&fixture.srv);
+	rig_stop();
 	for (i = 0; i < DAEMON_PEERS; i++) {
 		if (fixture.peers[i].fd != -1)
 			close(fixture.peers[i].fd);
 		free(fixture.peers[i].got);
 	}
-	close(fixture.conf_fd);
 }
 
 bool
 daemon_reload(const char *config)
 {
-	bool ok;
+	bool ok = rig_reload(config);
 
-	write_config(config);
-	ok = reload(&fixture.srv);
 	daemon_settle();
 	return ok;
 }
@@ -121,27 +70,16 @@ daemon_connect(const char *address)
 {
 	struct peer *p = fixture.peers;
 	struct address a;
-	int fds[2];
 
 	while (p->fd != -1)
 		p++;
 	ck_assert(p < fixture.peers + DAEMON_PEERS);
-	ck_assert_int_eq(
-	    socketpair(
-		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
-	    0);
-	if (fixture.send_buffer != 0)
-		ck_assert_int_eq(
-		    setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF,
-			&fixture.send_buffer, sizeof(fixture.send_buffer)),
-		    0);
-	p->fd = fds[0];
-	p->asleep = p->closed = false;
-	p->len = 0;
 	if (address != NULL)
 		a = parse_address(address);
-	admit(&fixture.srv, fds[1], address != NULL ? &a : NULL);
-	p->c = TAILQ_LAST(&fixture.srv.clients, clients);
+	p->asleep = p->closed = false;
+	p->len = 0;
+	p->fd = rig_connect(address != NULL ? &a : NULL, fixture.send_buffer);
+	p->c = TAILQ_LAST(&rig.srv.clients, clients);
 	daemon_settle();
 	return p;
 }
@@ -262,7 +200,7 @@ take_all(struct peer *p)
 void
 daemon_settle(void)
 {
-	struct server *srv = &fixture.srv;
+	struct server *srv = &rig.srv;
 	uint64_t in, out;
 	int i, turns, still = 0;
 
@@ -271,7 +209,7 @@ daemon_settle(void)
 			ck_abort_msg("the server never comes to rest");
 		in = srv->conns.bytes_in;
 		out = srv->fanout->bytes;
-		loop_turn(srv, false);
+		rig_turn();
 		still++;
 		if (srv->conns.bytes_in != in || srv->fanout->bytes != out)
 			still = 0;
@@ -292,8 +230,7 @@ daemon_read(struct peer *p, size_t max)
 void
 daemon_advance(uint64_t ms)
 {
-	fixture.now += ms;
-	event_active(fixture.srv.timer, EV_TIMEOUT, 1);
+	rig_let_pass(ms);
 	daemon_settle();
 }
 
@@ -326,7 +263,7 @@ daemon_connections(void)
 	const struct client *c;
 	unsigned n = 0;
 
-	TAILQ_FOREACH(c, &fixture.srv.clients, next)
+	TAILQ_FOREACH(c, &rig.srv.clients, next)
 		n++;
 	return n;
 }

@@ -1,6 +1,6 @@
 /*
- * A fixture: a whole daemon without listeners, with a clock that stands still
- * until the test moves it, and people at the other ends of socket pairs.
+ * A fixture: a whole daemon (rig.h), and people at the other ends of socket
+ * pairs.
  */
 #ifndef TESTS_DAEMON_H
 #define TESTS_DAEMON_H
@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "banterd/daemon/loop.h"
-#include "banterd/daemon/server.h"
+#include "rig.h"
 
 #define DAEMON_PEERS 64
 
@@ -24,11 +23,7 @@ struct peer {
 };
 
 struct daemon_fixture {
-	struct server srv;
-	uint64_t now;    /* ms */
-	int conf_fd;     /* the configuration file */
 	int send_buffer; /* of new connections; 0: as it is */
-	char conf_path[32];
 	struct peer peers[DAEMON_PEERS];
 };
 

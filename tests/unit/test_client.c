@@ -54,12 +54,12 @@ START_TEST(max_clients)
 	a = let_in(HOST);
 	let_in(HOST);
 	let_in(NULL);
-	ck_assert_uint_eq(fixture.srv.nclients, 3);
+	ck_assert_uint_eq(rig.srv.nclients, 3);
 	turned_away(HOST, FULL);
 	turned_away(NULL, FULL);
-	ck_assert_uint_eq(fixture.srv.nclients, 3);
+	ck_assert_uint_eq(rig.srv.nclients, 3);
 	ck_assert_uint_eq(daemon_connections(), 3);
-	ck_assert_uint_eq(fixture.srv.refused, 2);
+	ck_assert_uint_eq(rig.srv.refused, 2);
 	daemon_hang_up(a);
 	let_in(HOST);
 }
@@ -136,7 +136,7 @@ START_TEST(denied_by_reload)
 	daemon_heard(b, "[#lobby] -- a left (not allowed)\n");
 	daemon_heard(c, "[#lobby] -- a left (not allowed)\n");
 	daemon_advance(2000);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 }
 END_TEST
 
@@ -388,7 +388,7 @@ START_TEST(rate)
 	/* what has gathered meanwhile, but no line is lost */
 	daemon_advance(1500);
 	daemon_heard(b, "[#lobby] guest1: 5\n[#lobby] guest1: 6\n");
-	ck_assert_uint_gt(fixture.srv.session.slowed, 0);
+	ck_assert_uint_gt(rig.srv.session.slowed, 0);
 	/* a long rest gives no more than the burst */
 	daemon_advance(3600000);
 	ck_assert(conn_is_reading(a->c->out.conn));
@@ -528,7 +528,7 @@ START_TEST(half_close)
 	    "[#lobby] ci: build 812 is green\n"
 	    "[#lobby] ci: last\n"
 	    "[#lobby] -- ci left\n");
-	ck_assert_uint_eq(fixture.srv.nclients, 1);
+	ck_assert_uint_eq(rig.srv.nclients, 1);
 }
 END_TEST
 
@@ -544,7 +544,7 @@ START_TEST(connection_lost)
 	daemon_type(b, "hello");
 	daemon_hang_up(a);
 	daemon_heard(b, "[#lobby] -- a left (connection lost)\n");
-	ck_assert_uint_eq(fixture.srv.nclients, 1);
+	ck_assert_uint_eq(rig.srv.nclients, 1);
 }
 END_TEST
 
@@ -571,6 +571,22 @@ START_TEST(said_before_the_end)
 	ck_assert_int_eq(send(a->fd, "last words\n", 11, 0), 11);
 	daemon_hang_up(a);
 	daemon_heard(b, "[#lobby] a: last words\n[#lobby] -- a left\n");
+}
+END_TEST
+
+/* So it is of one who reads no more, and is gone with that. */
+START_TEST(deaf)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+
+	ck_assert_int_eq(shutdown(a->fd, SHUT_RD), 0);
+	a->asleep = true;
+	ck_assert_int_eq(send(a->fd, "last words\n", 11, 0), 11);
+	daemon_type(b, "hello?");
+	daemon_heard(b,
+	    "[#lobby] a: last words\n"
+	    "[#lobby] -- a left (connection lost)\n");
+	ck_assert_uint_eq(daemon_connections(), 1);
 }
 END_TEST
 
@@ -617,7 +633,7 @@ START_TEST(stopping)
 	daemon_forget();
 	daemon_send(a, BYTES("1\n2\n3\n"));
 	daemon_heard(b, "[#lobby] guest1: 1\n");
-	loop_stop(&fixture.srv);
+	loop_stop(&rig.srv);
 	daemon_settle();
 	daemon_heard(b,
 	    "[#lobby] guest1: 2\n[#lobby] guest1: 3\n"
@@ -646,7 +662,7 @@ END_TEST
 static uint64_t
 hurrying_clock(void)
 {
-	return fixture.now += 3;
+	return rig.now += 3;
 }
 
 /* After the first look much time has passed. */
@@ -655,7 +671,7 @@ late_clock(void)
 {
 	static unsigned looks;
 
-	return fixture.now + (looks++ > 0 ? 20 : 0);
+	return rig.now + (looks++ > 0 ? 20 : 0);
 }
 
 /* One turn by another clock; returns how many lines of input were carried out
@@ -663,13 +679,13 @@ late_clock(void)
 static unsigned
 one_turn(uint64_t (*clock)(void))
 {
-	uint64_t (*usual)(void) = fixture.srv.clock;
-	uint64_t before = fixture.srv.session.lines_in;
+	uint64_t (*usual)(void) = rig.srv.clock;
+	uint64_t before = rig.srv.session.lines_in;
 
-	fixture.srv.clock = clock;
-	loop_turn(&fixture.srv, false);
-	fixture.srv.clock = usual;
-	return (unsigned)(fixture.srv.session.lines_in - before);
+	rig.srv.clock = clock;
+	loop_turn(&rig.srv, false);
+	rig.srv.clock = usual;
+	return (unsigned)(rig.srv.session.lines_in - before);
 }
 
 static const char ten_lines[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n";
@@ -729,7 +745,7 @@ START_TEST(turns_of_the_lost)
 	ck_assert_int_ne(conn_probe(a->c->out.conn), 0);
 	client_broken(a->c);
 	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 	daemon_settle();
 	ck_assert(daemon_has(c,
 	    "[#lobby] a: 9\r\n"
@@ -742,6 +758,6 @@ UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
     telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
-    reset_within_a_line, said_before_the_end, place_is_free, lingering,
+    reset_within_a_line, said_before_the_end, deaf, place_is_free, lingering,
     stopping, lingering_with_input_left, turns, turns_of_the_busy,
     turns_of_the_lost)

@@ -329,7 +329,7 @@ START_TEST(kinds_of_sockets)
 	daemon_start("");
 	(void)unlink("log");
 	ck_assert_int_eq(log_open("log"), 0);
-	ck_assert(listener_adopt(&fixture.srv.listeners, fd, "door") == good);
+	ck_assert(listener_adopt(&rig.srv.listeners, fd, "door") == good);
 	log_fd = open("log", O_RDONLY);
 	n = read(log_fd, log, sizeof(log) - 1);
 	close(log_fd);

@@ -39,7 +39,7 @@ unsent(const struct peer *p)
 static unsigned
 limit(void)
 {
-	return fixture.srv.fanout->limit;
+	return rig.srv.fanout->limit;
 }
 
 static unsigned
@@ -115,7 +115,7 @@ START_TEST(skipped_are_counted)
 	n = say_number(b, n);
 	ck_assert_uint_eq(count_numbers(a, &skipped), 1);
 	ck_assert_uint_eq(skipped, 0);
-	ck_assert_uint_eq(fixture.srv.fanout->skipped, 120);
+	ck_assert_uint_eq(rig.srv.fanout->skipped, 120);
 }
 END_TEST
 
@@ -161,7 +161,7 @@ START_TEST(woken_at_half)
 	wake(a);
 	lines += count_numbers(a, &told);
 	total += told;
-	skipped = (unsigned)fixture.srv.fanout->skipped;
+	skipped = (unsigned)rig.srv.fanout->skipped;
 	ck_assert_uint_eq(total, skipped);
 	ck_assert_uint_eq(lines + total, n);
 }
@@ -180,7 +180,7 @@ START_TEST(others_hear_all)
 	ck_assert_uint_eq(skipped, 0);
 	/* what was kept for it is given back when it goes */
 	daemon_hang_up(a);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 }
 END_TEST
 
@@ -232,11 +232,11 @@ START_TEST(stalled)
 	say_until_skipped(b, a, 0, 1);
 	daemon_forget();
 	daemon_advance(59999);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 	daemon_heard(b, "");
 	daemon_advance(1);
-	ck_assert_uint_eq(fixture.srv.nclients, 1);
-	ck_assert_uint_eq(fixture.srv.session.stalled, 1);
+	ck_assert_uint_eq(rig.srv.nclients, 1);
+	ck_assert_uint_eq(rig.srv.session.stalled, 1);
 	daemon_heard(b, "[#lobby] -- a left (stalled)\n");
 }
 END_TEST
@@ -258,9 +258,9 @@ START_TEST(slow_but_not_stalled)
 		daemon_read(a, 64);
 	ck_assert(a->c->out.full);
 	daemon_advance(1000);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 	daemon_advance(59999);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 	daemon_advance(1);
 	daemon_heard(b, "[#lobby] -- a left (stalled)\n");
 }
@@ -276,7 +276,7 @@ START_TEST(woken_in_time)
 	wake(a);
 	daemon_forget();
 	daemon_advance(600000);
-	ck_assert_uint_eq(fixture.srv.nclients, 2);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
 	daemon_type(b, "hello");
 	daemon_heard(a, "[#lobby] b: hello\n");
 }

@@ -1,7 +1,7 @@
 /*
- * acl.c: rules and addresses out of the input, decided bit by bit and
- * compared; and hosts that come, go, owe and guess passwords, beside a plain
- * table of them.
+ * Networks and hosts: rules and addresses out of the input, decided bit by bit
+ * and compared; and hosts that come, go, spend the rate and guess passwords,
+ * beside a plain table of them.
  *
  * The input is a line of rules ("+ADDR" allows, "-ADDR" denies), a zero byte,
  * and then five bytes for each step.
@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banterd/base/deadline.h"
 #include "banterd/base/network.h"
+#include "banterd/net/host.h"
 #include "fuzz.h"
 
-#define MAX_RULES 64
-#define MAX_HELD  64
-#define MOST_DEBT 20000 /* thousandths of lines */
+#define MAX_RULES    64
+#define MAX_HELD     64
+#define MOST_DEFICIT 20000 /* thousandths of lines */
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -129,10 +131,10 @@ check_rules(const struct acl *acl, const struct meant *meant, unsigned n,
 
 /* ---- hosts ---- */
 
-/* The connections that are open, and the hosts that acl.c says they are of. */
+/* The connections that are open, and the hosts that host.c says they are of. */
 struct held {
 	struct address address;
-	struct acl_host *host;
+	struct host *host;
 };
 
 static bool
@@ -199,24 +201,29 @@ check_text(const struct address *a)
 }
 
 static void
-deal_with_host(struct acl_hosts *hosts, struct held *held, unsigned *n,
+deal_with_host(struct hosts *hosts, struct held *held, unsigned *n,
     unsigned which, uint64_t now)
 {
 	struct held *h = &held[which / 8 % *n];
-	uint32_t debt;
+	uint32_t deficit;
+	unsigned failures;
 
 	if ((which & 2) != 0) {
-		FUZZ_CHECK(acl_host_wrong(h->host, now) > 0, "forgotten");
+		failures = host_fail(h->host, now);
+		FUZZ_CHECK(failures > 0 &&
+			host_failures(h->host, now) == failures &&
+			host_failures(h->host, now + HOST_EXPIRY_MS) == 0,
+		    "forgotten, or not");
 		return;
 	}
 	if ((which & 4) != 0) {
-		debt = acl_host_debt(h->host, 5, now);
-		acl_host_owe(h->host, 1000 * (which >> 3), MOST_DEBT);
-		FUZZ_CHECK(acl_host_debt(h->host, 5, now) >= debt &&
-			acl_host_debt(h->host, 5, now) <= MOST_DEBT,
-		    "%u lines owed, then %u", debt, h->host->debt);
+		deficit = host_deficit(h->host, 5, now);
+		host_raise_deficit(h->host, 1000 * (which >> 3), MOST_DEFICIT);
+		FUZZ_CHECK(host_deficit(h->host, 5, now) >= deficit &&
+			host_deficit(h->host, 5, now) <= MOST_DEFICIT,
+		    "a deficit of %u, then %u", deficit, h->host->deficit);
 	}
-	FUZZ_CHECK(acl_host_leave(hosts, h->host, now) > now, "already due");
+	FUZZ_CHECK(host_leave(hosts, h->host, now) > now, "already due");
 	*h = held[--*n];
 }
 
@@ -226,7 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input in = { data, size };
 	static struct meant meant[MAX_RULES];
 	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
-	struct acl_hosts hosts;
+	struct hosts hosts;
 	struct held held[MAX_HELD];
 	unsigned n = 0, nrules, which;
 	uint64_t now = 0;
@@ -235,7 +242,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	rules = fuzz_string(&in);
 	nrules = read_rules(&acl, meant, rules);
-	acl_hosts_init(&hosts);
+	hosts_init(&hosts);
 	while (in.left > 0) {
 		now += 100ULL * fuzz_byte(&in);
 		which = fuzz_byte(&in);
@@ -244,20 +251,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_rules(&acl, meant, nrules, &a);
 		if ((which & 1) != 0 && n < MAX_HELD) {
 			held[n].address = a;
-			held[n].host = acl_host_enter(&hosts, &a);
+			held[n].host = host_enter(&hosts, &a);
 			n++;
 		} else if (n > 0)
 			deal_with_host(&hosts, held, &n, which, now);
-		FUZZ_CHECK(acl_hosts_tick(&hosts, now) > now, "already due");
+		FUZZ_CHECK(hosts_tick(&hosts, now) > now, "already due");
 		check_held(held, n);
 	}
 	while (n > 0)
-		(void)acl_host_leave(&hosts, held[--n].host, now);
-	FUZZ_CHECK(
-	    acl_hosts_tick(&hosts, now + 2 * ACL_FORGIVE_MS) == UINT64_MAX &&
+		(void)host_leave(&hosts, held[--n].host, now);
+	FUZZ_CHECK(hosts_tick(&hosts, now + 2 * HOST_EXPIRY_MS) == NEVER &&
 		RB_EMPTY(&hosts.tree),
 	    "hosts are left that nobody is connected from");
-	acl_hosts_free(&hosts);
+	hosts_free(&hosts);
 	acl_free(&acl);
 	free(rules);
 	return 0;
