@@ -149,7 +149,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	ms = server_now(srv);
 	next = hosts_tick(&srv->hosts, ms);
 	TAILQ_FOREACH_SAFE(c, &srv->waiting, waiting, tmp) {
-		due = client_tick(c, ms);
+		due = talk_tick(c, ms);
 		next = earlier(next, due);
 		if (due == NEVER && c->state != CLIENT_GONE) {
 			TAILQ_REMOVE(&srv->waiting, c, waiting);
@@ -323,7 +323,7 @@ finish_turn(struct server *srv)
 
 	fanout_flush(srv->fanout);
 	while ((q = fanout_next_broken(srv->fanout)) != NULL)
-		client_broken(client_of_queue(q));
+		talk_broken(client_of_queue(q));
 	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
 		TAILQ_REMOVE(&srv->gone, c, next);
 		client_free(c);
@@ -351,7 +351,7 @@ serve_runnable(struct server *srv)
 	    srv->clock() - began < TURN_MS) {
 		TAILQ_REMOVE(&srv->runnable, c, runnable);
 		c->is_runnable = false;
-		client_run(c);
+		talk_run(c);
 	}
 }
 
@@ -382,7 +382,7 @@ read_the_rest(struct server *srv)
 	int i;
 
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
-		client_run(c);
+		talk_run(c);
 	for (i = 0; i < STOP_ROUNDS; i++) {
 		before = srv->conns.bytes_in;
 		do

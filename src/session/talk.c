@@ -204,7 +204,7 @@ on_readable(void *owner, const unsigned char *p, size_t n)
 }
 
 void
-client_run(struct client *c)
+talk_run(struct client *c)
 {
 	struct conn *conn = c->out.conn;
 
@@ -219,14 +219,14 @@ client_run(struct client *c)
 }
 
 void
-client_broken(struct client *c)
+talk_broken(struct client *c)
 {
 	if (c->state >= CLIENT_CLOSING)
 		client_gone(c);
 	else if (conn_error(c->out.conn) == ENOMEM)
 		client_drop(c, "connection lost");
 	else
-		client_run(c);
+		talk_run(c);
 }
 
 /* ---- what it hears ---- */
@@ -341,13 +341,13 @@ on_drained(void *owner)
 	if (c->state == CLIENT_CLOSING && all)
 		client_linger(c);
 	else if (c->state <= CLIENT_CHAT && !conn_is_reading(c->out.conn))
-		client_run(c);
+		talk_run(c);
 }
 
 static void
 on_broken(void *owner)
 {
-	client_broken(owner);
+	talk_broken(owner);
 }
 
 const struct conn_ops talk_conn_ops = {
@@ -362,13 +362,13 @@ const struct registry_ops talk_registry_ops = { .deliver = deliver };
 /* ---- time ---- */
 
 uint64_t
-client_tick(struct client *c, uint64_t now)
+talk_tick(struct client *c, uint64_t now)
 {
 	uint64_t next = NEVER;
 
 	if (deadline_is_due(c->resumes_at, now)) {
 		(void)conn_probe(c->out.conn);
-		client_run(c);
+		talk_run(c);
 	}
 	if (deadline_is_due(c->stalls_at, now) && c->state != CLIENT_GONE)
 		slow_check_stall(c);

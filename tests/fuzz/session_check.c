@@ -329,7 +329,7 @@ static void
 check_room(struct server *srv, const struct room *room, unsigned history)
 {
 	const struct registry *reg = &srv->registry;
-	const struct past *past;
+	const struct history_entry *past;
 	const struct room *p;
 	unsigned i, n = 0;
 

@@ -743,7 +743,7 @@ START_TEST(turns_of_the_lost)
 	close(a->fd);
 	a->fd = -1;
 	ck_assert_int_ne(conn_probe(a->c->out.conn), 0);
-	client_broken(a->c);
+	talk_broken(a->c);
 	ck_assert_uint_lt(one_turn(hurrying_clock), 8);
 	ck_assert_uint_eq(rig.srv.nclients, 2);
 	daemon_settle();

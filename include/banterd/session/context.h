@@ -21,9 +21,9 @@ struct rendering;
 struct session_ops {
 	/* Now, in ms; the same for all of a turn. */
 	uint64_t (*now)(void *daemon);
-	/* Has client_tick() called once ms has come, at the latest. */
+	/* Has talk_tick() called once ms has come, at the latest. */
 	void (*arm_deadline)(void *daemon, struct client *c, uint64_t ms);
-	/* Has client_run() called, after others who wait for that. */
+	/* Has talk_run() called, after others who wait for that. */
 	void (*mark_runnable)(void *daemon, struct client *c);
 	/* Whether too many are closing to wait for each one's FIN. */
 	bool (*is_crowded)(void *daemon);

@@ -24,13 +24,13 @@ bool talk_init(struct session_context *ctx);
 void talk_free(struct session_context *ctx);
 
 /* It is c's turn: carries out the next thing that it has said. */
-void client_run(struct client *c);
+void talk_run(struct client *c);
 
 /* Its connection is broken, or its memory is out. */
-void client_broken(struct client *c);
+void talk_broken(struct client *c);
 
 /* Does what is due at now (ms).  Returns when the next thing is, NEVER for
  * never. */
-uint64_t client_tick(struct client *c, uint64_t now);
+uint64_t talk_tick(struct client *c, uint64_t now);
 
 #endif
