@@ -3,14 +3,14 @@
 
 import re
 
-import harness
-from harness import rx
+from banter.case import Case, main
+from banter.line import rx
 
 EVENT = re.compile(r"\[#storm\] -- (?:(\d+) (?:people|person)|[A-Za-z]\S*) "
                    r"(joined|left)(?: \(.*\))?")
 
 
-class Storm(harness.Case):
+class Storm(Case):
 
     def setUp(self):
         super().setUp()
@@ -199,4 +199,4 @@ class Storm(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()
