@@ -14,16 +14,16 @@ SKIPPED = 77			# what ctest takes for "skipped"
 class Case(unittest.TestCase):
     """A test; daemons made through it end with it and are checked."""
 
-    limit = 90			# seconds for one test; None: no limit
+    time_limit = 90		# seconds for one test; None: no limit
 
     def setUp(self):
-        if self.limit is not None:
+        if self.time_limit is not None:
             signal.signal(signal.SIGALRM, self._too_long)
-            signal.alarm(self.limit)
+            signal.alarm(self.time_limit)
             self.addCleanup(signal.alarm, 0)
 
     def _too_long(self, _number, _frame):
-        raise AssertionError("the test took more than %d s" % self.limit)
+        raise AssertionError("the test took more than %d s" % self.time_limit)
 
     def daemon(self, config="", **how):
         """A daemon that is stopped, and must end well, after the test."""
