@@ -6,6 +6,7 @@ import unittest
 
 from banter import host, process
 from banter.address import reserve_address
+from banter.command import no_leaks_where_forbidden
 from banter.daemon import Daemon
 
 SKIPPED = 77			# what ctest takes for "skipped"
@@ -75,18 +76,20 @@ class _LoudResult(unittest.TextTestResult):
         print("SKIPPED: %s: %s" % (test, reason), file=sys.stderr, flush=True)
 
 
-def skip_all(reason):
-    """Ends the program, as nothing of it can be tested here."""
-    print("SKIPPED: " + reason, file=sys.stderr, flush=True)
-    sys.exit(SKIPPED)
+def prepare():
+    """Gets ready for testing; ends with status 77 where nobody can test."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    reason = host.missing()
+    if reason:
+        print("SKIPPED: " + reason, file=sys.stderr, flush=True)
+        sys.exit(SKIPPED)
+    host.raise_nofile(8192)
+    no_leaks_where_forbidden()
 
 
 def main():
     """Runs the module's tests; exit status 77 when all had to be skipped."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    if host.missing():
-        skip_all(host.missing())
-    host.raise_nofile(8192)
+    prepare()
     program = unittest.main(
         module="__main__", exit=False, verbosity=2,
         testRunner=unittest.TextTestRunner(verbosity=2,
