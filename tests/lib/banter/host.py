@@ -77,8 +77,10 @@ def needs_network(test):
 def raise_nofile(wanted):
     """Raises the limit of open files as far as allowed; says what it is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
     if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE,
+                               (wanted, max(wanted, hard)))
+        except (ValueError, PermissionError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
