@@ -3,6 +3,7 @@
 
 import ipaddress
 import os
+import pathlib
 import pwd
 import re
 import signal
@@ -15,7 +16,7 @@ from banter import wait
 from banter.address import both_families
 from banter.command import run_banterd
 from banter.daemon import Daemon
-from banter.files import SOURCE_DIR, scratch_path, written
+from banter.files import SOURCE_DIR, read, scratch_path, written
 from banter.host import needs_ipv6, needs_network, needs_root
 from banter.line import NOT_ALLOWED, PASSWORD_NEEDED, rx
 from scenario import Case, main
@@ -256,18 +257,20 @@ class Names(Case):
 
 class Secret(Case):
 
+    @staticmethod
+    def function(file, name):
+        """The text of a function of the daemon's."""
+        path, = pathlib.Path(SOURCE_DIR, "src").rglob(file)
+        return re.search(r"^%s\(.*?^}" % name, read(str(path)),
+                         re.M | re.S).group(0)
+
     def test_comparison_is_constant_time(self):
         """Time can't be asserted; that no comparison stops early can: the
         password's handler calls the one that looks at every byte."""
-        source = os.path.join(SOURCE_DIR, "src")
-        with open(os.path.join(source, "command_user.c"),
-                  encoding="utf-8") as code:
-            handler = re.search(r"^cmd_pass\(.*?^}", code.read(), re.M | re.S)
-        self.assertIn("text_same_secret(password, args)", handler.group(0))
-        self.assertNotRegex(handler.group(0), r"str(n?case)?cmp|memcmp")
-        with open(os.path.join(source, "text.c"), encoding="utf-8") as code:
-            compare = re.search(r"^text_same_secret\(.*?^}", code.read(),
-                                re.M | re.S).group(0)
+        handler = self.function("command_user.c", "cmd_pass")
+        self.assertIn("text_same_secret(password, args)", handler)
+        self.assertNotRegex(handler, r"str(n?case)?cmp|memcmp")
+        compare = self.function("text.c", "text_same_secret")
         loop = compare[compare.index("for ("):]
         self.assertNotRegex(loop.split("return")[0], r"\b(break|if|goto)\b")
 

@@ -10,7 +10,7 @@ import subprocess
 from banter.address import refused, reserve_address
 from banter.case import Case, main
 from banter.command import run_banterd
-from banter.files import scratch_path, write, written
+from banter.files import read, scratch_path, write, written
 from banter.host import AS_NOBODY, HAS_IPV6
 
 
@@ -84,8 +84,7 @@ class Options(Case):
         self.assertEqual(status, 1)
         self.assertIn("cannot listen on %s: Socket operation on non-socket"
                       % path, err)
-        with open(path, encoding="ascii") as file:
-            self.assertEqual(file.read(), "precious")
+        self.assertEqual(read(path), "precious")
 
     def test_l_replaces_the_files_listen(self):
         """And may be given as often as wanted."""

@@ -9,7 +9,7 @@ import unittest
 from banter import wait
 from banter.case import Case, main
 from banter.line import matches, rx
-from banter.process import die_with_parent
+from banter.process import Program, die_with_parent
 
 SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
 
@@ -139,16 +139,9 @@ class Openbsd(Whole, Pipes):
         watcher.expect(rx(r"\[#lobby\] -- guest\d+ left"))
 
     def test_killed(self):
-        nc = subprocess.Popen(
-            [OPENBSD_NC, self.host, self.port], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, preexec_fn=die_with_parent)
-        try:
-            nc.stdin.write(b"/nick ci\n/join #ops\n")
-            nc.stdin.flush()
+        with Program([OPENBSD_NC, self.host, self.port]) as nc:
+            nc.send("/nick ci\n/join #ops")
             self.watcher.until("[#ops] -- ci joined")
-        finally:
-            nc.kill()
-            nc.communicate()
         self.watcher.expect(rx(r"\[#(ops|lobby)\] -- ci left.*"),
                             rx(r"\[#(ops|lobby)\] -- ci left.*"))
 

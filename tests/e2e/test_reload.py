@@ -9,7 +9,7 @@ import socket
 from banter.address import refused, reserve_address
 from banter.case import Case, main
 from banter.client import settle
-from banter.files import scratch_path, write, written
+from banter.files import read, scratch_path, write, written
 from banter.line import NOT_ALLOWED, PASSWORD_NEEDED, rx
 from banter.wait import eventually
 
@@ -217,11 +217,8 @@ class Good(Reload):
         self.reload("log-target %s\n" % log)
         eventually(lambda: os.path.exists(log), "the log file")
         self.server.signal(signal.SIGUSR1)
-
-        def counted():
-            with open(log, encoding="utf-8") as lines:
-                return "uptime" in lines.read().lower()
-        eventually(counted, "the counters go to the new log")
+        eventually(lambda: "uptime" in read(log).lower(),
+                   "the counters go to the new log")
         self.reload("log-target stderr\n")
         self.server.mark()
 

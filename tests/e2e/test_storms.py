@@ -52,7 +52,8 @@ class Storm(Case):
         self.assertLess(len(lines), 30, lines)
         for line in lines[:5]:
             self.assertRegex(line, r"^\[#storm\] -- p\d+ joined$")
-        self.assertRegex(lines[5], r"^\[#storm\] -- \d+ (people|person) joined$")
+        self.assertRegex(lines[5],
+                         r"^\[#storm\] -- \d+ (people|person) joined$")
         self.watcher.silence()
         self.watcher.send("/who")
         self.assertIn("#storm (61)", self.watcher.next())
