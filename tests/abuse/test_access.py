@@ -3,53 +3,59 @@
 
 import ipaddress
 import os
+import pathlib
 import pwd
 import re
-import shutil
 import signal
 import socket
 import stat
 import subprocess
-import tempfile
-import unittest
+import sys
 
-import lab
-from lab import harness
-from harness import rx
+from banter import wait
+from banter.address import both_families
+from banter.command import run_banterd
+from banter.daemon import Daemon
+from banter.files import SOURCE_DIR, read, scratch_path, written
+from banter.host import needs_ipv6, needs_network, needs_root
+from banter.line import NOT_ALLOWED, PASSWORD_NEEDED, rx
+from scenario import Case, main
 
-NOT_ALLOWED = "! Your address is not allowed here."
 TOO_MANY = "! Too many connections from your address."
 
 
-def can_have_a_network():
-    """Whether we may make a network of our own."""
-    return os.geteuid() == 0 and shutil.which("ip") and subprocess.run(
-        ["unshare", "--net", "true"], stderr=subprocess.DEVNULL,
-        check=False).returncode == 0
+def status_of_connect(path, account):
+    """What becomes of another user who connects: 0, or 3 if not allowed."""
+    user = pwd.getpwnam(account)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            socket.socket(socket.AF_UNIX).connect(path)
+            os._exit(0)
+        except PermissionError:
+            os._exit(3)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-unittest_root = unittest.skipUnless(os.geteuid() == 0, "not root")
-unittest_network = unittest.skipUnless(can_have_a_network(),
-                                       "no network of its own can be made")
-
-
-class Files(lab.Case):
+class Files(Case):
 
     def test_password_that_others_can_read(self):
         """At the start, at -t and at a reload; each mode at its edge."""
-        path = harness.scratch_path("banterd.conf")
-        with open(path, "w", encoding="ascii") as out:
-            out.write("password secret\n")
-        harness.give_away(path)
+        path = written("banterd.conf", "password secret\n")
         for mode, status in ((0o600, 0), (0o640, 0), (0o660, 0), (0o644, 1),
                              (0o604, 1), (0o666, 1), (0o400, 0)):
             os.chmod(path, mode)
             with self.subTest(mode=oct(mode)):
-                got, _, err = harness.run_banterd("-t", "-f", path)
+                got, _, err = run_banterd("-t", "-f", path)
                 self.assertEqual(got, status, err)
                 self.assertNotIn("secret", err)
         os.chmod(path, 0o644)
-        got, _, err = harness.run_banterd("-f", path, "-l", "127.0.0.1:0")
+        got, _, err = run_banterd("-f", path, "-l", "127.0.0.1:0")
         self.assertEqual(got, 1, err)
         self.assertNotIn("listening", err)
 
@@ -62,7 +68,7 @@ class Files(lab.Case):
         self.assertNotIn("secret", "\n".join(self.d.log))
 
     def test_modes_of_unix_sockets(self):
-        directory = harness.scratch_path("")
+        directory = scratch_path("")
         for words, mode in (("", 0o660), (" mode 0600", 0o600),
                             (" mode 0666", 0o666), (" mode 000", 0o000)):
             path = directory + "s%o" % mode
@@ -71,21 +77,14 @@ class Files(lab.Case):
             daemon.stop()
             self.assertFalse(os.path.exists(path), "its socket is left")
 
-    @unittest_root
+    @needs_root
     def test_unix_socket_keeps_strangers_out(self):
-        path = harness.scratch_path("sock")
+        path = scratch_path("sock")
         self.daemon("listen %s mode 0600\n" % path, listen=None)
-        child = subprocess.run(
-            ["python3", "-c", "import socket, sys\n"
-             "s = socket.socket(socket.AF_UNIX)\n"
-             "try: s.connect(sys.argv[1])\n"
-             "except PermissionError: sys.exit(3)\n", path],
-            user=pwd.getpwnam("daemon").pw_uid, group=1, extra_groups=[],
-            check=False)
-        self.assertEqual(child.returncode, 3)
+        self.assertEqual(status_of_connect(path, "daemon"), 3)
 
 
-class Networks(lab.Case):
+class Networks(Case):
 
     def first_line(self, address, source=None):
         client = self.d.connect("stranger", address=address, source=source)
@@ -107,6 +106,7 @@ class Networks(lab.Case):
             self.assertEqual(line != NOT_ALLOWED, allowed, source)
         self.assertNotEqual(self.first_line(self.d.addresses[1]), NOT_ALLOWED)
 
+    @needs_ipv6
     def test_each_family_for_itself(self):
         """::/0 is not IPv4, 0.0.0.0/0 is not IPv6, "all" is both; a UNIX
         socket has no address."""
@@ -123,40 +123,14 @@ class Networks(lab.Case):
                 self.assertEqual(line != NOT_ALLOWED, allowed,
                                  "%s at %s" % (rule, address))
 
-    def passed_socket(self, config):
-        """A daemon that was passed a socket for both families at once, where
-        IPv4 comes as ::ffff:a.b.c.d; and the socket's port."""
-        sock = socket.socket(socket.AF_INET6)
-        self.addCleanup(sock.close)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        sock.bind(("::", 0))
-        sock.listen(100)
-        fd = sock.fileno()
-
-        def child():
-            os.dup2(fd, 3)
-
-        # the shell becomes the daemon, so its number is the daemon's
-        wrapper = harness.scratch_path("start")
-        with open(wrapper, "w", encoding="ascii") as out:
-            out.write('#!/bin/sh\nexport LISTEN_PID=$$ LISTEN_FDS=1\n'
-                      'exec "$@"\n')
-        os.chmod(wrapper, 0o755)
-        command = harness.banterd_command()
-        old = os.environ["BANTERD"]
-        os.environ["BANTERD"] = " ".join([wrapper] + command)
-        try:
-            self.d = harness.Daemon(
-                config, listen=None, before_exec=child,
-                run_as=dict(harness.AS_NOBODY, pass_fds=(3,)))
-        finally:
-            os.environ["BANTERD"] = old
-        self.addCleanup(self.d.stop)
-        return sock.getsockname()[1]
-
+    @needs_ipv6
     def test_mapped_addresses(self):
         """IPv4 through a socket for both is IPv4 all the same."""
-        port = self.passed_socket("deny 127.5.0.0/16\nmax-per-host 2\n")
+        sock = both_families()
+        self.addCleanup(sock.close)
+        port = sock.getsockname()[1]
+        self.d = self.daemon("deny 127.5.0.0/16\nmax-per-host 2\n",
+                             listen=None, passed=sock)
         where = "127.0.0.1:%d" % port
         self.assertEqual(self.first_line(where, "127.5.1.1"), NOT_ALLOWED)
         self.assertNotEqual(self.first_line(where, "127.6.1.1"), NOT_ALLOWED)
@@ -177,20 +151,18 @@ class Networks(lab.Case):
         bob.until("[#lobby] -- alice left (not allowed)")
 
 
-@unittest_network
-class PrivacyAddresses(lab.Case):
+@needs_ipv6
+@needs_network
+class PrivacyAddresses(Case):
     """In a network of its own, where any address is ours to use."""
 
     def test_one_host_has_many_addresses(self):
         """However many addresses of its /64 a host takes, it is one host."""
-        script = os.path.join(tempfile.mkdtemp(dir=harness._scratch), "in")
-        with open(script, "w", encoding="ascii") as out:
-            out.write('#!/bin/sh\nip link set lo up\nexec "$@"\n')
-        os.chmod(script, 0o755)
         done = subprocess.run(
-            ["unshare", "--net", script, "python3", "-B", __file__,
-             "--privacy"], check=False, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=harness.DEADLINE)
+            ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"',
+             "sh", sys.executable, "-B", __file__, "--privacy"], check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=wait.DEADLINE)
         self.assertEqual(done.returncode, 0, done.stdout.decode())
 
 
@@ -202,8 +174,8 @@ def privacy():
             subprocess.run(["ip", "-6", "addr", "add", "%s::%x/128" % (
                 net, n * 77777 % 65536 + 1), "dev", "lo", "nodad"],
                 check=True)
-    daemon = harness.Daemon("max-per-host 10\n",
-                            listen=["[%s]:0" % first])
+    daemon = Daemon("max-per-host 10\n",
+                    listen=["[%s]:0" % first])
     got = {}
     for net in ("2001:db8:1:1", "2001:db8:1:2"):
         lines = [daemon.connect("c", source="%s::%x" % (
@@ -214,7 +186,7 @@ def privacy():
         raise AssertionError("let in: %s" % got)
 
 
-class Names(lab.Case):
+class Names(Case):
     """Nobody speaks with the server's voice, or another's."""
 
     BAD = ["*", "!", "--", "[#lobby]", "#lobby", "@alice", "alice:", "a b",
@@ -283,20 +255,22 @@ class Names(lab.Case):
             self.assertNotRegex(line, "^2026-01-01")
 
 
-class Secret(lab.Case):
+class Secret(Case):
+
+    @staticmethod
+    def function(file, name):
+        """The text of a function of the daemon's."""
+        path, = pathlib.Path(SOURCE_DIR, "src").rglob(file)
+        return re.search(r"^%s\(.*?^}" % name, read(str(path)),
+                         re.M | re.S).group(0)
 
     def test_comparison_is_constant_time(self):
         """Time can't be asserted; that no comparison stops early can: the
         password's handler calls the one that looks at every byte."""
-        source = os.path.join(harness.SOURCE_DIR, "src")
-        with open(os.path.join(source, "command_user.c"),
-                  encoding="utf-8") as code:
-            handler = re.search(r"^cmd_pass\(.*?^}", code.read(), re.M | re.S)
-        self.assertIn("text_same_secret(password, args)", handler.group(0))
-        self.assertNotRegex(handler.group(0), r"str(n?case)?cmp|memcmp")
-        with open(os.path.join(source, "text.c"), encoding="utf-8") as code:
-            compare = re.search(r"^text_same_secret\(.*?^}", code.read(),
-                                re.M | re.S).group(0)
+        handler = self.function("command_user.c", "cmd_pass")
+        self.assertIn("text_same_secret(password, args)", handler)
+        self.assertNotRegex(handler, r"str(n?case)?cmp|memcmp")
+        compare = self.function("text.c", "text_same_secret")
         loop = compare[compare.index("for ("):]
         self.assertNotRegex(loop.split("return")[0], r"\b(break|if|goto)\b")
 
@@ -306,7 +280,7 @@ class Secret(lab.Case):
                 "open sesam", "open sesame ", "open sesame2", "Open sesame",
                 "open  sesame", "pen sesame", "x", "open sesamf")):
             client = self.d.connect("c", source="127.20.0.%d" % (n + 1))
-            client.until("* A password is needed: /pass PASSWORD")
+            client.until(PASSWORD_NEEDED)
             client.send("/pass " + guess)
             client.until(rx("! Wrong password.*"))
             client.close()
@@ -315,11 +289,11 @@ class Secret(lab.Case):
         """Neither who is here nor what is said, and nothing reaches them."""
         self.server('password "open sesame"\n', rate="off")
         alice = self.d.connect("alice", source="127.20.1.1")
-        alice.until("* A password is needed: /pass PASSWORD")
+        alice.until(PASSWORD_NEEDED)
         alice.send("/pass open sesame")
         alice.greeted()
         stranger = self.d.connect("stranger")
-        stranger.until("* A password is needed: /pass PASSWORD")
+        stranger.until(PASSWORD_NEEDED)
         stranger.send("hello", "/msg guest1 psst", "/join lobby", "/who",
                       "/rooms", "/whois guest1", "/nick guest1", "/history",
                       "//slash", "/me waves", "/set time on")
@@ -330,8 +304,7 @@ class Secret(lab.Case):
 
 
 if __name__ == "__main__":
-    import sys
     if sys.argv[1:] == ["--privacy"]:
         privacy()
     else:
-        lab.main()
+        main()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Connections: very many, very short, half-closed, broken off anywhere."""
 
-import lab
-from lab import size
+from banter import proc
+from banter.wait import eventually
+from scenario import Case, main, size
 
 # What a client may be in the middle of when it is gone.
 STATES = {
@@ -18,7 +19,7 @@ STATES = {
 }
 
 
-class Connections(lab.Case):
+class Connections(Case):
 
     CONFIG = ("max-clients 12000\nmax-per-host 12000\nmax-rooms 12000\n"
               "log-level notice\n")
@@ -50,7 +51,7 @@ class Connections(lab.Case):
         self.server(self.CONFIG)
         lines = r"\x80" * 1020 + r"\n"
         speaker = self.attack("-r", "-p", lines * 20 + r"/quit\n")
-        lab.harness.eventually(lambda: self.counters()[0] == 0, "it has quit")
+        eventually(lambda: self.counters()[0] == 0, "it has quit")
         speaker.stop()
         self.scenario("connect and close, each is told 50 lines of 3 KB", self.begin(
             "-n", 64, "-S", 100, "-CX"), clients=256, full=256, rooms=1)
@@ -68,19 +69,19 @@ class Connections(lab.Case):
         self.server("stall-timeout 20\nlog-level notice\n", rate="off")
         line = r"\x80" * 1020 + r"\n"
         speaker = self.attack("-r", "-p", line * 60 + r"/quit\n")
-        lab.harness.eventually(lambda: self.counters()[0] == 0, "it has quit")
+        eventually(lambda: self.counters()[0] == 0, "it has quit")
         speaker.stop()
-        before = lab.descriptors(self.d.pid)
+        before = proc.descriptors(self.d.pid)
         attackers = [self.attack("-n", 100, "-S", 1, "-HB2304")
                      for _ in range(5)]
-        held = lab.descriptors(self.d.pid) - before
+        held = proc.descriptors(self.d.pid) - before
         print("descriptors held by one host: %d" % held)
         self.assertLess(held, 50 + 40)
         self.d.guest("honest").hang_up()
         for attacker in attackers:
             attacker.stop()
-        lab.harness.eventually(
-            lambda: lab.descriptors(self.d.pid) == before, "all are given back")
+        eventually(lambda: proc.descriptors(self.d.pid) == before,
+                   "all are given back")
 
     def test_reset_in_each_state(self):
         self.server(self.CONFIG + "history 10\n")
@@ -102,8 +103,8 @@ class Connections(lab.Case):
         self.d.wait_log(r"guest\d+ at \S+ connected")
         for attacker in attackers:
             attacker.stop()
-        lab.harness.eventually(lambda: self.state() == before,
-                               "all is back at the start", 90)
+        eventually(lambda: self.state() == before,
+                   "all is back at the start", 90)
 
     def test_come_again_to_say_more(self):
         """A new connection is no way round the rate."""
@@ -116,4 +117,4 @@ class Connections(lab.Case):
 
 
 if __name__ == "__main__":
-    lab.main()
+    main()

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Input: slow, endless, without lines, without sense."""
 
-import lab
-from lab import size
+from scenario import Case, main, size
 
 # Each is sent again and again, by clients that read and by some that do not.
 TELNET = {
@@ -16,7 +15,7 @@ TELNET = {
 }
 
 
-class Input(lab.Case):
+class Input(Case):
 
     CONFIG = "max-clients 3000\nmax-per-host 3000\nlog-level notice\n"
 
@@ -78,4 +77,4 @@ class Input(lab.Case):
 
 
 if __name__ == "__main__":
-    lab.main()
+    main()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Clients that do not read: what waits for them is bounded."""
 
-import lab
-from lab import size
+from scenario import Case, main, size
+
 
 LONG_LINE = "y" * 1000 + r"\n"
 
 
-class Readers(lab.Case):
+class Readers(Case):
 
     CONFIG = ("max-clients 3000\nmax-per-host 3000\nrate off\n"
               "log-level notice\nsend-queue 64K\n")
@@ -62,4 +62,4 @@ class Readers(lab.Case):
 
 
 if __name__ == "__main__":
-    lab.main()
+    main()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Rooms and names: up to every limit, and as fast as possible."""
 
-import lab
-from lab import size
+from scenario import Case, main, size
 
 
-class Rooms(lab.Case):
+
+class Rooms(Case):
 
     CONFIG = ("max-clients 3000\nmax-per-host 3000\nlog-level notice\n"
               "stall-timeout 5\n")
@@ -86,4 +86,4 @@ class Rooms(lab.Case):
 
 
 if __name__ == "__main__":
-    lab.main()
+    main()

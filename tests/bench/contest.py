@@ -2,15 +2,18 @@
 
 import json
 import os
-import resource
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from banter import proc
+from banter.address import reserve_address
+from banter.host import AS_NOBODY
+from banter.process import end
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 300  # seconds that one command of the load generator may take
@@ -66,16 +69,10 @@ class Place:
         if self.counter.exists():
             self.counter = Path(shutil.copy(self.counter, self.bin))
         # Servers refuse to run as root, and have no reason to.
-        self.user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        self.user = AS_NOBODY
 
     def close(self):
         shutil.rmtree(self.dir, ignore_errors=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def listening(port):
@@ -90,7 +87,7 @@ class Server:
 
     def __init__(self, place, kind, more="", count=False):
         self.kind = kind
-        self.port = free_port()
+        self.port = int(reserve_address("127.0.0.1").rsplit(":", 1)[1])
         self.dir = Path(tempfile.mkdtemp(prefix=kind.name + "-", dir=place.dir))
         if place.user:
             shutil.chown(self.dir, place.user["user"], place.user["group"])
@@ -134,8 +131,7 @@ class Server:
         return self.output.read_text(encoding="utf-8", errors="replace")[-500:].strip()
 
     def status(self, *fields):
-        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
-            rows = dict(row.split(":", 1) for row in f if ":" in row)
+        rows = proc.status(self.pid)
         return [int(rows[field].split()[0]) for field in fields]
 
     def memory(self):
@@ -253,25 +249,3 @@ def replace(text, fill):
     for old, new in fill.items():
         text = text.replace(old, new)
     return text
-
-
-def end(child):
-    """Ends a child of ours, and waits until it has ended."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def raise_limit(want):
-    """Lets our children open many descriptors; returns how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < want:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (want, max(want, hard)))
-        except (ValueError, PermissionError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

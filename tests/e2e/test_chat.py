@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Speech and rooms: who hears what, and where one is."""
 
-import harness
-from harness import rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import STAMP, rx
 
 
-class Speech(harness.Case):
+class Speech(Case):
 
     def setUp(self):
         super().setUp()
@@ -89,7 +90,7 @@ class Speech(harness.Case):
 
     def test_order_is_the_same_for_all(self):
         dave = self.server.client("dave")
-        harness.settle(self.alice, self.bob, self.carol, dave)
+        settle(self.alice, self.bob, self.carol, dave)
         for i in range(100):
             self.alice.send("a%d" % i)
             self.bob.send("b%d" % i, "/me b%d" % i)
@@ -116,7 +117,7 @@ class Speech(harness.Case):
         self.alice.silence()
 
 
-class Rooms(harness.Case):
+class Rooms(Case):
 
     def test_join_answers(self):
         daemon = self.daemon("default-room none")
@@ -142,8 +143,8 @@ class Rooms(harness.Case):
         bob = daemon.client("bob")
         bob.send("/j #dev")
         bob.expect(rx(r"\* You are in #dev \(2 here: @alice, you\)\..*"),
-                   rx(harness.STAMP + r"\[#dev\] alice: first"),
-                   rx(harness.STAMP + r"\[#dev\] \* alice second"))
+                   rx(STAMP + r"\[#dev\] alice: first"),
+                   rx(STAMP + r"\[#dev\] \* alice second"))
         bob.silence()
 
     def test_without_the_hash(self):
@@ -181,7 +182,7 @@ class Rooms(harness.Case):
         daemon = self.daemon("default-room none")
         alice = daemon.client("alice", "#a", "#b")
         bob = daemon.client("bob", "#a", "#b")
-        harness.settle(alice, bob)
+        settle(alice, bob)
         alice.ask("in b")
         bob.expect("[#b] alice: in b")
         alice.send("/join #a")
@@ -197,7 +198,7 @@ class Rooms(harness.Case):
         alice = daemon.client("alice", "#a", "#b", "#c")
         bob = daemon.client("bob", "#a")
         carol = daemon.client("carol", "#c")
-        harness.settle(alice, bob, carol)
+        settle(alice, bob, carol)
         carol.ask("from c")
         bob.ask("from a")
         alice.expect("[#c] carol: from c", "[#a] bob: from a")
@@ -206,14 +207,14 @@ class Rooms(harness.Case):
         bob.silence()
 
 
-class Leave(harness.Case):
+class Leave(Case):
 
     def setUp(self):
         super().setUp()
         self.server = self.daemon("default-room none")
         self.bob = self.server.client("bob", "#a", "#b", "#c")
         self.alice = self.server.client("alice", "#a", "#b", "#c")
-        harness.settle(self.alice, self.bob)
+        settle(self.alice, self.bob)
 
     def current(self, room):
         """Alice speaks in that room unless she names another."""
@@ -290,7 +291,7 @@ class Leave(harness.Case):
         self.bob.silence()
 
 
-class Keys(harness.Case):
+class Keys(Case):
 
     def test_a_room_with_a_key(self):
         daemon = self.daemon('room #dev topic "release on friday" key hush')
@@ -315,4 +316,4 @@ class Keys(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

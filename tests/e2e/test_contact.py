@@ -5,11 +5,14 @@ import os
 import signal
 import time
 
-import harness
-from harness import WELCOME_TAIL, rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.command import run_banterd
+from banter.files import written
+from banter.line import PASSWORD_NEEDED, STAMP, WELCOME_TAIL, rx
 
 
-class Greeting(harness.Case):
+class Greeting(Case):
 
     def test_words(self):
         daemon = self.daemon()
@@ -33,9 +36,8 @@ class Greeting(harness.Case):
         daemon.connect().expect(rx(r"\* Welcome to banter on [^ ]+\."))
 
     def test_motd(self):
-        motd = harness.scratch_path("motd")
-        with open(motd, "w", encoding="utf-8") as out:
-            out.write("Be kind.\nCoffee is on floor 2 – grüße\nno newline")
+        motd = written("motd",
+                       "Be kind.\nCoffee is on floor 2 – grüße\nno newline")
         daemon = self.daemon("motd " + motd)
         daemon.connect().expect(
             "* Welcome to banter on box.", "* Be kind.",
@@ -84,7 +86,7 @@ class Greeting(harness.Case):
             "[#lobby] alice: one", "[#lobby] * alice waves",
             "[#lobby] alice: three"])
         for line in lines[2:]:
-            self.assertRegex(line, "^" + harness.STAMP)
+            self.assertRegex(line, "^" + STAMP)
 
     def test_the_stamp_is_local_time(self):
         daemon = self.daemon(env={"TZ": "XST-05:30"})
@@ -97,7 +99,7 @@ class Greeting(harness.Case):
             at + 5.5 * 3600)) for at in (before, after)])
 
 
-class GuestNames(harness.Case):
+class GuestNames(Case):
 
     def test_differ(self):
         daemon = self.daemon()
@@ -121,7 +123,7 @@ class GuestNames(harness.Case):
             self.assertNotIn(daemon.guest().nick.lower(), holders)
 
 
-class Nicks(harness.Case):
+class Nicks(Case):
 
     GOOD = ["a", "Z", "a1", "A-._9", "x" * 24, "bob-", "b.o_b"]
     BAD = ["x" * 25, "9a", "_a", "-a", ".a", "#a", "@a", "a!b", "a,b", "a:b",
@@ -166,7 +168,7 @@ class Nicks(harness.Case):
         alice, bob, carol = daemon.people("alice", "bob", "carol")
         alice.rename("ann")
         bob.rename("alice")
-        harness.settle(alice, bob, carol)
+        settle(alice, bob, carol)
         carol.ask("/msg alice to the new one")
         bob.expect("[private] carol: to the new one")
         alice.silence()
@@ -179,7 +181,7 @@ class Nicks(harness.Case):
         bob, alice, carol = (daemon.client("bob", "#a", "#b", "#c"),
                              daemon.client("alice", "#a", "#b", "#c"),
                              daemon.client("carol", "#x"))
-        harness.settle(alice, bob, carol)
+        settle(alice, bob, carol)
         alice.ask_notice("/nick ann", "You are now ann.")
         lines = bob.sync()
         self.assertEqual(len(lines), 1, lines)
@@ -193,7 +195,7 @@ class Nicks(harness.Case):
         carol.silence()
 
 
-class Leaving(harness.Case):
+class Leaving(Case):
 
     def setUp(self):
         super().setUp()
@@ -241,23 +243,21 @@ class Leaving(harness.Case):
         self.bob.silence()
 
 
-class Password(harness.Case):
-
-    ASKS = "* A password is needed: /pass PASSWORD"
+class Password(Case):
 
     def test_first_contact(self):
-        motd = harness.scratch_path("motd")
-        with open(motd, "w", encoding="utf-8") as out:
-            out.write("for members\n")
+        motd = written("motd", "for members\n")
         daemon = self.daemon('password "open sesame"\nmotd ' + motd)
         alice = daemon.connect("alice")
-        alice.expect("* Welcome to banter on box.", "* for members", self.ASKS)
+        alice.expect("* Welcome to banter on box.", "* for members",
+                     PASSWORD_NEEDED)
         alice.send("/pass open sesame")
         alice.until(rx(r"\* You are guest\d+ in #lobby \(1 here\)\. "
                        + WELCOME_TAIL))
         alice.silence()
         bob = daemon.connect("bob")
-        bob.expect("* Welcome to banter on box.", "* for members", self.ASKS)
+        bob.expect("* Welcome to banter on box.", "* for members",
+                   PASSWORD_NEEDED)
         alice.silence()
         for line in ("hello?", "/nick bob", "/join #dev", "/who", "/me waves",
                      "/msg alice psst", "/rooms", "/history"):
@@ -277,22 +277,22 @@ class Password(harness.Case):
         alice.greeted()
         alice.ask("for members only")
         bob = daemon.connect("bob")
-        bob.expect("* Welcome to banter on box.", self.ASKS)
+        bob.expect("* Welcome to banter on box.", PASSWORD_NEEDED)
         bob.send("/pass hush")
         bob.greeted()
-        bob.expect(rx(harness.STAMP + r"\[#lobby\] guest\d+: for members only"))
+        bob.expect(rx(STAMP + r"\[#lobby\] guest\d+: for members only"))
 
     def test_default_room_none(self):
         daemon = self.daemon("password hush\ndefault-room none")
         alice = daemon.connect("alice")
-        alice.expect("* Welcome to banter on box.", self.ASKS)
+        alice.expect("* Welcome to banter on box.", PASSWORD_NEEDED)
         alice.send("/pass hush")
         alice.until(rx(r"\* You are guest\d+\. /join ROOM to begin, .*"))
 
     def test_two_wrong_tries_are_forgiven(self):
         daemon = self.daemon("password hush")
         alice = daemon.connect("alice")
-        alice.expect("* Welcome to banter on box.", self.ASKS)
+        alice.expect("* Welcome to banter on box.", PASSWORD_NEEDED)
         for wrong in ("/pass nope", "/pass HUSH"):
             alice.send(wrong)
             alice.error()
@@ -302,7 +302,7 @@ class Password(harness.Case):
     def test_three_wrong_tries_end_it(self):
         daemon = self.daemon("password hush")
         alice = daemon.connect("alice")
-        alice.expect("* Welcome to banter on box.", self.ASKS)
+        alice.expect("* Welcome to banter on box.", PASSWORD_NEEDED)
         for wrong in ("/pass nope", "/pass hus", "/pass hushh"):
             alice.send(wrong)
             alice.error()
@@ -311,7 +311,7 @@ class Password(harness.Case):
     def test_tries_are_counted_when_sent_at_once(self):
         daemon = self.daemon("password hush")
         alice = daemon.connect("alice")
-        alice.expect("* Welcome to banter on box.", self.ASKS)
+        alice.expect("* Welcome to banter on box.", PASSWORD_NEEDED)
         alice.send("/pass a", "/pass b", "/pass c", "/pass hush", "hello")
         lines = alice.rest(reset=True)
         self.assertGreaterEqual(len(lines), 3)
@@ -325,7 +325,7 @@ class Password(harness.Case):
         daemon = self.daemon("password hush\nlogin-timeout 1")
         late = daemon.connect("late")
         intime = daemon.connect("in time")
-        late.expect("* Welcome to banter on box.", self.ASKS)
+        late.expect("* Welcome to banter on box.", PASSWORD_NEEDED)
         intime.send("/pass hush")
         intime.greeted()
         lines = late.rest()
@@ -356,17 +356,14 @@ class Password(harness.Case):
             self.assertNotIn(secret, "\n".join(daemon.log))
 
     def test_a_file_that_others_can_read_is_refused(self):
-        conf = harness.scratch_path("open.conf")
-        with open(conf, "w", encoding="utf-8") as out:
-            out.write("password hush\n")
-        harness.give_away(conf)
+        conf = written("open.conf", "password hush\n")
         for mode in (0o644, 0o604):
             os.chmod(conf, mode)
-            status, _, err = harness.run_banterd("-f", conf,
-                                                 "-l", "127.0.0.1:0")
+            status, _, err = run_banterd("-f", conf,
+                                         "-l", "127.0.0.1:0")
             self.assertEqual(status, 1, err)
             self.assertIn(conf, err)
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -4,46 +4,41 @@
 import selectors
 import time
 
-import harness
+from banter import wait
+from banter.case import Case, main
+from banter.connection import Reader
+from banter.host import raise_nofile
 
 CROWD = 1000
 LINES = 100
 SPEAKERS = 4
 
 
-class Member:
-    """One of the crowd: reads without waiting, and keeps the speech only."""
+class Member(Reader):
+    """One of the crowd: keeps the speech only."""
 
     def __init__(self, address, number):
+        super().__init__(address, "127.70.%d.%d" % (
+            number // 100, number % 100 + 1))
         self.number = number
-        self.pending = b""
         self.speech = []
         self.noise = 0
-        self.sock = harness.dial(address, "127.70.%d.%d" % (
-            number // 100, number % 100 + 1))
-        self.sock.setblocking(False)
 
-    def read(self):
-        try:
-            data = self.sock.recv(1 << 16)
-        except BlockingIOError:
-            return
-        if not data:
-            raise AssertionError("member %d was disconnected" % self.number)
-        lines = (self.pending + data).split(b"\n")
-        self.pending = lines.pop()
-        for line in lines:
-            if line.startswith(b"[#big] s"):
-                self.speech.append(line)
-            else:
-                self.noise += 1
+    def take(self, line):
+        if line.startswith("[#big] s"):
+            self.speech.append(line)
+        else:
+            self.noise += 1
+
+    def at_end(self):
+        raise AssertionError("member %d was disconnected" % self.number)
 
 
-class Crowd(harness.Case):
+class Crowd(Case):
 
     def gather(self, selector, condition, what):
         """Reads for all until the condition holds."""
-        until = time.monotonic() + 3 * harness.DEADLINE
+        until = time.monotonic() + 3 * wait.DEADLINE
         while not condition():
             if time.monotonic() > until:
                 raise AssertionError("it never came true: " + what)
@@ -51,7 +46,7 @@ class Crowd(harness.Case):
                 key.data.read()
 
     def test_everybody_gets_everything(self):
-        if harness.raise_nofile(CROWD + 500) < CROWD + 100:
+        if raise_nofile(CROWD + 500) < CROWD + 100:
             self.skipTest("too few descriptors")
         daemon = self.daemon("max-clients 2000\nmax-per-host 100\n"
                              "default-room none\n")
@@ -88,9 +83,8 @@ class Crowd(harness.Case):
         for speaker in speakers:
             start = "[#big] %s: " % speaker.nick
             self.assertEqual(
-                [line.decode() for line in first
-                 if line.startswith(start.encode())],
-                [start + text + "\r" for text in texts])
+                [line for line in first if line.startswith(start)],
+                [start + text for text in texts])
         self.assertEqual(len(first), SPEAKERS * len(texts))
         # joining cost each of them a few lines, not one for each who came
         worst = max(member.noise for member in crowd)
@@ -98,4 +92,4 @@ class Crowd(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Where a line ends, and how long it may be."""
 
-import harness
-from harness import FFFD, rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import FFFD, rx
 
 TOO_LONG = "! Line too long (limit %d bytes); it was not sent."
 
 
-class Pair(harness.Case):
+class Pair(Case):
 
     config = ""
 
@@ -50,7 +51,7 @@ class Ends(Pair):
 
     def test_byte_by_byte(self):
         carol = self.server.client("carol")
-        harness.settle(self.alice, self.bob, carol)
+        settle(self.alice, self.bob, carol)
         self.alice.pieces("hé\r\n€\r\0/me \U0001f600\nx\r\ry\n".encode(),
                           carol)
         self.bob.expect("[#lobby] alice: hé", "[#lobby] alice: €",
@@ -161,7 +162,7 @@ class Length(Pair):
 
     def test_edge_byte_by_byte(self):
         carol = self.server.client("carol")
-        harness.settle(self.alice, self.bob, carol)
+        settle(self.alice, self.bob, carol)
         for size in (self.LIMIT, self.LIMIT + 1):
             self.alice.raw(b"x" * (size - 3))
             self.alice.pieces(b"xxx\r\n", carol)
@@ -243,4 +244,4 @@ class GreatLength(Pair):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -4,7 +4,8 @@
 import os
 import re
 
-import harness
+from banter.case import Case, SharedCase, main
+from banter.files import SOURCE_DIR
 
 COMMANDS = {
     "nick": [], "join": ["j"], "leave": ["part"], "msg": ["m"],
@@ -23,10 +24,10 @@ KEYWORDS = [
 
 SIGNALS = ["HUP", "USR1", "USR2", "TERM", "INT"]
 
-DOCS = os.path.join(harness.SOURCE_DIR, "docs")
+DOCS = os.path.join(SOURCE_DIR, "docs")
 
 
-class Help(harness.SharedCase):
+class Help(SharedCase):
 
     def setUp(self):
         super().setUp()
@@ -88,7 +89,7 @@ class Help(harness.SharedCase):
                                      if one[:2] in ("* ", "! ")], lines)
 
 
-class Manual(harness.Case):
+class Manual(Case):
 
     def page(self, name):
         with open(os.path.join(DOCS, name), encoding="utf-8") as page:
@@ -126,10 +127,10 @@ class Manual(harness.Case):
                 self.assertIn(words, text)
 
 
-class SampleConfiguration(harness.Case):
+class SampleConfiguration(Case):
 
     def test_explains_every_keyword(self):
-        contrib = os.path.join(harness.SOURCE_DIR, "contrib")
+        contrib = os.path.join(SOURCE_DIR, "contrib")
         name = next(n for n in ("banterd.conf", "banterd.conf.in")
                     if n in os.listdir(contrib))
         with open(os.path.join(contrib, name), encoding="utf-8") as conf:
@@ -141,4 +142,4 @@ class SampleConfiguration(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

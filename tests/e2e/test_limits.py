@@ -1,23 +1,25 @@
 #!/usr/bin/env python3
 """Each limit at its edge, and what one reads beyond it."""
 
-import os
 import resource
 import select
 import signal
 import socket
 import time
-import unittest
 
-import harness
-from harness import rx
+from banter.address import both_families
+from banter.case import Case, main
+from banter.client import settle
+from banter.daemon import Daemon
+from banter.files import scratch_path
+from banter.host import needs_ipv6
+from banter.line import NOT_ALLOWED, rx
 
 FULL = "! The server is full; try again later."
 TOO_MANY = "! Too many connections from your address."
-DENIED = "! Your address is not allowed here."
 
 
-class MaxClients(harness.Case):
+class MaxClients(Case):
 
     def test_edge(self):
         daemon = self.daemon("max-clients 3")
@@ -49,7 +51,7 @@ class MaxClients(harness.Case):
 
     def test_lowered_to_the_descriptors(self):
         """Fewer descriptors than max-clients: told, and never exceeded."""
-        daemon = harness.Daemon(
+        daemon = Daemon(
             "max-clients 1000\nmax-per-host 1000",
             before_exec=lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (128, 128)))
@@ -73,7 +75,7 @@ class MaxClients(harness.Case):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard < 1100:
             self.skipTest("the hard limit of descriptors is %d" % hard)
-        daemon = harness.Daemon(
+        daemon = Daemon(
             "max-clients 100", before_exec=lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (32, hard)))
         self.addCleanup(daemon.stop)
@@ -82,7 +84,7 @@ class MaxClients(harness.Case):
         people[39].until(rx(r"\[#lobby\] guest\d+: hello"))
 
 
-class MaxPerHost(harness.Case):
+class MaxPerHost(Case):
 
     def test_edge(self):
         daemon = self.daemon("max-per-host 2")
@@ -103,6 +105,7 @@ class MaxPerHost(harness.Case):
             daemon.guest("p%d" % i)
         daemon.connect("51st").ends_with(TOO_MANY)
 
+    @needs_ipv6
     def test_ipv6(self):
         daemon = self.daemon("max-per-host 2", listen=["[::1]:0"])
         daemon.guest("first")
@@ -110,12 +113,12 @@ class MaxPerHost(harness.Case):
         daemon.connect("third").ends_with(TOO_MANY)
 
 
-class DenyAllow(harness.Case):
+class DenyAllow(Case):
 
     def check(self, daemon, allowed=(), denied=()):
         for source in denied:
             with self.subTest(source):
-                daemon.connect(source, source=source).ends_with(DENIED)
+                daemon.connect(source, source=source).ends_with(NOT_ALLOWED)
         for source in allowed:
             with self.subTest(source):
                 one = daemon.guest(source, source=source)
@@ -148,37 +151,38 @@ class DenyAllow(harness.Case):
                    allowed=["127.9.1.63", "127.9.1.96", "127.9.1.6",
                             "127.9.1.8"])
 
+    @needs_ipv6
     def test_ipv6(self):
         daemon = self.daemon("deny ::1", listen=["[::1]:0", "127.0.0.1:0"])
-        daemon.connect("six").ends_with(DENIED)
+        daemon.connect("six").ends_with(NOT_ALLOWED)
         daemon.guest("four", address=daemon.addresses[1])
         daemon = self.daemon("deny ::/0", listen=["[::1]:0"])
-        daemon.connect("six").ends_with(DENIED)
+        daemon.connect("six").ends_with(NOT_ALLOWED)
         daemon = self.daemon("deny 2001:db8::/32", listen=["[::1]:0"])
         daemon.guest("six")
 
+    @needs_ipv6
     def test_mapped(self):
         """IPv4 that comes in through an IPv6 socket is IPv4."""
-        daemon = self.daemon("deny 127.0.0.1\nmax-per-host 1",
-                             listen=["[::]:0"])
-        port = daemon.addresses[0].rsplit(":", 1)[1]
-        if harness.refused("127.0.0.1:" + port):
-            self.skipTest("[::] takes no IPv4 here")
-        address = "127.0.0.1:" + port
-        daemon.connect("four", address=address).ends_with(DENIED)
+        with both_families() as sock:
+            daemon = self.daemon("deny 127.0.0.1\nmax-per-host 1",
+                                 listen=None, passed=sock)
+            address = "127.0.0.1:%d" % sock.getsockname()[1]
+        daemon.connect("four", address=address).ends_with(NOT_ALLOWED)
         daemon.guest("other", address=address, source="127.0.0.2")
         daemon.connect("again", address=address,
                        source="127.0.0.2").ends_with(TOO_MANY)
 
     def test_all_but_unix_sockets(self):
-        path = harness.scratch_path("sock")
+        path = scratch_path("sock")
         daemon = self.daemon("deny 0.0.0.0/0\ndeny ::/0",
                              listen=[path, "127.0.0.1:0"])
         daemon.guest("local", address=path)
-        daemon.connect("net", address=daemon.addresses[1]).ends_with(DENIED)
+        daemon.connect("net", address=daemon.addresses[1]).ends_with(
+            NOT_ALLOWED)
 
 
-class RoomLimits(harness.Case):
+class RoomLimits(Case):
 
     def test_max_joined(self):
         daemon = self.daemon("default-room none\nmax-joined 3")
@@ -216,7 +220,7 @@ class RoomLimits(harness.Case):
         alice.ask_error("/join #r20")
 
 
-class Rate(harness.Case):
+class Rate(Case):
     """Tokens slow a client down. Nothing here is faster than they allow,
     which is the one thing about time that can't fail on a busy machine."""
 
@@ -307,17 +311,17 @@ class Rate(harness.Case):
         bob.expect("[#lobby] -- %s left" % alice.nick)
 
 
-@unittest.skipUnless(os.path.exists("/proc/sys/net/ipv6"), "no IPv6")
-class Ipv6(harness.Case):
+@needs_ipv6
+class Ipv6(Case):
 
     def test_both_families_meet(self):
         daemon = self.daemon(listen=["[::1]:0", "127.0.0.1:0"])
         six = daemon.client("six")
         four = daemon.client("four", address=daemon.addresses[1])
-        harness.settle(six, four)
+        settle(six, four)
         six.ask("hello")
         four.expect("[#lobby] six: hello")
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -3,11 +3,12 @@
 
 import re
 
-import harness
-from harness import STAMP, rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import STAMP, rx
 
 
-class Topic(harness.Case):
+class Topic(Case):
 
     def setUp(self):
         super().setUp()
@@ -59,7 +60,7 @@ class Topic(harness.Case):
         self.bob.silence()
 
 
-class History(harness.Case):
+class History(Case):
 
     def ask_history(self, client, command="/history"):
         """The lines after the header, their stamps checked and taken off."""
@@ -168,14 +169,14 @@ class History(harness.Case):
                          + re.escape("[#dev] alice: anybody?") + "$")
 
 
-class Who(harness.Case):
+class Who(Case):
 
     def test_order_and_marks(self):
         daemon = self.daemon()
         people = [daemon.client(nick, "#dev")
                   for nick in ("alice", "zoe", "bob")]
         people[2].ask("/away")
-        harness.settle(*people)
+        settle(*people)
         for one in people:
             for ask in ("/who", "/names", "/who #dev", "/who dev",
                         "/WHO #DEV"):
@@ -213,7 +214,7 @@ class Who(harness.Case):
         self.assertEqual(shown, [str(i) for i in range(names)])
 
 
-class Whois(harness.Case):
+class Whois(Case):
 
     def test_facts(self):
         daemon = self.daemon()
@@ -249,7 +250,7 @@ class Whois(harness.Case):
             self.assertNotIn("127.9.8.7", line)
 
 
-class Rooms(harness.Case):
+class Rooms(Case):
 
     def test_list(self):
         daemon = self.daemon('room #fixed topic "always here"')
@@ -257,7 +258,7 @@ class Rooms(harness.Case):
                              daemon.client("bob", "#two"),
                              daemon.client("carol", "#one"))
         alice.ask("/topic not alone")
-        harness.settle(alice, bob, carol)
+        settle(alice, bob, carol)
         for command in ("/rooms", "/list"):
             lines = [line for line in alice.ask(command) if "#" in line]
             for line in lines:
@@ -293,4 +294,4 @@ class Rooms(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Who runs a room: the @, /kick, /op, and who comes next."""
 
-import harness
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import rx
 
 
-class Operator(harness.Case):
+class Operator(Case):
 
     def setUp(self):
         super().setUp()
@@ -13,7 +15,7 @@ class Operator(harness.Case):
             self.server.client(nick, "#dev")
             for nick in ("alice", "bob", "carol"))
         self.everyone = (self.alice, self.bob, self.carol)
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
 
     def who(self, expected, room="#dev"):
         self.carol.sync()
@@ -35,7 +37,7 @@ class Operator(harness.Case):
     def test_rooms_of_the_file_have_none(self):
         for nick in self.everyone:
             nick.join("#fixed")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.carol.send("/who #fixed", "/who #lobby")
         self.carol.expect("* #fixed (3): alice, bob, carol",
                           "* #lobby (3): alice, bob, carol")
@@ -62,7 +64,7 @@ class Operator(harness.Case):
 
     def test_who_was_kicked_is_out(self):
         self.tell(self.alice, "/kick bob")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.alice.ask("is he gone?")
         self.carol.expect("[#dev] alice: is he gone?")
         self.bob.silence()
@@ -83,7 +85,7 @@ class Operator(harness.Case):
 
     def test_kick_whom(self):
         self.server.client("dave")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.alice.ask_error("/kick dave", "dave")
         self.alice.ask_error("/kick nobody", "nobody")
         self.alice.ask_error("/kick")
@@ -94,52 +96,52 @@ class Operator(harness.Case):
 
     def test_op(self):
         self.tell(self.alice, "/op bob")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.carol.send("/who #dev")
         self.assertIn("@bob", self.carol.expect(
-            harness.rx(r"\* #dev \(3\): @?alice, @bob, carol")))
+            rx(r"\* #dev \(3\): @?alice, @bob, carol")))
         self.tell(self.bob, "/kick carol")
         self.carol.expect("! bob kicked you from #dev")
 
     def test_whoever_has_been_there_longest_is_next(self):
         self.alice.ask("/leave #dev")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.carol.send("/who #dev")
         self.carol.expect("* #dev (2): @bob, carol")
         self.alice.join("#dev")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.carol.send("/who #dev")
         self.carol.expect("* #dev (3): @bob, carol, alice")
         self.bob.send("/quit")
         self.bob.rest()
         self.who("#dev (2): @carol, alice")
         self.carol.ask("/leave #dev")
-        harness.settle(self.alice, self.carol)
+        settle(self.alice, self.carol)
         self.alice.send("/who #dev")
         self.alice.expect("* #dev (1): @alice")
 
     def test_next_after_a_lost_connection(self):
         self.alice.reset()
         self.carol.until("[#dev] -- alice left (connection lost)")
-        harness.settle(self.bob, self.carol)
+        settle(self.bob, self.carol)
         self.who("#dev (2): @bob, carol")
         self.bob.ask_error("/kick alice", "alice")
         self.tell(self.bob, "/kick carol")
 
     def test_a_rename_keeps_it(self):
         self.alice.rename("ann")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.who("#dev (3): @ann, bob, carol")
 
     def test_a_room_made_anew_belongs_to_its_maker(self):
         for one in self.everyone:
             one.leave("#dev")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.bob.join("#dev")
         self.carol.join("#dev")
-        harness.settle(*self.everyone)
+        settle(*self.everyone)
         self.who("#dev (2): @bob, carol")
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

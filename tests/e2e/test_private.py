@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """One to one: /msg, /reply, /away, /ignore."""
 
-import harness
-from harness import rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import rx
 
 
-class Trio(harness.Case):
+class Trio(Case):
 
     def setUp(self):
         super().setUp()
@@ -50,7 +51,7 @@ class Msg(Trio):
         for one in (self.alice, self.bob):
             one.join("#dev")
             one.join("#ops")
-        harness.settle(self.alice, self.bob, self.carol)
+        settle(self.alice, self.bob, self.carol)
         self.alice.ask("/msg #dev hello", "/msg #DEV again")
         self.bob.expect("[#dev] alice: hello", "[#dev] alice: again")
         self.bob.silence()
@@ -98,7 +99,7 @@ class Reply(Trio):
     def test_follows_a_rename(self):
         self.alice.ask("/msg bob one")
         self.alice.rename("ann")
-        harness.settle(self.alice, self.bob, self.carol)
+        settle(self.alice, self.bob, self.carol)
         self.bob.ask("/reply hello ann")
         self.alice.expect("[private] bob: hello ann")
 
@@ -108,7 +109,7 @@ class Reply(Trio):
         self.alice.rest()
         self.carol.sync()
         self.carol.rename("alice")
-        harness.settle(self.bob, self.carol)
+        settle(self.bob, self.carol)
         self.bob.ask_error("/reply it is 42")
         self.carol.silence()
 
@@ -205,7 +206,7 @@ class Ignore(Trio):
         self.bob.ask_notice("/ignore alice")
         self.alice.rename("ann")
         self.carol.rename("alice")
-        harness.settle(self.alice, self.bob, self.carol)
+        settle(self.alice, self.bob, self.carol)
         self.say_all(self.carol, "ham")
         self.bob.expect("[#lobby] alice: ham", "[#lobby] * alice ham",
                         "[private] alice: ham")
@@ -233,7 +234,7 @@ class Ignore(Trio):
         self.assertIn("alice", listed)
         self.assertIn("carol", listed)
         self.alice.rename("ann")
-        harness.settle(self.alice, self.bob)
+        settle(self.alice, self.bob)
         self.assertIn("ann", "\n".join(self.bob.ask("/ignore")))
 
     def test_whom(self):
@@ -262,10 +263,10 @@ class Ignore(Trio):
         self.alice.rest()
         self.carol.sync()
         new = self.server.client("alice")
-        harness.settle(self.bob, self.carol, new)
+        settle(self.bob, self.carol, new)
         new.ask("/msg bob I am new here")
         self.bob.expect("[private] alice: I am new here")
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import unittest
 
-import harness
-from harness import rx
+from banter import wait
+from banter.case import Case, main
+from banter.line import matches, rx
+from banter.process import Program, die_with_parent
 
 SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
 
@@ -19,7 +21,7 @@ def flavour(name, *words):
         return None
     said = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False, timeout=harness.DEADLINE).stdout
+                          check=False, timeout=wait.DEADLINE).stdout
     return path if any(word in said for word in words) else None
 
 
@@ -29,7 +31,7 @@ SOCAT = flavour("socat", b"socat")
 BASH = shutil.which("bash")
 
 
-class Pipes(harness.Case):
+class Pipes(Case):
 
     def setUp(self):
         super().setUp()
@@ -43,8 +45,8 @@ class Pipes(harness.Case):
         """Runs it with data as its input until it ends by itself; lines."""
         done = subprocess.run(
             command, input=data, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=harness.DEADLINE,
-            preexec_fn=harness.die_with_parent, check=False)
+            stderr=subprocess.PIPE, timeout=wait.DEADLINE,
+            preexec_fn=die_with_parent, check=False)
         text = done.stdout.decode("utf-8")
         self.assertEqual(done.stderr, b"", text)
         self.assertEqual(done.returncode, 0, text)
@@ -62,7 +64,7 @@ class Pipes(harness.Case):
             wanted.append("* Bye.")
         self.assertEqual(len(lines), len(wanted), lines)
         for line, one in zip(lines, wanted):
-            self.assertTrue(harness.matches(one, line), (one, lines))
+            self.assertTrue(matches(one, line), (one, lines))
         self.watcher.until("[#ops] -- ci joined")
         self.watcher.expect("[#ops] ci: build 812 is green")
         seen = [self.watcher.next(), self.watcher.next()]
@@ -137,16 +139,9 @@ class Openbsd(Whole, Pipes):
         watcher.expect(rx(r"\[#lobby\] -- guest\d+ left"))
 
     def test_killed(self):
-        nc = subprocess.Popen(
-            [OPENBSD_NC, self.host, self.port], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, preexec_fn=harness.die_with_parent)
-        try:
-            nc.stdin.write(b"/nick ci\n/join #ops\n")
-            nc.stdin.flush()
+        with Program([OPENBSD_NC, self.host, self.port]) as nc:
+            nc.send("/nick ci\n/join #ops")
             self.watcher.until("[#ops] -- ci joined")
-        finally:
-            nc.kill()
-            nc.communicate()
         self.watcher.expect(rx(r"\[#(ops|lobby)\] -- ci left.*"),
                             rx(r"\[#(ops|lobby)\] -- ci left.*"))
 
@@ -168,10 +163,10 @@ class Ncat(Whole, Pipes):
 class Socat(Whole, Pipes):
 
     def command(self):
-        return [SOCAT, "-t%d" % harness.DEADLINE, "-", "TCP:" + self.address]
+        return [SOCAT, "-t%d" % wait.DEADLINE, "-", "TCP:" + self.address]
 
     def test_crlf_option(self):
-        self.check([SOCAT, "-t%d" % harness.DEADLINE, "-",
+        self.check([SOCAT, "-t%d" % wait.DEADLINE, "-",
                     "TCP:%s,crlf" % self.address], end="\n")
 
 
@@ -185,4 +180,4 @@ class Bash(Pipes):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

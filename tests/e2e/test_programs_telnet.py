@@ -14,7 +14,10 @@ import threading
 import time
 import unittest
 
-import harness
+from banter import wait
+from banter.address import dial
+from banter.case import Case, main
+from banter.process import die_with_parent
 
 TELNET = shutil.which("telnet")
 ESCAPE = "\x1d"			# Ctrl-]
@@ -32,7 +35,7 @@ class Terminal:
         self.master = master
 
         def take_terminal():
-            harness.die_with_parent()
+            die_with_parent()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
@@ -63,7 +66,7 @@ class Terminal:
 
     def sees(self, text):
         """Waits until the terminal shows it, after what was seen before."""
-        until = time.monotonic() + harness.DEADLINE
+        until = time.monotonic() + wait.DEADLINE
         while text not in self.shown[self._unread:]:
             self._read(until, text)
         at = self.shown.index(text, self._unread)
@@ -79,7 +82,7 @@ class Terminal:
         self.sees(line)
 
     def ends(self):
-        status = self.process.wait(harness.DEADLINE)
+        status = self.process.wait(wait.DEADLINE)
         return status
 
     def close(self):
@@ -90,7 +93,7 @@ class Terminal:
 
 
 @unittest.skipUnless(TELNET, "no telnet")
-class Telnet(harness.Case):
+class Telnet(Case):
 
     def setUp(self):
         super().setUp()
@@ -233,12 +236,12 @@ class Cutter:
 
     def _close(self):
         self._listener.close()
-        self._thread.join(harness.DEADLINE)
+        self._thread.join(wait.DEADLINE)
 
     def _run(self):
         try:
             near, _ = self._listener.accept()
-            far = harness.dial(self._server.addresses[0])
+            far = dial(self._server.addresses[0])
             far.settimeout(None)
             with near, far:
                 self._pump(near, far)
@@ -272,4 +275,4 @@ class Cut(Telnet):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -6,25 +6,27 @@ import re
 import signal
 import socket
 
-import harness
-from harness import rx
+from banter.address import refused, reserve_address
+from banter.case import Case, main
+from banter.client import settle
+from banter.files import read, scratch_path, write, written
+from banter.line import NOT_ALLOWED, PASSWORD_NEEDED, rx
+from banter.wait import eventually
 
-DENIED = "! Your address is not allowed here."
 
-
-class Reload(harness.Case):
+class Reload(Case):
     """Here the file says where to listen, as a reload may change it."""
 
     rate = "off"
 
     def begin(self, config="", listeners=1):
         if "listen " not in config:
-            self.first = harness.free_address()
+            self.first = reserve_address()
             self.listen = "listen %s\n" % self.first
         else:
             self.listen = ""
         self.server = self.daemon(self.listen + config, listen=None,
-                                  rate=self.rate, wait=False)
+                                  rate=self.rate, ready=False)
         self.server.wait_listening(listeners)
         return self.server
 
@@ -47,14 +49,11 @@ class Reload(harness.Case):
                 return one.next() == "* " + text
             finally:
                 one.hang_up()
-        harness.eventually(shown, "the motd is %r" % text, deadline)
+        eventually(shown, "the motd is %r" % text, deadline)
 
     def motd(self, text):
         """A motd line of a configuration."""
-        path = harness.scratch_path("motd")
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text + "\n")
-        return "motd %s\n" % path
+        return "motd %s\n" % written("motd", text + "\n")
 
 
 class Good(Reload):
@@ -71,8 +70,7 @@ class Good(Reload):
         line = self.motd("old")
         self.begin(line)
         self.motd_is("old")
-        with open(line.split()[1], "w", encoding="utf-8") as out:
-            out.write("new\n")
+        write(line.split()[1], "new\n")
         self.reload(line)
         self.motd_is("new")
 
@@ -80,7 +78,7 @@ class Good(Reload):
         self.begin(self.motd("old"))
         alice, bob = self.insider("alice"), self.insider("bob")
         alice.ask("/topic tea", "/away", "/set time on")
-        harness.settle(alice, bob)
+        settle(alice, bob)
         alice.raw(b"half a ")
         self.reload(self.motd("new"))
         self.motd_is("new")
@@ -97,14 +95,14 @@ class Good(Reload):
         alice = self.server.client("alice", source="127.0.0.1")
         bob = self.server.client("bob", source="127.9.0.1")
         carol = self.server.client("carol", source="127.9.0.2")
-        harness.settle(alice, bob, carol)
+        settle(alice, bob, carol)
         self.reload("allow 127.9.0.2\ndeny 127.9.0.0/16")
-        bob.ends_with(DENIED)
+        bob.ends_with(NOT_ALLOWED)
         alice.expect("[#lobby] -- bob left (not allowed)")
         carol.expect("[#lobby] -- bob left (not allowed)")
-        self.server.connect("again", source="127.9.0.1").ends_with(DENIED)
+        self.server.connect("again", source="127.9.0.1").ends_with(NOT_ALLOWED)
         self.reload("")
-        harness.eventually(
+        eventually(
             lambda: self.welcomes("127.9.0.1"), "bob may come again")
         alice.until(rx(r"\[#lobby\] -- guest\d+ joined"))
 
@@ -139,7 +137,7 @@ class Good(Reload):
         self.begin(self.motd("old"))
         alice, bob = self.server.people("alice", "bob")
         self.reload("max-clients 1\n" + self.motd("new"))
-        harness.eventually(self.full, "the server is full")
+        eventually(self.full, "the server is full")
         bob.ask("hello")
         alice.until("[#lobby] bob: hello")
 
@@ -183,7 +181,7 @@ class Good(Reload):
             line = one.next()
             one.close()
             return line == "* Welcome to banter on cellar."
-        harness.eventually(renamed, "it has the new name")
+        eventually(renamed, "it has the new name")
 
     def test_password(self):
         self.begin()
@@ -194,8 +192,8 @@ class Good(Reload):
             one = self.server.connect("probe")
             line = one.expect("* Welcome to banter on box.", rx(".*"))
             one.close()
-            return line == "* A password is needed: /pass PASSWORD"
-        harness.eventually(asked, "a password is asked for")
+            return line == PASSWORD_NEEDED
+        eventually(asked, "a password is asked for")
         alice.ask_notice("/who #dev", "alice")	# who is in stays in
 
     def test_default_room(self):
@@ -208,22 +206,19 @@ class Good(Reload):
             line = one.greeted()[-1]
             one.close()
             return " in #hall (" in line
-        harness.eventually(hall, "newcomers enter the new room")
+        eventually(hall, "newcomers enter the new room")
         alice.ask("still in the lobby")
         self.assertIn("#lobby", "\n".join(alice.ask("/whois alice")))
 
     def test_log_file(self):
         self.begin()
         alice = self.insider("alice")
-        log = harness.scratch_path("log")
+        log = scratch_path("log")
         self.reload("log-target %s\n" % log)
-        harness.eventually(lambda: os.path.exists(log), "the log file")
+        eventually(lambda: os.path.exists(log), "the log file")
         self.server.signal(signal.SIGUSR1)
-
-        def counted():
-            with open(log, encoding="utf-8") as lines:
-                return "uptime" in lines.read().lower()
-        harness.eventually(counted, "the counters go to the new log")
+        eventually(lambda: "uptime" in read(log).lower(),
+                   "the counters go to the new log")
         self.reload("log-target stderr\n")
         self.server.mark()
 
@@ -233,7 +228,7 @@ class Good(Reload):
                 return self.server.wait_log("(?i)uptime", 0.3)
             except AssertionError:
                 return False
-        harness.eventually(back, "the log comes back to stderr")
+        eventually(back, "the log comes back to stderr")
         alice.silence()
 
     def test_history_grows_and_shrinks(self):
@@ -254,7 +249,7 @@ class Good(Reload):
     def test_again_and_again(self):
         self.begin(self.motd("0"))
         alice, bob = self.insider("alice"), self.insider("bob")
-        harness.settle(alice, bob)
+        settle(alice, bob)
         for i in range(30):
             self.reload(self.motd(str(i)))
             alice.send("line %d" % i)
@@ -265,16 +260,16 @@ class Good(Reload):
 class Listeners(Reload):
 
     def test_opened_closed_untouched(self):
-        stays, goes, comes = (harness.free_address() for _ in range(3))
+        stays, goes, comes = (reserve_address() for _ in range(3))
         self.begin("listen %s\nlisten %s\n" % (stays, goes), 2)
         alice = self.server.client("alice", address=stays)
         bob = self.server.client("bob", address=goes)
-        harness.settle(alice, bob)
+        settle(alice, bob)
         self.server.mark()
         self.reload("listen %s\nlisten %s\n" % (comes, stays))
         self.server.wait_log("listening on " + re.escape(comes))
         carol = self.server.client("carol", address=comes)
-        harness.eventually(lambda: harness.refused(goes), "it is closed")
+        eventually(lambda: refused(goes), "it is closed")
         alice.until(rx(r"\[#lobby\] -- guest\d+ is now carol"))
         bob.until(rx(r"\[#lobby\] -- guest\d+ is now carol"))
         # who came in through the closed one stays
@@ -284,36 +279,36 @@ class Listeners(Reload):
         self.server.guest("dave", address=stays)
 
     def test_the_untouched_one_refuses_nobody_for_a_moment(self):
-        stays = harness.free_address()
+        stays = reserve_address()
         self.begin("listen %s\n" % stays)
         for i in range(20):
-            other = "listen %s\n" % harness.free_address() if i % 2 else ""
+            other = "listen %s\n" % reserve_address() if i % 2 else ""
             self.reload("listen %s\n%s" % (stays, other))
             one = self.server.guest("p%d" % i, address=stays)
             one.close()
 
     def test_unix_socket(self):
-        stays, path = harness.free_address(), harness.scratch_path("sock")
+        stays, path = reserve_address(), scratch_path("sock")
         self.begin("listen %s\n" % stays)
         alice = self.server.client("alice")
         self.reload("listen %s\nlisten %s\n" % (stays, path))
-        harness.eventually(lambda: os.path.exists(path)
-                           and not harness.refused(path), "it listens")
+        eventually(lambda: os.path.exists(path)
+                   and not refused(path), "it listens")
         bob = self.server.client("bob", address=path)
         alice.sync()
         self.reload("listen %s\n" % stays)
-        harness.eventually(lambda: not os.path.exists(path), "it is gone")
+        eventually(lambda: not os.path.exists(path), "it is gone")
         bob.ask("still here")
         alice.until("[#lobby] bob: still here")
 
     def test_mode_of_a_unix_socket(self):
         """It changes, and the socket stays what it was."""
-        path = harness.scratch_path("sock")
+        path = scratch_path("sock")
         self.begin("listen %s mode 0600\n" % path)
         before = os.stat(path)
         self.reload("listen %s mode 0666\n" % path)
-        harness.eventually(lambda: os.stat(path).st_mode & 0o777 == 0o666,
-                           "anybody may connect")
+        eventually(lambda: os.stat(path).st_mode & 0o777 == 0o666,
+                   "anybody may connect")
         self.assertEqual(os.stat(path).st_ino, before.st_ino)
 
     def test_one_that_can_not_be_had(self):
@@ -329,12 +324,12 @@ class Listeners(Reload):
             alice.silence()
 
     def test_command_line_wins_on_reload_too(self):
-        other = harness.free_address()
+        other = reserve_address()
         daemon = self.daemon(self.motd("old"))
         daemon.reload("listen %s\n" % other + self.motd("new"))
         self.server = daemon
         self.motd_is("new")
-        self.assertTrue(harness.refused(other))
+        self.assertTrue(refused(other))
 
 
 class Bad(Reload):
@@ -385,4 +380,4 @@ class Bad(Reload):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

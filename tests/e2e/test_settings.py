@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """/set: a time before each line, no joined and left lines, a bell."""
 
-import harness
-from harness import STAMP, rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import STAMP, rx
 
 
-class Pair(harness.Case):
+class Pair(Case):
 
     def setUp(self):
         super().setUp()
@@ -129,7 +130,7 @@ class Bell(Pair):
 
     def test_others_hear_none(self):
         carol = self.server.client("carol")
-        harness.settle(self.alice, self.bob, carol)
+        settle(self.alice, self.bob, carol)
         self.bob.ask("alice")
         carol.expect("[#lobby] bob: alice")
 
@@ -160,4 +161,4 @@ class Set(Pair):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -6,14 +6,17 @@ import re
 import signal
 import threading
 
-import harness
-from harness import GOING_DOWN, rx
-
+from banter.address import dial, refused
+from banter.case import Case, main
+from banter.client import settle
+from banter.files import read, scratch_path, written
+from banter.line import GOING_DOWN, PASSWORD_NEEDED, STAMP, rx
+from banter.wait import eventually
 
 
 def flood(address):
     """Says hello until it is cut off."""
-    one = harness.dial(address)
+    one = dial(address)
     try:
         while True:
             one.sendall(b"hello\n" * 1000)
@@ -21,7 +24,7 @@ def flood(address):
         one.close()
 
 
-class Counters(harness.Case):
+class Counters(Case):
 
     WORDS = ["clients", "rooms", "lines", "bytes", "skipped", "refused",
              "slowed", "uptime", "memory"]
@@ -82,59 +85,40 @@ class Counters(harness.Case):
 
     def test_levels(self):
         """A daemon that logs errors only has nothing to say."""
-        address = harness.free_address()
-        daemon = self.daemon("log-level error", listen=[address], wait=False)
-        harness.eventually(lambda: not harness.refused(address),
-                           "it listens")
+        daemon = self.silent_daemon("log-level error")
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.wait_exit(), 0)
         self.assertEqual(daemon.log, [])
 
 
-class LogFile(harness.Case):
-
-    def read(self, path):
-        try:
-            with open(path, encoding="utf-8") as log:
-                return log.read()
-        except FileNotFoundError:
-            return ""
+class LogFile(Case):
 
     def test_usr2_opens_it_again(self):
-        log = harness.scratch_path("log")
+        log = scratch_path("log")
         old = log + ".1"
-        address = harness.free_address()
-        daemon = self.daemon("log-target " + log, listen=[address],
-                             wait=False)
-        harness.eventually(lambda: "listening on " + address
-                           in self.read(log), "the log names the listener")
-        daemon.addresses = [address]
+        daemon = self.silent_daemon("log-target " + log)
+        self.assertIn("listening on " + daemon.addresses[0], read(log))
         alice = daemon.client("alice")
         os.rename(log, old)
         daemon.signal(signal.SIGUSR1)
-        harness.eventually(lambda: "uptime" in self.read(old).lower(),
-                           "the old file is used until USR2")
-        before = self.read(old)
+        eventually(lambda: "uptime" in read(old).lower(),
+                   "the old file is used until USR2")
+        before = read(old)
         daemon.signal(signal.SIGUSR2)
-        harness.eventually(lambda: os.path.exists(log), "a new log appears")
+        eventually(lambda: os.path.exists(log), "a new log appears")
         daemon.signal(signal.SIGUSR1)
-        harness.eventually(lambda: "uptime" in self.read(log).lower(),
-                           "the new file is used")
-        self.assertNotIn("uptime", self.read(old)[len(before):].lower())
+        eventually(lambda: "uptime" in read(log).lower(),
+                   "the new file is used")
+        self.assertNotIn("uptime", read(old)[len(before):].lower())
         alice.silence()
-        for line in self.read(old).splitlines() + self.read(log).splitlines():
+        for line in read(old).splitlines() + read(log).splitlines():
             self.assertRegex(line, r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+: ")
 
     def test_it_appends(self):
-        log = harness.scratch_path("log")
-        with open(log, "w", encoding="utf-8") as out:
-            out.write("what was there before\n")
-        harness.give_away(log)
-        address = harness.free_address()
-        self.daemon("log-target " + log, listen=[address], wait=False)
-        harness.eventually(lambda: "listening on" in self.read(log),
-                           "the log names the listener")
-        self.assertTrue(self.read(log).startswith("what was there before\n"))
+        log = written("log", "what was there before\n")
+        self.silent_daemon("log-target " + log)
+        self.assertIn("listening on", read(log))
+        self.assertTrue(read(log).startswith("what was there before\n"))
 
     def test_usr2_on_stderr_does_no_harm(self):
         daemon = self.daemon()
@@ -146,11 +130,11 @@ class LogFile(harness.Case):
         alice.silence()
 
 
-class Farewell(harness.Case):
+class Farewell(Case):
 
     def check(self, number):
         daemon = self.daemon("shutdown-grace 60", listen=[
-            "127.0.0.1:0", harness.scratch_path("sock")])
+            "127.0.0.1:0", scratch_path("sock")])
         address, path = daemon.addresses
         alice = daemon.client("alice")
         bob = daemon.client("bob", address=path)
@@ -158,12 +142,12 @@ class Farewell(harness.Case):
         telnet = daemon.client("telnet", telnet=True)
         telnet.raw(b"\xff\xf6")
         telnet.until("* Yes.")
-        harness.settle(alice, bob, fresh, telnet)
+        settle(alice, bob, fresh, telnet)
         daemon.signal(number)
         for one in (alice, bob, fresh, telnet):
             one.ends_with(GOING_DOWN)
         self.assertEqual(daemon.wait_exit(), 0)
-        self.assertTrue(harness.refused(address))
+        self.assertTrue(refused(address))
         self.assertFalse(os.path.exists(path), "the socket is left behind")
 
     def test_term(self):
@@ -180,7 +164,7 @@ class Farewell(harness.Case):
     def test_who_has_no_password_yet(self):
         daemon = self.daemon("password hush\nshutdown-grace 60")
         one = daemon.connect("one")
-        one.until("* A password is needed: /pass PASSWORD")
+        one.until(PASSWORD_NEEDED)
         daemon.signal(signal.SIGTERM)
         one.ends_with(GOING_DOWN)
         self.assertEqual(daemon.wait_exit(), 0)
@@ -190,16 +174,16 @@ class Farewell(harness.Case):
         alice = daemon.client("alice")
         alice.ask("/set time on")
         daemon.signal(signal.SIGTERM)
-        alice.ends_with(rx(harness.STAMP + re.escape(GOING_DOWN)))
+        alice.ends_with(rx(STAMP + re.escape(GOING_DOWN)))
 
 
-class Drain(harness.Case):
+class Drain(Case):
 
     CONFIG = "shutdown-grace %d\nsend-queue 32M\n"
 
     def setUp(self):
         super().setUp()
-        self.path = harness.scratch_path("sock")
+        self.path = scratch_path("sock")
 
     def begin(self, grace):
         """A server that has a lot for bob, who has read nothing of it."""
@@ -207,7 +191,7 @@ class Drain(harness.Case):
             "127.0.0.1:0", self.path])
         self.bob = self.server.client("bob", address=self.path)
         self.alice = self.server.client("alice")
-        harness.settle(self.alice, self.bob)
+        settle(self.alice, self.bob)
         self.texts = ["n%d %s" % (i, "x" * 980) for i in range(3000)]
         self.alice.send(*self.texts)
         self.alice.silence()
@@ -217,7 +201,7 @@ class Drain(harness.Case):
         self.server.signal(signal.SIGTERM)
         self.alice.ends_with(GOING_DOWN)	# bob's output waits
         self.assertIsNone(self.server.process.poll())
-        self.assertTrue(harness.refused(self.server.addresses[0]))
+        self.assertTrue(refused(self.server.addresses[0]))
         self.bob.ends_with(*["[#lobby] alice: " + text
                              for text in self.texts] + [GOING_DOWN])
         self.assertEqual(self.server.wait_exit(), 0)
@@ -245,7 +229,7 @@ class Drain(harness.Case):
                               (signal.SIGINT, signal.SIGINT),
                               (signal.SIGTERM, signal.SIGINT)):
             with self.subTest((first, second)):
-                self.path = harness.scratch_path("sock")
+                self.path = scratch_path("sock")
                 self.begin(80)
                 self.server.signal(first)
                 self.alice.ends_with(GOING_DOWN)
@@ -278,11 +262,11 @@ class Drain(harness.Case):
         self.assertEqual(lines[-1], GOING_DOWN)
 
 
-class Startup(harness.Case):
+class Startup(Case):
 
     def test_many_starts_and_stops(self):
         """A UNIX socket that a killed daemon left behind is no obstacle."""
-        path = harness.scratch_path("sock")
+        path = scratch_path("sock")
         daemon = self.daemon(listen=[path])
         daemon.guest()
         daemon.kill()
@@ -292,11 +276,11 @@ class Startup(harness.Case):
 
     def test_term_right_after_the_start(self):
         for _ in range(5):
-            daemon = self.daemon(wait=False)
+            daemon = self.daemon(ready=False)
             daemon.wait_log("listening on")
             daemon.signal(signal.SIGTERM)
             self.assertEqual(daemon.wait_exit(), 0)
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

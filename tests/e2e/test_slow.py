@@ -9,8 +9,11 @@ import sys
 import time
 import unittest
 
-import harness
-from harness import rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.files import scratch_path
+from banter.line import rx
+from banter.wait import eventually
 
 SKIPPED = re.compile(r"\* (\d+) lines? skipped; /history shows (?:them|it)\.")
 STALLED = "[#lobby] -- sleeper left (stalled)"
@@ -21,14 +24,14 @@ def text(number):
     return "n%d %s" % (number, "x" * 980)
 
 
-class Sleeper(harness.Case):
+class Sleeper(Case):
 
     # small, so that a few megabytes fill all there is
     config = "send-queue %s\nhistory 5\nmax-per-host 100\n"
 
     def setUp(self):
         super().setUp()
-        self.path = harness.scratch_path("sock")
+        self.path = scratch_path("sock")
 
     def begin(self, config="", readers=("reader",), queue="64K"):
         self.server = self.daemon(self.config % queue + config,
@@ -47,7 +50,7 @@ class Sleeper(harness.Case):
         sleeper = self.server.client(nick, **how)
         if self.crowd:
             sleeper.ask("/set quiet on")
-        harness.settle(self.speaker, sleeper, *self.readers)
+        settle(self.speaker, sleeper, *self.readers)
         return sleeper
 
     def say(self, count):
@@ -148,7 +151,7 @@ class Skip(Sleeper):
         self.begin(readers=["r%d" % i for i in range(20)])
         sleepers = [self.sleeper(nick, address=self.path, rcvbuf=None)
                     for nick in ("sleeper", "second", "third")]
-        harness.settle(*sleepers)
+        settle(*sleepers)
         self.fill(sleepers[0])
         for sleeper in sleepers:
             self.check_account(sleeper)
@@ -222,7 +225,7 @@ class Stall(Sleeper):
         self.begin("stall-timeout 1\n")
         sleeper = self.sleeper(address=self.path, rcvbuf=None)
         idler = self.server.client("idler", "#idle", address=self.path)
-        harness.settle(idler, sleeper, self.speaker, *self.readers)
+        settle(idler, sleeper, self.speaker, *self.readers)
         idler.leave("#lobby")
         for one in self.readers + [self.speaker, sleeper]:
             one.until(rx(r"\[#lobby\] -- idler left"))
@@ -250,7 +253,7 @@ class Stall(Sleeper):
 
 
 @unittest.skipUnless(os.path.exists("/proc/net/tcp"), "no /proc/net/tcp")
-class Gone(harness.Case):
+class Gone(Case):
 
     def test_keepalive_is_on(self):
         """The kernel asks an idle peer within two minutes."""
@@ -269,7 +272,7 @@ class Gone(harness.Case):
             return None
 
         # 02: keepalive; just after output it may still wait for an ACK
-        harness.eventually(lambda: timer()[0] == "02", "keepalive is on")
+        eventually(lambda: timer()[0] == "02", "keepalive is on")
         self.assertLess(int(timer()[1], 16) / os.sysconf("SC_CLK_TCK"), 120)
 
     @staticmethod
@@ -280,4 +283,4 @@ class Gone(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

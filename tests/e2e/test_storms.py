@@ -3,14 +3,14 @@
 
 import re
 
-import harness
-from harness import rx
+from banter.case import Case, main
+from banter.line import rx
 
 EVENT = re.compile(r"\[#storm\] -- (?:(\d+) (?:people|person)|[A-Za-z]\S*) "
                    r"(joined|left)(?: \(.*\))?")
 
 
-class Storm(harness.Case):
+class Storm(Case):
 
     def setUp(self):
         super().setUp()
@@ -52,7 +52,8 @@ class Storm(harness.Case):
         self.assertLess(len(lines), 30, lines)
         for line in lines[:5]:
             self.assertRegex(line, r"^\[#storm\] -- p\d+ joined$")
-        self.assertRegex(lines[5], r"^\[#storm\] -- \d+ (people|person) joined$")
+        self.assertRegex(lines[5],
+                         r"^\[#storm\] -- \d+ (people|person) joined$")
         self.watcher.silence()
         self.watcher.send("/who")
         self.assertIn("#storm (61)", self.watcher.next())
@@ -199,4 +200,4 @@ class Storm(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Telnet in the byte stream: bytes in; answer and text out."""
 
-import harness
-from harness import FFFD, rx
+from banter.case import Case, main
+from banter.client import settle
+from banter.line import FFFD, rx
 
 IAC = b"\xff"
 (SE, NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, SB, WILL, WONT, DO, DONT) = (
@@ -76,7 +77,7 @@ TABLE = [
 ]
 
 
-class Telnet(harness.Case):
+class Telnet(Case):
 
     def setUp(self):
         super().setUp()
@@ -85,7 +86,7 @@ class Telnet(harness.Case):
         self.witness = self.server.client("witness", "#witness")
         self.witness.leave("#lobby")
         self.alice = self.server.client("alice", telnet=True)
-        harness.settle(self.bob, self.alice)
+        settle(self.bob, self.alice)
 
     def heard(self, texts):
         for text in texts:
@@ -259,4 +260,4 @@ class Ends(Telnet):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

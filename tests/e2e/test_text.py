@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What text looks like after it was cleaned: bytes in, bytes out."""
 
-import harness
+from banter.case import Case, SharedCase, main
+from banter.client import settle
 
 R = b"\xef\xbf\xbd"		# U+FFFD
 
@@ -90,13 +91,13 @@ CHANGED += [(b"a" + utf8(c) + b"b", b"a" + R + b"b")
             for c in list(range(0x2028, 0x202f)) + list(range(0x2066, 0x206a))]
 
 
-class Table(harness.SharedCase):
+class Table(SharedCase):
 
     def setUp(self):
         super().setUp()
         self.alice = self.visitor("alice")
         self.bob = self.visitor("bob")
-        harness.settle(self.alice, self.bob)
+        settle(self.alice, self.bob)
 
     def check(self, table, send=b"%s", read=b"[#lobby] alice: %s",
               end=b"\n"):
@@ -166,7 +167,7 @@ class Table(harness.SharedCase):
                 self.assertNotEqual(ord(char), 0x202e, repr(answer))
 
 
-class Elsewhere(harness.Case):
+class Elsewhere(Case):
     """Text that goes other ways than a room is cleaned as well."""
 
     BAD = b"x\x1b[31m\xc2\x9b\xe2\x80\xae\xff\xff\xc3y"
@@ -177,7 +178,7 @@ class Elsewhere(harness.Case):
         alice = daemon.client("alice", "#dev", telnet=True)
         bob = daemon.client("bob", "#dev")
         carol = daemon.client("carol", "#dev")
-        harness.settle(alice, bob, carol)
+        settle(alice, bob, carol)
         good = self.GOOD.decode()
         alice.raw(b"/topic " + self.BAD + b"\n")
         bob.expect("[#dev] -- alice set the topic: " + good)
@@ -197,4 +198,4 @@ class Elsewhere(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -347,6 +347,22 @@ openat(int fd, const char *path, int flags, ...)
 	return fails(FAULT_OPEN) ? -1 : REAL(openat)(fd, path, flags, mode);
 }
 
+/* As fortified headers have it where no file may be made. */
+int __open_2(const char *, int);
+int __openat_2(int, const char *, int);
+
+int
+__open_2(const char *path, int flags)
+{
+	return open(path, flags);
+}
+
+int
+__openat_2(int fd, const char *path, int flags)
+{
+	return openat(fd, path, flags);
+}
+
 int
 prctl(int option, ...)
 {

@@ -6,11 +6,12 @@ new file holds, above all what keeps people out; else all of the old one.
 """
 
 import errno
-import os
-import signal
 
-import faults
-import harness
+from banter import fault
+from banter.case import Case, main
+from banter.fault import Control, every_call
+from banter.files import written
+from banter.line import NOT_ALLOWED, PASSWORD_NEEDED
 
 MOTD = ("Be kind.", "The cake is on the third floor.", "Ask the box for more.")
 
@@ -27,18 +28,16 @@ password "{name} sesame"
 DENIED = {"one": "127.0.0.41", "two": "127.0.0.42"}
 
 
-class Reload(harness.Case):
+class Reload(Case):
+    time_limit = None
+
     def setUp(self):
         super().setUp()
-        signal.alarm(0)
-        self.motd = harness.scratch_path("motd")
-        with open(self.motd, "w", encoding="ascii") as out:
-            out.write("\n".join(MOTD) + "\n")
-        os.chmod(self.motd, 0o644)
-        self.control = faults.Control()
+        self.motd = written("motd", "\n".join(MOTD) + "\n", 0o644)
+        self.control = Control()
         self.server = self.daemon(
             self.config("one"), server_name=None,
-            env={"FAULT_FILE": self.control.path})
+            env=self.control.environment)
         self.name = "one"
 
     def config(self, name):
@@ -77,16 +76,16 @@ class Reload(harness.Case):
         for name, denied in DENIED.items():
             client = self.server.connect("denied", source=denied)
             if name == self.name:
-                client.ends_with("! Your address is not allowed here.")
+                client.ends_with(NOT_ALLOWED)
             else:
-                client.until("* A password is needed: /pass PASSWORD")
+                client.until(PASSWORD_NEEDED)
                 client.close()
 
     def check_inside(self, partly):
         client = self.server.connect("visitor")
         client.expect("* Welcome to banter on %s." % self.name,
                       *["* " + line for line in MOTD])
-        client.expect("* A password is needed: /pass PASSWORD")
+        client.expect(PASSWORD_NEEDED)
         client.send("/pass %s sesame" % self.name)
         client.greeted()
         rooms = client.ask("/rooms")
@@ -101,11 +100,11 @@ class Reload(harness.Case):
 
     def test_each_allocation(self):
         self.reload("nothing fails")
-        calls = faults.every_call(faults.ALLOC, errno.ENOMEM, self.reload,
+        calls = every_call(fault.ALLOC, errno.ENOMEM, self.reload,
                                   self.control)
         print("reload: %d allocations" % calls)
         self.assertGreater(calls, 50)
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

@@ -8,12 +8,16 @@ nothing has leaked (as far as a sanitizer looks on).
 """
 
 import errno
+import os
 import signal
 import time
 
-import faults
-import harness
+from banter import fault, wait
+from banter.case import Case, main
+from banter.fault import Control, Sufferer, every_call
+from banter.wait import eventually
 
+LONG = os.environ.get("FAULTS") == "long"
 CONFIG = """
 history 20
 send-queue 8K
@@ -23,20 +27,20 @@ log-level debug
 """
 
 ERRORS = {
-    faults.ALLOC: (errno.ENOMEM,),
-    faults.ACCEPT: (errno.ECONNABORTED, errno.EMFILE),
-    faults.READ: (errno.ECONNRESET,),
-    faults.WRITE: (errno.EPIPE, errno.EAGAIN),
-    faults.EPOLL_CTL: (errno.ENOMEM,),
-    faults.EPOLL_WAIT: (errno.EINTR,),
+    fault.ALLOC: (errno.ENOMEM,),
+    fault.ACCEPT: (errno.ECONNABORTED, errno.EMFILE),
+    fault.READ: (errno.ECONNRESET,),
+    fault.WRITE: (errno.EPIPE, errno.EAGAIN),
+    fault.EPOLL_CTL: (errno.ENOMEM,),
+    fault.EPOLL_WAIT: (errno.EINTR,),
 }
-if faults.LONG:
-    ERRORS[faults.ACCEPT] += (errno.ENFILE, errno.ENOMEM, errno.ENOBUFS,
-                              errno.EINTR, errno.EPERM)
-    ERRORS[faults.READ] += (errno.EINTR, errno.EAGAIN, errno.ENOMEM,
-                            errno.ETIMEDOUT)
-    ERRORS[faults.WRITE] += (errno.ECONNRESET, errno.EINTR, errno.ENOMEM,
-                             errno.ENOBUFS)
+if LONG:
+    ERRORS[fault.ACCEPT] += (errno.ENFILE, errno.ENOMEM, errno.ENOBUFS,
+                             errno.EINTR, errno.EPERM)
+    ERRORS[fault.READ] += (errno.EINTR, errno.EAGAIN, errno.ENOMEM,
+                           errno.ETIMEDOUT)
+    ERRORS[fault.WRITE] += (errno.ECONNRESET, errno.EINTR, errno.ENOMEM,
+                            errno.ENOBUFS)
 
 
 class Session:
@@ -51,7 +55,7 @@ class Session:
         self.seat_honest()
 
     def person(self, rcvbuf=None):
-        person = faults.Person(self.control, self.address, rcvbuf)
+        person = Sufferer(self.control, self.address, rcvbuf)
         self.crowd.append(person)
         return person
 
@@ -63,11 +67,11 @@ class Session:
                 if not self.honest[name].suffered:
                     continue
                 self.honest[name].close()
-            person = faults.Person(self.control, self.address)
+            person = Sufferer(self.control, self.address)
             person.greeted()
             self.honest[name] = person
-            harness.eventually(lambda n=name, p=person: self.named(n, p),
-                               name + " can have their name")
+            eventually(lambda n=name, p=person: self.named(n, p),
+                       name + " can have their name")
 
     @staticmethod
     def named(name, person):
@@ -99,13 +103,13 @@ class Session:
         self.seat_honest()
         wanted = (["* #lobby (2): honest1, honest2"], ["#lobby", "#ops"])
         other = (["* #lobby (2): honest2, honest1"], ["#lobby", "#ops"])
-        harness.eventually(lambda: self.lobby() in (wanted, other),
-                           "%s: who is left is %r" % (what, self.lobby()))
+        eventually(lambda: self.lobby() in (wanted, other),
+                   "%s: who is left is %r" % (what, self.lobby()))
         self.talk(what)
 
     def talk(self, what):
         """Each honest one is heard once by the other, and by a newcomer."""
-        newcomer = faults.Person(self.control, self.address)
+        newcomer = Sufferer(self.control, self.address)
         newcomer.greeted()
         people = list(self.honest.items())
         for name, speaker in people:
@@ -198,7 +202,7 @@ class Session:
         self.daemon.mark()
         self.daemon.signal(signal.SIGUSR1)
         self.daemon.signal(signal.SIGHUP)
-        until = time.monotonic() + harness.DEADLINE
+        until = time.monotonic() + wait.DEADLINE
         # A signal may be what was lost.
         while time.monotonic() < until and not (
                 self.control.failed or self.reloaded()):
@@ -209,43 +213,41 @@ class Session:
         return any("reloaded" in line for line in self.daemon.log[-20:])
 
 
-class Faults(harness.Case):
-    def setUp(self):
-        super().setUp()
-        signal.alarm(0)
+class Faults(Case):
+    time_limit = None
 
     def each(self, kind):
         for error in ERRORS[kind]:
-            control = faults.Control()
-            daemon = self.daemon(CONFIG, env={"FAULT_FILE": control.path})
+            control = Control()
+            daemon = self.daemon(CONFIG, env=control.environment)
             session = Session(daemon, control)
             session.run("nothing fails")
-            calls = faults.every_call(kind, error, session.run, control)
+            calls = every_call(kind, error, session.run, control)
             self.assertGreater(calls, 0)
-            print("%s, %s: %d calls" % (faults.KINDS[kind],
-                                        errno.errorcode[error], calls))
+            print("%s, %s: %d calls" % (fault.KINDS[kind],
+                                       errno.errorcode[error], calls))
             for person in session.honest.values():
                 person.close()
             daemon.stop()
 
     def test_allocation(self):
-        self.each(faults.ALLOC)
+        self.each(fault.ALLOC)
 
     def test_accept(self):
-        self.each(faults.ACCEPT)
+        self.each(fault.ACCEPT)
 
     def test_read(self):
-        self.each(faults.READ)
+        self.each(fault.READ)
 
     def test_write(self):
-        self.each(faults.WRITE)
+        self.each(fault.WRITE)
 
     def test_epoll_ctl(self):
-        self.each(faults.EPOLL_CTL)
+        self.each(fault.EPOLL_CTL)
 
     def test_epoll_wait(self):
-        self.each(faults.EPOLL_WAIT)
+        self.each(fault.EPOLL_WAIT)
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

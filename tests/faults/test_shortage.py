@@ -5,21 +5,22 @@ import os
 import socket
 import subprocess
 
-import faults
-import harness
+from banter import proc
+from banter.case import Case, main
+from banter.fault import Control
+from banter.files import scratch_path
+from banter.host import AS_NOBODY
+from banter.line import NOT_ALLOWED, STAMP, rx
+from banter.wait import eventually
 
 
-def open_files(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
-class Descriptors(harness.Case):
+class Descriptors(Case):
     @staticmethod
     def limit(daemon, number):
         """The soft limit of a running daemon; by a process of its user."""
         subprocess.run(["prlimit", "--pid", str(daemon.pid),
                         "--nofile=%d:" % number], check=True,
-                       **harness.AS_NOBODY)
+                       **AS_NOBODY)
 
     @staticmethod
     def has(client, word):
@@ -33,7 +34,7 @@ class Descriptors(harness.Case):
     def test_newcomers_are_told_or_wait(self):
         daemon = self.daemon("max-per-host 500")
         ann, bob = daemon.people("ann", "bob")
-        self.limit(daemon, open_files(daemon.pid) + 2)
+        self.limit(daemon, proc.descriptors(daemon.pid) + 2)
         crowd = [daemon.connect("newcomer%d" % i) for i in range(8)]
         daemon.wait_log("cannot accept")
         # Those who are in are not harmed, and can be left and come back to.
@@ -44,12 +45,12 @@ class Descriptors(harness.Case):
         # The first time that it cannot accept there may be nobody to accept:
         # accept4(2) looks for a descriptor before it looks for a newcomer.
         # The next time, a second later, somebody waits.
-        harness.eventually(lambda: any(self.has(client, b"! The server is full")
-                                       for client in crowd), "one is told")
+        eventually(lambda: any(self.has(client, b"! The server is full")
+                               for client in crowd), "one is told")
         self.limit(daemon, 1024)
         told = 0
         for client in crowd:
-            lines = client.until(harness.rx(
+            lines = client.until(rx(
                 r"! The server is full; try again later\."
                 r"|\* You are .* in #lobby .*"))
             if lines[-1].startswith("!"):
@@ -65,7 +66,7 @@ class Descriptors(harness.Case):
     def test_they_come_and_go(self):
         daemon = self.daemon("max-per-host 500")
         ann, bob = daemon.people("ann", "bob")
-        self.limit(daemon, open_files(daemon.pid) + 3)
+        self.limit(daemon, proc.descriptors(daemon.pid) + 3)
         for i in range(30):
             for client in [daemon.connect("c%d" % i) for _ in range(6)]:
                 client.close()
@@ -82,17 +83,17 @@ class Descriptors(harness.Case):
     def test_a_reload_without_descriptors(self):
         daemon = self.daemon("deny 127.0.0.41\nmax-per-host 500")
         ann = daemon.client("ann")
-        self.limit(daemon, open_files(daemon.pid))
+        self.limit(daemon, proc.descriptors(daemon.pid))
         daemon.mark()
         daemon.reload("max-per-host 500\n")
         daemon.wait_log("not reloaded")
         ann.ask("/who")
         self.limit(daemon, 1024)
         daemon.connect("denied", source="127.0.0.41").ends_with(
-            "! Your address is not allowed here.")
+            NOT_ALLOWED)
 
 
-class FullDisk(harness.Case):
+class FullDisk(Case):
     def chat(self, daemon):
         ann, bob = daemon.people("ann", "bob")
         for i in range(100):
@@ -101,17 +102,13 @@ class FullDisk(harness.Case):
             bob.until("[#lobby] ann: line %d" % i)
 
     def test_no_space_at_all(self):
-        daemon = self.daemon("log-target /dev/full\nlog-level debug",
-                             wait=False, listen=[harness.free_address()])
-        daemon.addresses = [daemon.command[daemon.command.index("-l") + 1]]
-        harness.eventually(lambda: not harness.refused(daemon.addresses[0]),
-                           "the daemon listens")
-        self.chat(daemon)
+        self.chat(self.silent_daemon("log-target /dev/full\n"
+                                     "log-level debug"))
 
     def test_the_disk_fills_up(self):
         if os.geteuid() != 0:
             self.skipTest("mounting a small disk needs root")
-        place = harness.scratch_path("disk")
+        place = scratch_path("disk")
         os.mkdir(place)
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,mode=777",
                                "none", place], check=False)
@@ -119,12 +116,8 @@ class FullDisk(harness.Case):
             self.skipTest("a small disk cannot be mounted here")
         self.addCleanup(subprocess.run, ["umount", place], check=True)
         log = os.path.join(place, "log")
-        daemon = self.daemon(
-            "log-target %s\nlog-level debug\nmax-per-host 500" % log,
-            wait=False, listen=[harness.free_address()])
-        daemon.addresses = [daemon.command[daemon.command.index("-l") + 1]]
-        harness.eventually(lambda: not harness.refused(daemon.addresses[0]),
-                           "the daemon listens")
+        daemon = self.silent_daemon(
+            "log-target %s\nlog-level debug\nmax-per-host 500" % log)
         with open(os.path.join(place, "ballast"), "wb", buffering=0) as out:
             with self.assertRaises(OSError):
                 while True:
@@ -133,26 +126,25 @@ class FullDisk(harness.Case):
         os.unlink(os.path.join(place, "ballast"))
         # There is space again, and the log goes on.
         size = os.path.getsize(log)
-        harness.eventually(
+        eventually(
             lambda: (daemon.client("again").close(),
                      os.path.getsize(log) > size)[1], "the log goes on")
 
 
-class Clock(harness.Case):
+class Clock(Case):
     def test_it_jumps(self):
-        control = faults.Control()
+        control = Control()
         daemon = self.daemon("login-timeout 3600\nstall-timeout 60\nhistory 5",
-                             env={"FAULT_FILE": control.path})
+                             env=control.environment)
         ann, bob = daemon.people("ann", "bob")
         ann.send("/set time on")
-        ann.until(harness.rx(r".*time is on now\."))
+        ann.until(rx(r".*time is on now\."))
         day = 86400
         for offset in (3600, -3600, 366 * day, -40 * 366 * day, 2**33,
                        -2**33, 0):
             control.shift_clock(offset)
             bob.send("it is another time")
-            ann.until(harness.rx(harness.STAMP +
-                                 r"\[#lobby\] bob: it is another time"))
+            ann.until(rx(STAMP + r"\[#lobby\] bob: it is another time"))
             ann.send("so it is")
             bob.until("[#lobby] ann: so it is")
             bob.ask("/history", "/whois ann")
@@ -164,4 +156,4 @@ class Clock(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

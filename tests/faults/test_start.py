@@ -5,10 +5,14 @@ its configuration asks for. It never crashes, leaks or hangs.
 """
 
 import errno
-import signal
 
-import faults
-import harness
+from banter import fault
+from banter.address import reserve_address
+from banter.case import Case, main
+from banter.daemon import Daemon
+from banter.fault import Control, every_call
+from banter.line import NOT_ALLOWED, PASSWORD_NEEDED
+from banter.process import kill
 
 CONFIG = """
 password "open sesame"
@@ -18,22 +22,15 @@ room #ops
 """
 
 
-class Start(harness.Case):
-    def setUp(self):
-        super().setUp()
-        signal.alarm(0)
+class Start(Case):
+    time_limit = None
 
     def attempt(self, what):
-        address = harness.free_address()
-        daemon = harness.Daemon(CONFIG, wait=False, listen=[address],
-                                env={"FAULT_FILE": self.control.path})
-        # What it logs of it may be what there was no memory for.
-        daemon.addresses = [address]
+        daemon = Daemon(CONFIG, ready=False, listen=[self.address],
+                        env=self.control.environment)
         try:
-            harness.eventually(
-                lambda: daemon.process.poll() is not None or
-                not harness.refused(address), "it ends or listens")
-            if daemon.process.poll() is None and self.serves(daemon):
+            # What it logs of it may be what there was no memory for.
+            if daemon.wait_answer() and self.serves(daemon):
                 daemon.stop()
                 return
             # 2: there was no memory for what the command line says.
@@ -44,9 +41,7 @@ class Start(harness.Case):
             raise AssertionError("%s: %s\n%s" % (
                 what, error, daemon.log_text())) from None
         finally:
-            if daemon.process.poll() is None:
-                daemon.process.kill()
-                daemon.process.wait()
+            kill(daemon.process)
 
     def serves(self, daemon):
         """False if it has ended between the one and the other."""
@@ -56,18 +51,19 @@ class Start(harness.Case):
         except ConnectionRefusedError:
             self.assertEqual(daemon.wait_exit(), 1)
             return False
-        denied.ends_with("! Your address is not allowed here.")
+        denied.ends_with(NOT_ALLOWED)
         client = daemon.connect("visitor")
-        client.until("* A password is needed: /pass PASSWORD")
+        client.until(PASSWORD_NEEDED)
         client.send("/pass open sesame")
         client.greeted()
         client.close()
         return True
 
     def test_each_allocation(self):
-        self.control = faults.Control()
+        self.control = Control()
+        self.address = reserve_address()
         self.ended = 0
-        calls = faults.every_call(faults.ALLOC, errno.ENOMEM, self.attempt,
+        calls = every_call(fault.ALLOC, errno.ENOMEM, self.attempt,
                                   self.control)
         print("start: %d allocations, %d of which it needs" % (
             calls, self.ended))
@@ -75,4 +71,4 @@ class Start(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    main()

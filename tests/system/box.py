@@ -3,14 +3,22 @@
 import json
 import os
 import re
+import subprocess
 import unittest
 
-from machine import BOX4, wait_until
-from talk import Talk
+from banter.proc import parse_status
+from banter.process import Program
+from banter.wait import eventually
+from machine import BOX4
 
 CONF = "/etc/banterd/banterd.conf"
 UNIT = "banterd.service"
 PORT = "5531"
+
+
+def nc(command):
+    """Somebody who reads what their nc prints, complaints included."""
+    return Program(command, stderr=subprocess.STDOUT)
 
 
 class Box:
@@ -27,11 +35,11 @@ class Box:
     # People.
     def nc(self, *args):
         """Somebody on the box itself."""
-        return Talk(self.machine.inside("nc", *args))
+        return nc(self.machine.inside("nc", *args))
 
     def laptop_nc(self, host=BOX4, *args):
         """Somebody elsewhere on the LAN."""
-        return Talk(self.lan.on_laptop("nc", *args, host, PORT))
+        return nc(self.lan.on_laptop("nc", *args, host, PORT))
 
     def greeting(self):
         with self.nc("127.0.0.1", PORT) as somebody:
@@ -55,7 +63,7 @@ class Box:
         return pid
 
     def wait_active(self):
-        wait_until("banterd is active", self.is_active)
+        eventually(self.is_active, "banterd is active")
 
     def kill(self, name, pid):
         """Not through systemd, which would know of it."""
@@ -63,9 +71,7 @@ class Box:
 
     def status_of_main(self):
         """/proc/PID/status as a dictionary."""
-        text = self.read(f"/proc/{self.main_pid()}/status")
-        return dict(line.split(":\t", 1) for line in text.splitlines()
-                    if ":\t" in line)
+        return parse_status(self.read(f"/proc/{self.main_pid()}/status"))
 
     def drop_in(self, text, unit=UNIT):
         self.write(f"/run/systemd/system/{unit}.d/test.conf", text)
@@ -108,10 +114,10 @@ class Box:
 
     def wait_journal(self, after, pattern, unit=UNIT):
         """Waits for a line with pattern; returns its (priority, text)."""
-        return wait_until(
-            f"the journal has a line with {pattern}", lambda: next(
-                (entry for entry in self.journal(after, unit)
-                 if re.search(pattern, entry[1])), None))
+        return eventually(lambda: next(
+            (entry for entry in self.journal(after, unit)
+             if re.search(pattern, entry[1])), None),
+            f"the journal has a line with {pattern}")
 
 
 class BoxTest(unittest.TestCase):

@@ -65,7 +65,7 @@ class Install(BoxTest):
             for person in people:
                 person.expect("in #lobby")
             for i, person in enumerate(people):
-                person.say(f"hello from {i}")
+                person.send(f"hello from {i}")
                 for other in people:
                     if other is not person:
                         other.expect(f"hello from {i}")

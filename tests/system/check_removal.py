@@ -2,7 +2,7 @@
 
 from box import CONF, PORT, UNIT, BoxTest
 from check_install import all_files
-from machine import wait_until
+from banter.wait import eventually
 
 
 class Removal(BoxTest):
@@ -63,7 +63,7 @@ class Removal(BoxTest):
         self.assertNotIn(f":{PORT}", box.run("ss", "-Hltn").stdout)
         box.run("test", "-e", CONF)
         box.run("apt-get", "install", "--yes", box.later)
-        wait_until("it runs again", box.is_active)
+        eventually(box.is_active, "it runs again")
         self.assertEqual(box.greeting(), "* Welcome to banter on edited.")
 
     def test_05_purge_leaves_nothing(self):

@@ -3,7 +3,7 @@
 import re
 
 from box import CONF, PORT, UNIT, BoxTest
-from machine import wait_until
+from banter.wait import eventually
 
 LISTENERS = "listen 127.0.0.1:5531\n" + "".join(
     f"listen 127.0.1.{i}:5531\n" for i in range(1, 201))
@@ -39,8 +39,8 @@ class Service(BoxTest):
         self.addCleanup(self.restore)
         box.systemctl("stop", UNIT)
         with box.nc("-l", "-k", "127.0.0.1", "5532"):
-            wait_until("nc listens", lambda: "5532" in box.run(
-                "ss", "-Hltn", "sport = :5532").stdout)
+            eventually(lambda: "5532" in box.run(
+                "ss", "-Hltn", "sport = :5532").stdout, "nc listens")
             box.configure("listen 127.0.0.1:5532\n")
             box.drop_in("[Service]\nRestart=no\n")
             done = box.systemctl("start", UNIT, check=False)
@@ -51,18 +51,19 @@ class Service(BoxTest):
                 self.before, r"127\.0\.0\.1:5532.*in use")
             self.assertEqual(priority, 3)
 
+    def wait_status(self, pattern):
+        eventually(lambda: re.fullmatch(pattern, self.box.show("StatusText")),
+                   f"STATUS is {pattern}")
+
     def test_03_status_text(self):
         box = self.box
         with box.laptop_nc() as a:
             a.expect("in #lobby")
-            wait_until("STATUS counts the client", lambda: re.fullmatch(
-                r"1 client in \d+ rooms?", box.show("StatusText")))
+            self.wait_status(r"1 client in \d+ rooms?")
             with box.laptop_nc() as b:
                 b.expect("in #lobby")
-                wait_until("STATUS counts both", lambda: re.fullmatch(
-                    r"2 clients in \d+ rooms?", box.show("StatusText")))
-        wait_until("STATUS counts them out", lambda: re.fullmatch(
-            r"0 clients in \d+ rooms?", box.show("StatusText")))
+                self.wait_status(r"2 clients in \d+ rooms?")
+        self.wait_status(r"0 clients in \d+ rooms?")
 
     def test_04_good_reload(self):
         """When systemctl comes back the new configuration is in force."""
@@ -77,7 +78,7 @@ class Service(BoxTest):
                 self.assertEqual(box.greeting(),
                                  f"* Welcome to banter on box{i}.")
                 self.assertTrue(box.is_active())
-            old.say("/topic still here")
+            old.send("/topic still here")
             old.expect("still here")
         self.assertEqual(box.main_pid(), pid)
 
@@ -96,7 +97,7 @@ class Service(BoxTest):
                 box.wait_journal(self.before, rf"banterd\.conf:{line}: ")
             self.assertTrue(box.is_active())
             self.assertEqual(box.greeting(), "* Welcome to banter on box.")
-            old.say("/topic still here")
+            old.send("/topic still here")
             old.expect("still here")
         self.assertEqual(box.main_pid(), pid)
 
@@ -123,7 +124,7 @@ class Service(BoxTest):
         box.systemctl("kill", "--signal=HUP", UNIT)
         priority, _ = box.wait_journal(self.before, r"banterd\.conf:\d+: ")
         self.assertLessEqual(priority, 4)
-        wait_until("the reload is over", box.is_active)
+        eventually(box.is_active, "the reload is over")
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
         self.assertEqual(box.main_pid(), pid)
 
@@ -165,14 +166,16 @@ class Service(BoxTest):
         box.configure(f"log-target {log}\n")
         box.systemctl("reload", UNIT)
         pid = box.main_pid()
-        wait_until("there is a log file", lambda: box.run(
-            "test", "-s", log, check=False).returncode == 0)
+        eventually(lambda: box.run(
+            "test", "-s", log, check=False).returncode == 0,
+            "there is a log file")
         box.run("logrotate", "--force", "/etc/logrotate.d/banterd")
-        wait_until("there is a new log file", lambda: box.run(
-            "test", "-e", log, check=False).returncode == 0)
+        eventually(lambda: box.run(
+            "test", "-e", log, check=False).returncode == 0,
+            "there is a new log file")
         box.systemctl("kill", "--signal=USR1", UNIT)
-        wait_until("the new file is written to", lambda: "#lobby" in
-                   box.read(log))
+        eventually(lambda: "#lobby" in box.read(log),
+                   "the new file is written to")
         self.assertNotIn("#lobby", box.read(log + ".1"))
         self.assertEqual(box.main_pid(), pid)
         box.run("journalctl", "--sync")
@@ -185,8 +188,8 @@ class Service(BoxTest):
             somebody.expect("in #lobby")
             box.kill("KILL", pid)
             somebody.expect_end()
-        wait_until("another process runs", lambda: box.show("MainPID")
-                   not in ("0", pid))
+        eventually(lambda: box.show("MainPID") not in ("0", pid),
+                   "another process runs")
         box.wait_active()
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
 
@@ -199,13 +202,13 @@ class Service(BoxTest):
         box.systemctl("restart", UNIT)
         pid = box.main_pid()
         pats = set()
-        wait_until("the loop has said five times that it lives",
-                   lambda: pats.add(box.show("WatchdogTimestampMonotonic"))
-                   or len(pats) > 5)
+        eventually(lambda: pats.add(box.show("WatchdogTimestampMonotonic"))
+                   or len(pats) > 5,
+                   "the loop has said five times that it lives")
         self.assertEqual(box.main_pid(), pid)
         box.kill("STOP", pid)
-        wait_until("another process runs", lambda: box.show("MainPID")
-                   not in ("0", pid))
+        eventually(lambda: box.show("MainPID") not in ("0", pid),
+                   "another process runs")
         box.wait_active()
         box.run("journalctl", "--sync")
         self.assertIn("atchdog timeout", box.run(
@@ -219,8 +222,9 @@ class Service(BoxTest):
         box.configure("histroy 10\n")
         box.drop_in("[Service]\nRestartSec=50ms\n")
         box.systemctl("restart", UNIT, check=False)
-        wait_until("systemd has given up", lambda: box.show("ActiveState")
-                   == "failed" and box.show("SubState") == "failed", 60)
+        eventually(lambda: box.show("ActiveState") == "failed" and
+                   box.show("SubState") == "failed",
+                   "systemd has given up", 60)
         self.assertLessEqual(int(box.show("NRestarts")), 20)
 
     def test_14_stop(self):

@@ -1,7 +1,7 @@
 """banterd.socket: systemd holds the port."""
 
 from box import PORT, UNIT, BoxTest
-from machine import wait_until
+from banter.wait import eventually
 
 SOCKET = "banterd.socket"
 UNIX = "/run/banterd/banter.sock"
@@ -37,9 +37,9 @@ class Socket(BoxTest):
         with self.box.laptop_nc() as a, self.box.nc("-U", UNIX) as b:
             a.expect("in #lobby")
             b.expect("in #lobby")
-            a.say("over TCP")
+            a.send("over TCP")
             b.expect("over TCP")
-            b.say("over the file")
+            b.send("over the file")
             a.expect("over the file")
 
     def test_01_started_by_a_connection(self):
@@ -62,12 +62,12 @@ class Socket(BoxTest):
         box.drop_in(f"[Service]\nExecStartPre=/bin/sh -c 'read x <{GATE}'\n")
         box.systemctl("stop", UNIT)
         box.systemctl("start", "--no-block", UNIT)
-        wait_until("the start waits at the gate", lambda: box.show(
-            "ActiveState") == "activating")
+        eventually(lambda: box.show("ActiveState") == "activating",
+                   "the start waits at the gate")
         with box.laptop_nc("192.0.2.1", "-v") as a, \
                 box.nc("-v", "-U", UNIX) as b:
             a.expect("succeeded")
-            a.say("I was early")
+            a.send("I was early")
             self.assertTrue(a.is_silent())
             box.run("sh", "-c", f"echo >{GATE}")
             b.expect("in #lobby")
@@ -85,7 +85,7 @@ class Socket(BoxTest):
                 line = somebody.line()
                 self.assertIsNotNone(line)
                 self.assertIn("Welcome", line)
-        wait_until("the restarts are over", box.is_active)
+        eventually(box.is_active, "the restarts are over")
         self.assert_chat()
 
     def test_05_reload_keeps_them(self):
@@ -98,7 +98,7 @@ class Socket(BoxTest):
             with box.laptop_nc() as new:
                 self.assertEqual(new.line(), "* Welcome to banter on again.")
                 new.expect("in #lobby")
-                new.say("hello")
+                new.send("hello")
                 old.expect("hello")
         self.assertNotIn(":5533", box.run("ss", "-Hltn").stdout)
         self.assertEqual(box.main_pid(), pid)

@@ -6,27 +6,16 @@ is on the host's network.
 
 import os
 import shutil
-import signal
 import subprocess
-import time
+from unittest import SkipTest
 
-from root import CannotRun
+from banter import wait
+from banter.process import end, forget, start
+from banter.wait import eventually
 
 BOX4, LAPTOP4 = "192.0.2.1", "192.0.2.2"
 BOX6, LAPTOP6 = "2001:db8:5531::1", "2001:db8:5531::2"
-DEADLINE = 30
-
-
-def wait_until(what, condition, seconds=DEADLINE):
-    """Waits until condition() is true, and returns what it returned."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds} seconds in vain: {what}")
-        time.sleep(0.02)
+wait.DEADLINE = max(wait.DEADLINE, 30)	# a machine takes its time
 
 
 def ip(*args):
@@ -38,7 +27,7 @@ class Lan:
 
     def __init__(self):
         if shutil.which("ip") is None:
-            raise CannotRun("ip (iproute2) is not installed")
+            raise SkipTest("ip (iproute2) is not installed")
         self.box = f"banterd-box-{os.getpid()}"
         self.laptop = f"banterd-laptop-{os.getpid()}"
         self.made = []
@@ -48,16 +37,20 @@ class Lan:
                 self.made.append(name)
             ip("-n", self.box, "link", "add", "lan0", "type", "veth", "peer",
                "name", "lan0", "netns", self.laptop)
+            self.connect(self.box, BOX4, BOX6)
+            self.connect(self.laptop, LAPTOP4, LAPTOP6)
         except subprocess.CalledProcessError as error:
             self.close()
-            raise CannotRun("network namespaces cannot be made here "
-                            f"({error})") from error
-        for name, v4, v6 in ((self.box, BOX4, BOX6),
-                             (self.laptop, LAPTOP4, LAPTOP6)):
-            ip("-n", name, "addr", "add", v4 + "/24", "dev", "lan0")
-            ip("-n", name, "addr", "add", v6 + "/64", "dev", "lan0", "nodad")
-            ip("-n", name, "link", "set", "lan0", "up")
-            ip("-n", name, "link", "set", "lo", "up")
+            raise SkipTest("networks cannot be made here "
+                           f"({error})") from error
+
+    @staticmethod
+    def connect(name, v4, v6):
+        """Gives a host its addresses on the LAN."""
+        ip("-n", name, "addr", "add", v4 + "/24", "dev", "lan0")
+        ip("-n", name, "addr", "add", v6 + "/64", "dev", "lan0", "nodad")
+        ip("-n", name, "link", "set", "lan0", "up")
+        ip("-n", name, "link", "set", "lo", "up")
 
     def box_path(self):
         return "/run/netns/" + self.box
@@ -85,12 +78,12 @@ class Cgroup:
         with open("/proc/self/cgroup", encoding="ascii") as f:
             own = [line.strip()[3:] for line in f if line.startswith("0::")]
         if not own or not os.path.exists(top + own[0] + "/cgroup.procs"):
-            raise CannotRun("there is no cgroup2 file system")
+            raise SkipTest("there is no cgroup2 file system")
         self.path = f"{top}{own[0].rstrip('/')}/banterd-test-{os.getpid()}"
         try:
             os.mkdir(self.path)
         except OSError as error:
-            raise CannotRun(f"no control group can be made ({error})") \
+            raise SkipTest(f"no control group can be made ({error})") \
                 from error
 
     def enter(self):
@@ -104,8 +97,8 @@ class Cgroup:
         if self.path is None:
             return
         for directory, _, _ in os.walk(self.path, topdown=False):
-            wait_until(f"{directory} is empty", lambda d=directory:
-                       self.remove(d))
+            eventually(lambda d=directory: self.remove(d),
+                       f"{directory} is empty")
 
     @staticmethod
     def remove(directory):
@@ -123,8 +116,8 @@ class Machine:
 
     def __init__(self, root, lan, packages, log_path):
         if shutil.which("systemd-nspawn") is None:
-            raise CannotRun("systemd-nspawn (systemd-container) is not "
-                            "installed")
+            raise SkipTest("systemd-nspawn (systemd-container) is not "
+                           "installed")
         self.root, self.lan = root, lan
         self.cgroup = Cgroup()
         self.nspawn = None
@@ -144,13 +137,13 @@ class Machine:
     def start(self):
         self.probe()
         with open(self.log_path, "wb") as log:
-            self.nspawn = subprocess.Popen(
-                self.command + ["--boot"], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=self.environment,
-                preexec_fn=self.cgroup.enter)
-        self.leader = wait_until("the machine's first process runs",
-                                 self.find_leader)
-        wait_until("the machine has booted", self.is_up, 120)
+            self.nspawn = start(
+                self.command + ["--boot"], self.cgroup.enter,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.environment)
+        self.leader = eventually(self.find_leader,
+                                 "the machine's first process runs")
+        eventually(self.is_up, "the machine has booted", 120)
 
     def probe(self):
         """Whether any program runs in such a machine at all."""
@@ -159,8 +152,8 @@ class Machine:
             capture_output=True, text=True, env=self.environment,
             preexec_fn=self.cgroup.enter, check=False)
         if done.returncode != 0:
-            raise CannotRun("systemd-nspawn cannot run a program here: " +
-                            " ".join((done.stdout + done.stderr).split()))
+            raise SkipTest("systemd-nspawn cannot run a program here: " +
+                           " ".join((done.stdout + done.stderr).split()))
 
     def find_leader(self):
         """The child of nspawn that is process 1 of a namespace of its own."""
@@ -210,11 +203,7 @@ class Machine:
                  stdin=text)
 
     def close(self):
-        if self.nspawn is not None and self.nspawn.poll() is None:
-            self.nspawn.send_signal(signal.SIGTERM)
-            try:
-                self.nspawn.wait(DEADLINE)
-            except subprocess.TimeoutExpired:
-                self.nspawn.kill()
-                self.nspawn.wait()
+        if self.nspawn is not None:
+            end(self.nspawn, wait.DEADLINE)
+            forget(self.nspawn)
         self.cgroup.close()

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from unittest import SkipTest
 
 # What the package depends on, what is needed to boot, and the programs that
 # files of the package are for.
@@ -14,10 +15,6 @@ PACKAGES = [
     "libbsd0", "libevent-core-2.1-7", "libseccomp2", "libmd0",
     "man-db", "ufw", "avahi-daemon", "avahi-utils",
 ]
-
-
-class CannotRun(Exception):
-    """This machine lacks something that the test needs."""
 
 
 def os_release():
@@ -32,8 +29,8 @@ def suite():
     release = os_release()
     names = [release.get("ID", "")] + release.get("ID_LIKE", "").split()
     if "debian" not in names or "VERSION_CODENAME" not in release:
-        raise CannotRun("this is not Debian or Ubuntu: the package that is "
-                        "built here would not run in a Debian root")
+        raise SkipTest("this is not Debian or Ubuntu: the package that is "
+                       "built here would not run in a Debian root")
     return release["VERSION_CODENAME"]
 
 
@@ -60,8 +57,8 @@ def make(directory, name):
                   errors="replace") as log:
             tail = log.readlines()[-5:]
         shutil.rmtree(new, ignore_errors=True)
-        raise CannotRun("debootstrap could not make a root (no network?): " +
-                        " ".join(line.strip() for line in tail))
+        raise SkipTest("debootstrap could not make a root (no network?): " +
+                       " ".join(line.strip() for line in tail))
     # Its own host name, so that a greeting by name proves something.
     with open(os.path.join(new, "etc/hostname"), "w", encoding="ascii") as f:
         f.write("box\n")
@@ -72,7 +69,7 @@ def get():
     """Returns the path of the root, making it if need be."""
     name = suite()
     if shutil.which("debootstrap") is None:
-        raise CannotRun("debootstrap is not installed")
+        raise SkipTest("debootstrap is not installed")
     key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
     cache = cache_directory()
     os.makedirs(cache, mode=0o755, exist_ok=True)

@@ -30,14 +30,13 @@ import os
 import random
 import re
 import select
-import socket
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                os.pardir))
-
-from lab import harness  # noqa: E402  (found by the line above)
+from banter.case import prepare
+from banter.connection import Reader
+from banter.daemon import Daemon
+from banter.files import scratch_path
 
 HISTORY = 12
 CONFIG = """default-room none
@@ -50,7 +49,6 @@ log-level notice
 """ % HISTORY
 PAD = "the quick brown fox jumps over the lazy dog " * 12
 SETTLE = 90			# seconds for the end of all
-READ = 1 << 16
 
 SKIPPED = re.compile(r"\* (\d+) lines? skipped; /history shows (them|it)\.")
 
@@ -107,15 +105,12 @@ class Place:
         self.left = False
 
 
-class Connection:
-    """A socket that is read without waiting, line by line."""
+class Connection(Reader):
+    """One of those whom the soak reads, whenever something has come."""
 
     def __init__(self, soak, address, rcvbuf=None):
+        super().__init__(address, rcvbuf=rcvbuf)
         self.soak = soak
-        self.sock = harness.dial(address, rcvbuf=rcvbuf)
-        self.sock.setblocking(False)
-        self.unread = b""
-        self.ended = False
         soak.watch(self)
 
     def send(self, text):
@@ -128,22 +123,9 @@ class Connection:
             raise AssertionError("the server does not take %d bytes"
                                  % len(data))
 
-    def readable(self):
-        try:
-            data = self.sock.recv(READ)
-        except BlockingIOError:
-            return
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            self.ended = True
-            self.soak.unwatch(self)
-            self.sock.close()
-            return
-        lines = (self.unread + data).split(b"\r\n")
-        self.unread = lines.pop()
-        for line in lines:
-            self.take(line.decode())
+    def at_end(self):
+        self.soak.unwatch(self)
+        self.sock.close()
 
 
 class Witness(Connection):
@@ -235,7 +217,7 @@ class Person(Connection):
         self.how = how
         if how == "reset":
             self.soak.unwatch(self)
-            harness.Client.reset(self)
+            self.reset()
             self.ended = True
             return
         for place in self.places.values():
@@ -243,7 +225,7 @@ class Person(Connection):
         if how == "quit":
             self.send("/quit\n")
         else:
-            self.sock.shutdown(socket.SHUT_WR)
+            self.half_close()
 
     def act(self, now):
         dice = self.soak.random
@@ -455,9 +437,9 @@ class Soak:
         self.options = options
         self.epoll = select.epoll()
         self.by_fd = {}
-        unix = harness.scratch_path("sock")
+        unix = scratch_path("sock")
         rooms = ["#r%d" % n for n in range(options.rooms)]
-        self.daemon = harness.Daemon(
+        self.daemon = Daemon(
             CONFIG + "".join("room %s\n" % r for r in rooms), rate="off",
             listen=["127.0.0.1:0", unix])
         self.tcp, self.unix = self.daemon.addresses
@@ -481,7 +463,7 @@ class Soak:
         """Reads what there is, and checks it."""
         for fd, _ in self.epoll.poll(0.02):
             if fd in self.by_fd:
-                self.by_fd[fd].readable()
+                self.by_fd[fd].read()
         for person in self.people:
             person.check()
         gone = [p for p in self.people if p.done]
@@ -568,7 +550,7 @@ def main():
     if options.seed is None:
         options.seed = random.randrange(1 << 30)
     print("seed %d" % options.seed, flush=True)
-    harness.raise_nofile(8192)
+    prepare()
     os.nice(5)
     Soak(options).run()
     return 0

@@ -1,4 +1,4 @@
-"""What the abuse tests share: one daemon, one attack, one honest crowd.
+"""A scenario of abuse: one daemon, one attack, one honest crowd.
 
 A scenario measures honest pairs at rest, then again while the attack goes on,
 samples the daemon's memory meanwhile, and asks at the end that all is as it
@@ -6,7 +6,7 @@ was at the start: clients, rooms, descriptors, memory. Asserted are only
 correctness (the pairs lose nothing, see pair.c), the memory that the
 configured limits allow, and the return to the start; times are reported.
 
-Environment, beside that of the end-to-end tests' harness:
+Environment, beside that of tests/lib/banter:
   ATTACK, PAIR  the programs built from attack.c and pair.c
   ABUSE_LONG    if set, each abuse is as long and as large as its name says
   ABUSE_REPORT  a file that gets one JSON object for each scenario
@@ -16,24 +16,20 @@ Environment, beside that of the end-to-end tests' harness:
 import json
 import os
 import re
-import shlex
-import subprocess
+import signal
 import sys
 import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                os.pardir, "e2e"))
-
-import harness  # noqa: E402  (found by the line above)
+from banter import case, files, proc, process, wait
+from banter.host import HAS_IPV6
+from banter.wait import eventually
 
 LONG = bool(os.environ.get("ABUSE_LONG"))
 SANITIZED = os.environ.get("SANITIZED", "0").upper() not in ("", "0", "OFF")
 PAIRS = 8			# honest ones
 SAMPLE = 0.02			# seconds between two looks at memory
-PAGE = os.sysconf("SC_PAGESIZE")
 
-harness.TEST_LIMIT = 900 if LONG else 170
-harness.DEADLINE = max(harness.DEADLINE, 60)
+wait.DEADLINE = max(wait.DEADLINE, 60)
 
 
 def size(short, long):
@@ -88,65 +84,27 @@ def argument(value):
     text = str(value)
     if len(text) < 4096:
         return text
-    path = harness.scratch_path("text")
-    with open(path, "w", encoding="ascii") as out:
-        out.write(text)
-    return "@" + path
+    return "@" + files.written("text", text, 0o644)
 
 
-class Program:
+class Program(process.Program):
     """A running attacker or crowd; polite to the rest of the machine."""
 
-    def __init__(self, args, nice=0):
-        def child():
-            harness.die_with_parent()
-            os.nice(nice)
-        self.args = args
-        self.process = subprocess.Popen(
-            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            preexec_fn=child)
-        harness._running.add(self.process)
-
     def ready(self):
-        line = self.process.stdout.readline().decode()
-        if line != "ready\n":
-            raise AssertionError("%s: %r" % (shlex.join(self.args), line))
+        """Waits until it says that it is at work."""
+        line = self.line(Case.time_limit)
+        if line != "ready":
+            raise AssertionError("%s: %r" % (self.command, line))
         return self
 
-    def wait(self):
+    def wait(self, stop=False):
         """Waits until it ends by itself; what it said, as a dict."""
-        out = self.process.stdout.read().decode()
-        status = self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        harness._running.discard(self.process)
-        if status != 0:
-            raise AssertionError("%s: exit status %d, %r" % (
-                shlex.join(self.args), status, out))
-        words = out.split()
+        words = self.result(stop).split()
         return {k: int(v) for k, v in zip(words[::2], words[1::2])}
 
     def stop(self):
-        self.process.stdin.close()
-        return self.wait()
-
-
-def rss_anon(pid):
-    """The daemon's own memory, in bytes."""
-    with open("/proc/%d/status" % pid, encoding="ascii") as status:
-        return int(re.search(r"RssAnon:\s+(\d+) kB", status.read()).group(1)
-                   ) * 1024
-
-
-def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
-def kernel_memory():
-    """What TCP holds in the kernel, for all of the machine, in bytes."""
-    with open("/proc/net/sockstat", encoding="ascii") as stat:
-        return int(re.search(r"^TCP:.* mem (\d+)", stat.read(), re.M).group(1)
-                   ) * PAGE
+        """Tells it to end; what it said."""
+        return self.wait(stop=True)
 
 
 class Sampler(threading.Thread):
@@ -155,31 +113,34 @@ class Sampler(threading.Thread):
     def __init__(self, pid):
         super().__init__(daemon=True)
         self.pid = pid
-        self.peak = rss_anon(pid)
-        self.kernel = kernel_memory()
+        self.peak = proc.own_memory(pid)
+        self.kernel = proc.kernel_memory()
         self.over = threading.Event()
         self.start()
 
     def run(self):
         while not self.over.wait(SAMPLE):
             try:
-                self.peak = max(self.peak, rss_anon(self.pid))
-            except (OSError, AttributeError):
+                self.peak = max(self.peak, proc.own_memory(self.pid))
+            except (OSError, KeyError):
                 return		# the daemon is gone
-            self.kernel = max(self.kernel, kernel_memory())
+            self.kernel = max(self.kernel, proc.kernel_memory())
 
     def stop(self):
         self.over.set()
         self.join()
 
 
-class Case(harness.Case):
+class Case(case.Case):
     """A test that measures one abuse after another."""
+
+    time_limit = 900 if LONG else 170
 
     def server(self, config="", rate=None, **how):
         """A daemon with room for the crowd; rate None: the default's."""
-        how.setdefault("listen", ["127.0.0.1:0", "[::1]:0",
-                                  harness.scratch_path("sock")])
+        how.setdefault("listen", [
+            "127.0.0.1:0", "[::1]:0" if HAS_IPV6 else "127.0.0.2:0",
+            files.scratch_path("sock")])
         self.config = config
         self.d = self.daemon(config, rate=rate, **how)
         return self.d
@@ -187,12 +148,12 @@ class Case(harness.Case):
     def counters(self):
         """Clients and rooms, as SIGUSR1 tells them."""
         self.d.mark()
-        self.d.signal(harness.signal.SIGUSR1)
+        self.d.signal(signal.SIGUSR1)
         found = self.d.wait_log(r"clients (\d+), rooms (\d+)")
         return int(found.group(1)), int(found.group(2))
 
     def state(self):
-        return self.counters() + (descriptors(self.d.pid),)
+        return self.counters() + (proc.descriptors(self.d.pid),)
 
     def attack(self, *args, address=0, nice=10):
         """Starts an attacker, and waits until it says it is at work."""
@@ -216,9 +177,9 @@ class Case(harness.Case):
         """
         self.d.guest("first").hang_up()	# what is made once is made now
         rest = self.pair(size(1, 10)).wait()
-        harness.eventually(lambda: self.counters()[0] == 0, "nobody is left")
-        before, memory = self.state(), rss_anon(self.d.pid)
-        kernel = kernel_memory()
+        eventually(lambda: self.counters()[0] == 0, "nobody is left")
+        before, memory = self.state(), proc.own_memory(self.d.pid)
+        kernel = proc.kernel_memory()
         sampler = Sampler(self.d.pid)
         pair = self.pair(3600 if until_done else size(*seconds))
         programs = [start() for start in attacks]
@@ -244,27 +205,27 @@ class Case(harness.Case):
 
     def check_return(self, before, memory):
         """Afterwards everything is back at the start."""
-        harness.eventually(lambda: self.counters()[0] == before[0],
-                           "the clients are gone")
-        harness.eventually(lambda: self.state() == before,
-                           "clients, rooms, descriptors are %s, not %s" % (
-                               before, self.state()))
+        eventually(lambda: self.counters()[0] == before[0],
+                   "the clients are gone")
+        eventually(lambda: self.state() == before,
+                   "clients, rooms, descriptors are %s, not %s" % (
+                       before, self.state()))
         if SANITIZED:
             return
         most = memory * 1.5 + (1 << 20)
         try:
-            harness.eventually(lambda: rss_anon(self.d.pid) <= most,
-                               "memory is given back", 20)
+            eventually(lambda: proc.own_memory(self.d.pid) <= most,
+                       "memory is given back", 20)
         except AssertionError:
             self.fail("memory: %d KB at the start, %d KB now" % (
-                memory >> 10, rss_anon(self.d.pid) >> 10))
+                memory >> 10, proc.own_memory(self.d.pid) >> 10))
 
     def report(self, title, rest, under, memory, sampler, allowed, done,
                kernel):
         row = {"title": title, "rest": rest, "under": under,
                "start_kb": memory >> 10, "peak_kb": sampler.peak >> 10,
                "allowed_kb": allowed >> 10, "after_kb":
-               rss_anon(self.d.pid) >> 10, "attackers": done,
+               proc.own_memory(self.d.pid) >> 10, "attackers": done,
                "kernel_kb": max(sampler.kernel - kernel, 0) >> 10}
         print("%s\n    honest p50/p99/max: %s at rest, %s under it\n"
               "    memory: %d KB before, %d KB at most (limits allow %d KB), "
@@ -287,4 +248,4 @@ def main():
     for name in ("ATTACK", "PAIR"):
         if name not in os.environ:
             sys.exit("set %s to the program built here" % name)
-    harness.main()
+    case.main()

@@ -1,26 +1,21 @@
-"""What the fault tests share: arming a fault in the running daemon, and
-people who live with the consequences.
+"""Calls that fail in a running daemon, and somebody who lives with it.
 
-One who talks to a daemon in which something fails cannot wait for each answer
-as long as it takes: from the moment that a fault has struck, one waits a
-little while only, and then goes on.
+The daemon is the one built with tests/faults/fault.c. One who talks to it
+cannot wait for each answer as long as it takes: from the moment that a fault
+has struck, one waits a little while only, and then goes on.
 """
 
 import mmap
 import os
 import select
-import socket
 import struct
-import sys
 import time
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                             "..", "e2e"))
-import harness  # noqa: E402  (found through the line above)
+from banter import files, wait
+from banter.connection import CHUNK, Connection
 
-LONG = os.environ.get("FAULTS") == "long"
 AFTER_FAULT = 0.25		# seconds to wait for what may never come
-LISTENER_RESTS = 3		# for a listener without descriptors rests for one
+LISTENER_RESTS = 3		# a listener without descriptors rests for one
 
 NAMES = ("alloc", "accept", "read", "write", "epoll_ctl", "epoll_wait",
          "socketpair", "fork", "close_range", "sendmsg", "recvmsg",
@@ -38,12 +33,14 @@ class Control:
     LAYOUT = struct.Struct("=IIIiIIqI")
 
     def __init__(self):
-        self.path = harness.scratch_path("fault")
-        with open(self.path, "wb") as out:
-            out.write(bytes(self.LAYOUT.size))
-        harness.give_away(self.path)
+        self.path = files.written("fault", bytes(self.LAYOUT.size), 0o644)
         with open(self.path, "r+b") as f:
             self.map = mmap.mmap(f.fileno(), self.LAYOUT.size)
+
+    @property
+    def environment(self):
+        """What a daemon needs to look at it."""
+        return {"FAULT_FILE": self.path}
 
     def arm(self, kind, at, error, count=1, in_child=False):
         """The at-th call of the kind from now on fails, and count in all;
@@ -60,17 +57,28 @@ class Control:
 
     @property
     def failed(self):
+        """How many calls have failed since it was armed."""
         return self.LAYOUT.unpack(self.map[:])[5]
 
     def shift_clock(self, seconds):
+        """Makes the daemon's clock wrong by so much."""
         self.map[24:32] = struct.pack("=q", seconds)
 
-    def close(self):
-        self.map.close()
+
+def every_call(kind, error, run, control, limit=20000, **how):
+    """Calls run() with the first, second, ... call failing, to the last."""
+    for at in range(1, limit):
+        control.arm(kind, at, error, **how)
+        run("%s %d fails with %s%s" % (
+            KINDS[kind], at, os.strerror(error),
+            " in the opener" if how.get("in_child") else ""))
+        if not control.disarm()[1]:
+            return at - 1
+    raise AssertionError("the session never comes to an end")
 
 
-class Person:
-    """A connection that may suffer, and says whether it did."""
+class Sufferer(Connection):
+    """A client that a fault may hit, and that says whether one did."""
 
     def __init__(self, control, address, rcvbuf=None):
         self.control = control
@@ -79,7 +87,7 @@ class Person:
         self.deaf = False	# a question was never answered
         self.asked = 0
         try:
-            self.sock = harness.dial(address, rcvbuf=rcvbuf)
+            super().__init__(address, rcvbuf=rcvbuf)
         except OSError:
             self.sock = None
             self.ended = True
@@ -94,7 +102,7 @@ class Person:
                 struck = now
             if struck is not None and now - struck > patience:
                 return False
-            if now - began > harness.DEADLINE:
+            if now - began > wait.DEADLINE:
                 raise AssertionError("waited in vain for %r; got %r" % (
                     wanted, self.data[-500:]))
             if select.select([self.sock], [], [], 0.02)[0]:
@@ -102,14 +110,16 @@ class Person:
         return wanted in self.data
 
     def read(self):
+        """Reads once; to be called when there is something to read."""
         try:
-            data = self.sock.recv(65536)
+            data = self.sock.recv(CHUNK)
         except OSError:
             data = b""
         self.data += data
         self.ended = not data
 
     def send(self, data):
+        """Sends bytes, as far as the connection still takes them."""
         if self.sock is None:
             return
         try:
@@ -118,6 +128,7 @@ class Person:
             pass
 
     def say(self, *lines):
+        """Sends lines."""
         self.send("".join(line + "\n" for line in lines).encode())
 
     def ask(self, *lines):
@@ -137,36 +148,28 @@ class Person:
             self.deaf = self.data.count(b"out of memory") == began
 
     def greeted(self):
+        """Reads the greeting, which may wait for a listener that rests."""
         self.wait(b"/help lists the rest.\r\n", LISTENER_RESTS)
 
     @property
     def suffered(self):
+        """Whether it was hit."""
         return self.ended or self.deaf
 
     def half_close(self):
+        """Sends no more, but reads on."""
         if self.sock is not None and not self.ended:
             try:
-                self.sock.shutdown(socket.SHUT_WR)
+                super().half_close()
             except OSError:
                 self.ended = True
 
     def close(self, reset=False):
+        """Ends it, if it has begun; in bad order, if wanted."""
         if self.sock is None:
             return
         if reset:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                 struct.pack("ii", 1, 0))
-        self.sock.close()
+            self.reset()
+        else:
+            super().close()
         self.sock = None
-
-
-def every_call(kind, error, run, control, limit=20000, **how):
-    """Calls run() with the first, second, ... call failing, to the last."""
-    for at in range(1, limit):
-        control.arm(kind, at, error, **how)
-        run("%s %d fails with %s%s" % (
-            KINDS[kind], at, os.strerror(error),
-            " in the opener" if how.get("in_child") else ""))
-        if not control.disarm()[1]:
-            return at - 1
-    raise AssertionError("the session never comes to an end")

@@ -1,0 +1,25 @@
+"""Fixtures for every kind of test in Python: daemons, clients, programs.
+
+  wait        deadlines, and asking again until something is true
+  host        what this machine allows, and the reason when it does not
+  files       files and directories that end with the test program
+  process     child processes that end with the test program
+  proc        what the kernel says of a process
+  address     addresses that nobody else uses, and connections to them
+  line        lines as the daemon writes them, and patterns for them
+  connection  a socket as the peer sees it
+  client      somebody who talks to a daemon, and what must come back
+  command     the daemon's command line, run to its end
+  daemon      a running daemon: configuration, log, clients
+  case        test cases that look at how their daemons end, and main()
+  fault       calls that fail in a running daemon, and who lives with it
+
+Standard library only. Nothing here sleeps to let things happen, and nothing
+binds a fixed port. Folders of tests have a link to this one, so that a test
+started by hand finds it.
+
+Environment:
+  BANTERD     the command to test; may carry words before it (a valgrind line)
+  SOURCE_DIR  the top of the source tree
+  DEADLINE    seconds to wait for one thing (default 20)
+"""
