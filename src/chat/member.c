@@ -14,7 +14,8 @@ tell_joined(struct registry *reg, struct room *room, const struct user *u)
 
 	if (!room_tally(reg, room, TALLY_JOINS, u))
 		return;
-	ev = room_event(reg, room, EVENT_JOIN, u);
+	ev = room_event(reg, room, EVENT_JOIN);
+	ev.who = u->name;
 	room_tell_tallied(reg, room, TALLY_JOINS, &ev, u);
 }
 
@@ -116,7 +117,8 @@ tell_left(struct registry *reg, struct room *room, const struct user *u,
 
 	if (reg->closing || !room_tally(reg, room, TALLY_LEAVES, u))
 		return;
-	ev = room_event(reg, room, EVENT_LEAVE, u);
+	ev = room_event(reg, room, EVENT_LEAVE);
+	ev.who = u->name;
 	ev.text = reason;
 	room_tell_tallied(reg, room, TALLY_LEAVES, &ev, u);
 }
@@ -207,9 +209,10 @@ member_kick(struct registry *reg, const struct user *by, struct room *room,
     struct user *who, const char *reason)
 {
 	bool was_current = who->current == room, remains;
-	struct chat_event ev = room_event(reg, room, EVENT_KICKED, by);
+	struct chat_event ev = room_event(reg, room, EVENT_KICKED);
 
 	ev.many = false;
+	ev.who = by->name;
 	ev.text = reason;
 	reg->ops->deliver(who, &ev);
 	remains = part(reg, who, room);
@@ -217,7 +220,8 @@ member_kick(struct registry *reg, const struct user *by, struct room *room,
 		tell_current(reg, who);
 	if (!remains)
 		return;
-	ev = room_event(reg, room, EVENT_KICK, by);
+	ev = room_event(reg, room, EVENT_KICK);
+	ev.who = by->name;
 	ev.whom = who->name;
 	ev.text = reason;
 	room_tell(reg, room, &ev, by);
@@ -241,7 +245,7 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 		room = u->rooms[i];
 		if (u->is_guest && !room_tally(reg, room, TALLY_NAMES, u))
 			continue;
-		ev = room_event(reg, room, EVENT_RENAME, u);
+		ev = room_event(reg, room, EVENT_RENAME);
 		ev.who = old;
 		ev.whom = u->name;
 		for (j = 0; j < room->nmembers; j++) {

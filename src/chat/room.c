@@ -66,9 +66,9 @@ room_free(struct registry *reg, struct room *room)
 void
 rooms_free(struct registry *reg)
 {
-	struct room *room;
+	struct room *room, *next;
 
-	while ((room = RB_ROOT(&reg->rooms)) != NULL)
+	RB_FOREACH_SAFE(room, room_tree, &reg->rooms, next)
 		room_free(reg, room);
 }
 
@@ -98,14 +98,12 @@ room_has(const struct room *room, const struct user *u)
 /* ---- telling its members ---- */
 
 struct chat_event
-room_event(struct registry *reg, const struct room *room, enum event_kind kind,
-    const struct user *u)
+room_event(struct registry *reg, const struct room *room, enum event_kind kind)
 {
 	struct chat_event ev = registry_event(reg, kind);
 
 	ev.many = room->nmembers > EVENT_FEW;
 	ev.room = room->name;
-	ev.who = u == NULL ? NULL : u->name;
 	return ev;
 }
 
@@ -163,7 +161,7 @@ finish_tally(struct registry *reg, struct room *room, enum room_tally what)
 
 	if (held == 0)
 		return;
-	ev = room_event(reg, room, tallies[what].sum, NULL);
+	ev = room_event(reg, room, tallies[what].sum);
 	ev.count = held;
 	/* nobody is told of themselves */
 	room_tell_tallied(
@@ -233,6 +231,7 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 	struct user *member;
 	uint32_t i;
 
+	ev.who = u->name;
 	ev.text = text;
 	history_add(&room->history, &ev, u->id, reg->limits.history);
 	for (i = 0; i < room->nmembers; i++) {
@@ -304,7 +303,8 @@ room_set_topic(struct registry *reg, const struct user *u, struct room *room,
 
 	if (!room_replace(&room->topic, topic))
 		return false;
-	ev = room_event(reg, room, EVENT_TOPIC, u);
+	ev = room_event(reg, room, EVENT_TOPIC);
+	ev.who = u->name;
 	ev.text = topic;
 	room_tell(reg, room, &ev, u);
 	return true;

@@ -29,7 +29,7 @@
  */
 struct request {
 	uint32_t number;
-	char what; /* enum file_kind */
+	unsigned char what; /* enum file_kind */
 	char path[PATH_MAX];
 };
 
@@ -395,7 +395,7 @@ opener_open(void *opener, enum file_kind what, const char *path)
 		return -1;
 	}
 	request.number = ++o->asked;
-	request.what = (char)what;
+	request.what = (unsigned char)what;
 	memcpy(request.path, path, len + 1);
 	if (!ask(o, &request, offsetof(struct request, path) + len + 1, &answer,
 		&fd)) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bsd/string.h>
+
 #include "banterd/base/deadline.h"
 #include "banterd/chat/room.h"
 #include "banterd/dialect/plain.h"
@@ -207,12 +209,11 @@ void
 talk_run(struct client *c)
 {
 	struct conn *conn = c->out.conn;
+	bool may = c->state <= CLIENT_CHAT && may_go_on(c);
 
-	if (c->state > CLIENT_CHAT || !may_go_on(c))
-		go_on(c);
-	else if (conn_has_pending(conn))
+	if (may && conn_has_pending(conn))
 		conn_offer(conn);
-	else if (conn_error(conn) != 0 && !conn_has_ended(conn))
+	else if (may && conn_error(conn) != 0 && !conn_has_ended(conn))
 		conn_read(conn);
 	else
 		go_on(c);
@@ -291,7 +292,7 @@ make_line(struct rendering *r, unsigned with)
 
 	if ((with & WITH_BELL) != 0)
 		text = memcpy(r->text_with_bell, r->text, r->len);
-	strcpy(text + r->len, end);
+	(void)strlcpy(text + r->len, end, sizeof("\a\r\n"));
 	r->lines[with].text = text + skip;
 	r->lines[with].len = (uint32_t)(r->len - skip + strlen(end));
 }

@@ -80,9 +80,9 @@ bool room_set_topic(struct registry *reg, const struct user *u,
 /* Makes a member the one who runs the room. */
 void room_set_op(struct registry *reg, struct room *room, struct user *u);
 
-/* An event of the room, done by u. */
-struct chat_event room_event(struct registry *reg, const struct room *room,
-    enum event_kind kind, const struct user *u);
+/* An event of the room. */
+struct chat_event room_event(
+    struct registry *reg, const struct room *room, enum event_kind kind);
 
 /* Tells an event to every member but doer, and those who ignore doer. */
 void room_tell(struct registry *reg, struct room *room,
