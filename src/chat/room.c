@@ -227,7 +227,7 @@ room_say(struct registry *reg, struct user *u, struct room *room,
     const char *text, bool action)
 {
 	struct chat_event ev = room_event(
-	    reg, room, action ? EVENT_ACTION : EVENT_SAY, u);
+	    reg, room, action ? EVENT_ACTION : EVENT_SAY);
 	struct user *member;
 	uint32_t i;
 
