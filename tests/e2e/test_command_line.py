@@ -289,6 +289,7 @@ class Wrong(Case):
             path = conf(text, 0o644)
             status, _, err = run_banterd("-t", "-f", path)
             self.assertIn(status, (0, 1), err)
+            self.assertNotRegex(err, r"[^\n -~]")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ class MaxClients(Case):
             before_exec=lambda: resource.setrlimit(
                 resource.RLIMIT_NOFILE, (128, 128)))
         self.addCleanup(daemon.stop)
-        daemon.wait_log(r"warning: .*max-clients")
+        lowered = int(daemon.wait_log(
+            r"warning: max-clients 1000 lowered to (\d+),")[1])
         inside = []
         while True:
             one = daemon.connect("p%d" % len(inside))
@@ -68,6 +69,7 @@ class MaxClients(Case):
             inside.append(one)
             self.assertLess(len(inside), 128)
         self.assertGreater(len(inside), 20)
+        self.assertEqual(len(inside), lowered)
         inside[0].ask("hello")
         inside[1].until(rx(r"\[#lobby\] guest\d+: hello"))
 

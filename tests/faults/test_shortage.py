@@ -63,6 +63,23 @@ class Descriptors(Case):
         ann.until("[#lobby] last: recovered")
         bob.until("[#lobby] last: recovered")
 
+    def test_told_each_time(self):
+        daemon = self.daemon("max-per-host 500")
+        daemon.client("ann")
+        for _ in range(3):
+            self.limit(daemon, proc.descriptors(daemon.pid))
+            daemon.mark()
+            crowd = [daemon.connect("newcomer%d" % i) for i in range(3)]
+            daemon.wait_log("cannot accept")
+            eventually(
+                lambda: any(self.has(client, b"! The server is full")
+                            for client in crowd), "one is told")
+            self.limit(daemon, 1024)
+            for client in crowd:
+                client.until(rx(
+                    r"! The server is full; try again later\."
+                    r"|\* You are .* in #lobby .*"))
+
     def test_they_come_and_go(self):
         daemon = self.daemon("max-per-host 500")
         ann, bob = daemon.people("ann", "bob")

@@ -34,6 +34,7 @@ record(struct user *u, const struct chat_event *ev)
 	    "%s%.*s\n", stamp, (int)len, text);
 	p->bells += ev->bell;
 	p->kind = ev->kind;
+	p->many = ev->many;
 	return true;
 }
 

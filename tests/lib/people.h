@@ -9,7 +9,7 @@
 #include "banterd/chat/member.h"
 #include "banterd/config/config.h"
 
-#define PEOPLE_MAX 64
+#define PEOPLE_MAX 72
 
 /* A person whose ears are a buffer. */
 struct person {
@@ -17,7 +17,8 @@ struct person {
 	char heard[65536]; /* each line with an LF */
 	size_t len;
 	unsigned bells;
-	enum event_kind kind; /* of the last one */
+	enum event_kind kind; /* of the last one, */
+	bool many;            /* and whether it is for many */
 	bool full;            /* takes no private line */
 };
 

@@ -753,6 +753,54 @@ START_TEST(turns_of_the_lost)
 }
 END_TEST
 
+/* Nor is anything lost of it that the kernel still has. */
+START_TEST(left_in_the_kernel)
+{
+	char line[801];
+	struct peer *a, *c;
+	int i;
+
+	ck_assert(daemon_reload("rate off\n"));
+	a = daemon_person("a");
+	c = daemon_person("c");
+	a->asleep = true;
+	daemon_type(c, "unread");
+	memset(line, 'x', sizeof(line));
+	line[800] = '\n';
+	for (i = 0; i < 10; i++)
+		ck_assert_int_eq(send(a->fd, line, 801, 0), 801);
+	ck_assert_int_eq(send(a->fd, "last\n", 5, 0), 5);
+	close(a->fd);
+	a->fd = -1;
+	ck_assert_int_ne(conn_probe(a->c->out.conn), 0);
+	talk_broken(a->c);
+	daemon_settle();
+	ck_assert(daemon_has(c,
+	    "[#lobby] a: last\r\n"
+	    "[#lobby] -- a left (connection lost)\r\n"));
+}
+END_TEST
+
+/* What is for many does not leave before what is for one. */
+START_TEST(for_many)
+{
+	const struct fanout *f = rig.srv.fanout;
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct chat_event ev = registry_event(&rig.srv.registry, EVENT_REPLY);
+
+	ev.text = "* Hello.";
+	ev.many = true;
+	talk_registry_ops.deliver(&a->c->user, &ev);
+	ev.many = false;
+	talk_registry_ops.deliver(&b->c->user, &ev);
+	ck_assert_ptr_eq(TAILQ_FIRST(&f->bulk), &a->c->out);
+	ck_assert_ptr_eq(TAILQ_FIRST(&f->urgent), &b->c->out);
+	daemon_settle();
+	daemon_heard(a, "* Hello.\n");
+	daemon_heard(b, "* Hello.\n");
+}
+END_TEST
+
 UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
     max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
@@ -760,4 +808,4 @@ UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
     reset_within_a_line, said_before_the_end, deaf, place_is_free, lingering,
     stopping, lingering_with_input_left, turns, turns_of_the_busy,
-    turns_of_the_lost)
+    turns_of_the_lost, left_in_the_kernel, for_many)

@@ -286,6 +286,24 @@ START_TEST(first_contact_nowhere)
 }
 END_TEST
 
+static void
+setup_key(void)
+{
+	daemon_start("default-room #hall\nroom #hall key sesame\n");
+}
+
+/* The default room lets everybody in, whatever its key; once. */
+START_TEST(first_contact_key)
+{
+	struct peer *a = daemon_connect("192.0.2.1");
+
+	ck_assert(daemon_has(a, "* You are guest1 in #hall (1 here)."));
+	daemon_do(a, "/leave");
+	daemon_ask(
+	    a, "/join #hall", "! #hall needs the right key: /join #hall KEY\n");
+}
+END_TEST
+
 /* ---- the end ---- */
 
 START_TEST(quitting)
@@ -325,5 +343,7 @@ main(void)
 	UNIT_TESTS(tc, password_needed, password_quit);
 	tc = unit_case(s, "no default room", setup_nowhere, daemon_stop);
 	tcase_add_test(tc, first_contact_nowhere);
+	tc = unit_case(s, "default room with a key", setup_key, daemon_stop);
+	tcase_add_test(tc, first_contact_key);
 	return unit_run(s);
 }

@@ -25,6 +25,9 @@ START_TEST(nick)
 	daemon_heard(b, "[#lobby] -- alice is now Alice\n");
 	daemon_ask(a, "/nick Alice", "* You are now Alice.\n");
 	daemon_heard(b, "");
+	daemon_ask(b, "/nick You", "! The name You is taken.\n");
+	daemon_ask(b, "/nick SERVER", "! The name SERVER is taken.\n");
+	daemon_heard(a, "");
 	daemon_ask(a, "/nick " X24, "* You are now " X24 ".\n");
 }
 END_TEST

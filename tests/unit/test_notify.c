@@ -1,5 +1,6 @@
 /* The service manager: what it is told, and the sockets it passes. */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <netinet/in.h>
 
@@ -71,6 +72,7 @@ clear_environment(void)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
+	unsetenv("RUNTIME_DIRECTORY");
 }
 
 static void
@@ -109,6 +111,36 @@ START_TEST(words)
 	check_words(path);
 	snprintf(path, sizeof(path), "@banter-unit-%d", getpid());
 	check_words(path);
+}
+END_TEST
+
+/* How a reload went is said to whoever waits at a FIFO, and to no other. */
+START_TEST(reloaded)
+{
+	char word[16];
+	int fd;
+
+	notify_reloaded(true); /* nobody has said where */
+	setenv("RUNTIME_DIRECTORY", ".", 1);
+	notify_reloaded(true); /* there is none */
+	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+	ck_assert_int_eq(link("fifo", "reload"), 0);
+	notify_reloaded(true); /* nobody waits */
+	fd = open("fifo", O_RDONLY | O_NONBLOCK);
+	ck_assert_int_ne(fd, -1);
+	notify_reloaded(true);
+	ck_assert_int_eq(read(fd, word, sizeof(word)), 3);
+	ck_assert_int_eq(memcmp(word, "ok\n", 3), 0);
+	notify_reloaded(false);
+	ck_assert_int_eq(read(fd, word, sizeof(word)), 7);
+	ck_assert_int_eq(memcmp(word, "failed\n", 7), 0);
+	/* a link may lead to anything */
+	ck_assert_int_eq(unlink("reload"), 0);
+	ck_assert_int_eq(symlink("fifo", "reload"), 0);
+	notify_reloaded(true);
+	ck_assert_int_eq(read(fd, word, sizeof(word)), 0);
+	close(fd);
+	ck_assert_int_eq(unlink("reload") | unlink("fifo"), 0);
 }
 END_TEST
 
@@ -356,8 +388,8 @@ main(void)
 	TCase *tc = unit_case(s, "notify", clear_environment, NULL);
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
-	UNIT_TESTS(tc, words, reloading, nobody_to_tell, manager_gone, watchdog,
-	    passed);
+	UNIT_TESTS(tc, words, reloading, reloaded, nobody_to_tell, manager_gone,
+	    watchdog, passed);
 	tcase_add_loop_test(
 	    tc, kinds_of_sockets, 0, (int)(sizeof(kinds) / sizeof(kinds[0])));
 	return unit_run(s);

@@ -80,12 +80,15 @@ END_TEST
 START_TEST(falling_back)
 {
 	struct person *alice = people_enter("alice");
-	struct room *a, *b, *c;
+	struct room *a, *b, *c, *d;
 
 	a = people_join(alice, "#a");
 	b = people_join(alice, "#b");
 	c = people_join(alice, "#c");
+	d = people_join(alice, "#d");
 	leave(alice, b, NULL); /* not the current one */
+	ck_assert_ptr_eq(alice->user.current, d);
+	leave(alice, d, NULL); /* the one joined before, not the first */
 	ck_assert_ptr_eq(alice->user.current, c);
 	leave(alice, c, NULL);
 	ck_assert_ptr_eq(alice->user.current, a);
@@ -306,6 +309,21 @@ START_TEST(reload_removes)
 }
 END_TEST
 
+/* The key was the file's, and goes with it. */
+START_TEST(reload_removes_key)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+
+	people_list_room("#dev", NULL, "sesame");
+	people_configure();
+	ck_assert_int_eq(join(a, "#dev", "sesame"), CHAT_OK);
+	ck_assert_int_eq(join(b, "#dev", NULL), CHAT_WRONG_KEY);
+	TAILQ_INIT(&people.conf.rooms);
+	people_configure();
+	ck_assert_int_eq(join(b, "#dev", NULL), CHAT_OK);
+}
+END_TEST
+
 START_TEST(reload_default_room)
 {
 	struct person *a = people_enter("a");
@@ -379,6 +397,32 @@ START_TEST(saying)
 	people_heard(b, "[#dev] a: hello\n[#dev] * a waves\n");
 	ck_assert_int_eq(b->kind, EVENT_ACTION);
 	people_heard(c, "");
+}
+END_TEST
+
+/* What is said to a large room does not go before what is for a few. */
+START_TEST(for_many)
+{
+	struct person *first = NULL, *p;
+	struct room *room;
+	char name[8];
+	int i;
+
+	for (i = 0; i < EVENT_FEW; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		p = people_enter(name);
+		first = first == NULL ? p : first;
+		room = people_join(p, "#dev");
+	}
+	say(first, room, "hello");
+	ck_assert(!p->many);
+	p = people_enter("late");
+	people_join(p, "#dev");
+	say(first, room, "hello");
+	ck_assert(p->many);
+	/* that somebody is kicked is for that one */
+	member_kick(&people.reg, &first->user, room, &p->user, NULL);
+	ck_assert(!p->many);
 }
 END_TEST
 
@@ -596,7 +640,7 @@ END_TEST
 
 UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
-    permanent_rooms, reload_adds, reload_removes, reload_default_room,
-    reload_changes, reload_and_topics, saying, topics, bells, names_are_cut,
-    names_for_a_viewer, history_ring, history_changes, history_is_speech,
-    history_of_the_ignored, longest_reason)
+    permanent_rooms, reload_adds, reload_removes, reload_removes_key,
+    reload_default_room, reload_changes, reload_and_topics, saying, for_many,
+    topics, bells, names_are_cut, names_for_a_viewer, history_ring,
+    history_changes, history_is_speech, history_of_the_ignored, longest_reason)

@@ -282,6 +282,23 @@ START_TEST(woken_in_time)
 }
 END_TEST
 
+/* Whoever has read all and is full again has as long as the first time. */
+START_TEST(full_again)
+{
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
+
+	say_until_skipped(b, a, 0, 1);
+	daemon_advance(50000);
+	wake(a);
+	a->asleep = true;
+	say_until_skipped(b, a, 0, 1);
+	daemon_advance(59999);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
+	daemon_advance(1);
+	ck_assert_uint_eq(rig.srv.nclients, 1);
+}
+END_TEST
+
 /* ---- one's own replies ---- */
 
 /* A client that sends without end and never reads is not read any more: its
@@ -358,5 +375,5 @@ END_TEST
 UNIT_MAIN("slow", setup, daemon_stop, skipped_are_counted, one_skipped,
     none_skipped, woken_at_half, others_hear_all, private_lines_are_refused,
     line_longer_than_queue, stalled, slow_but_not_stalled, woken_in_time,
-    own_replies_stop_reading, own_replies_stall, quit_with_output_unsent,
-    quit_and_never_read)
+    full_again, own_replies_stop_reading, own_replies_stall,
+    quit_with_output_unsent, quit_and_never_read)
