@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the sources keep to the rules of the house: which floor may
+"""Checks that the sources keep to the rules of the floors: which floor may
 include which, no circles, who may know libevent, messages that one grep finds.
 
 usage: check.py [--root DIR]                        check everything
@@ -62,7 +62,7 @@ LOG_CALLS = {"log_error": 0, "log_warning": 0, "log_notice": 0, "log_info": 0,
 
 MAX_LINES = 700
 
-SCRIPT = "tests/house/check.py"
+SCRIPT = "tests/floors/check.py"
 OPENS, CLOSES = "<!-- floors -->", "<!-- /floors -->"
 
 # --- C, as far as needed ----------------------------------------------------
@@ -543,7 +543,7 @@ def main():
         print("%s:%d: %s" % (path, line, text))
     if tree.wrong:
         return 1
-    print("%d files, %d units: all as the house wants it" %
+    print("%d files, %d units: the floors are kept" %
           (len(tree.sources), len(tree.uses)))
     return 0
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The check of the house sees what it is there to see: small trees, each with
+"""The check of the floors sees what it is there to see: small trees, each with
 one thing wrong."""
 
 import os
