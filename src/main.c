@@ -187,6 +187,7 @@ serve(struct options *o)
 		loop_free(&srv);
 	} else
 		log_error("not started");
+	log_set_files(NULL);
 	opener_stop(&o->opener);
 	return started ? EXIT_ASKED : EXIT_WRONG;
 }

@@ -300,7 +300,6 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 	TAILQ_INIT(&srv->gone);
 	TAILQ_INIT(&srv->waiting);
 	TAILQ_INIT(&srv->runnable);
-	srv->started = server_now(srv);
 	server_fit_descriptors(srv);
 	if ((srv->base = event_base_new()) == NULL ||
 	    (srv->fanout = fanout_new(conf->send_queue)) == NULL ||
@@ -309,6 +308,7 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 		log_error("cannot start: %s", strerror(errno));
 		return false;
 	}
+	srv->started = server_now(srv);
 	return true;
 }
 

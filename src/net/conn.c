@@ -93,6 +93,8 @@ conn_stop(struct conn *c)
 	}
 	c->bev = NULL;
 	c->reading = false;
+	if (c->error == 0)
+		c->error = ESHUTDOWN; /* nothing can be sent any more */
 	conn_drop_pending(c);
 }
 

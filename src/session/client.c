@@ -88,7 +88,7 @@ void
 client_set_reading(struct client *c, bool on)
 {
 	if (!conn_set_reading(c->out.conn, on) && on)
-		client_drop(c, "connection lost");
+		client_drop(c, CLIENT_LOST);
 }
 
 /* To come again is no way around it: the pause is for all of a host. */

@@ -144,7 +144,7 @@ end_of_input(struct client *c)
 		input_end(&c->input, &ev);
 		carry_out(c, &ev);
 	}
-	client_close(c, broken ? "connection lost" : NULL);
+	client_close(c, broken ? CLIENT_LOST : NULL);
 }
 
 /* Something was carried out, or may not be yet: what comes next? */
@@ -209,11 +209,11 @@ void
 talk_run(struct client *c)
 {
 	struct conn *conn = c->out.conn;
-	bool may = c->state <= CLIENT_CHAT && may_go_on(c);
 
-	if (may && conn_has_pending(conn))
+	if (c->state <= CLIENT_CHAT && conn_has_pending(conn))
 		conn_offer(conn);
-	else if (may && conn_error(conn) != 0 && !conn_has_ended(conn))
+	else if (c->state <= CLIENT_CHAT && conn_error(conn) != 0 &&
+	    !conn_has_ended(conn))
 		conn_read(conn);
 	else
 		go_on(c);
@@ -225,7 +225,7 @@ talk_broken(struct client *c)
 	if (c->state >= CLIENT_CLOSING)
 		client_gone(c);
 	else if (conn_error(c->out.conn) == ENOMEM)
-		client_drop(c, "connection lost");
+		client_drop(c, CLIENT_LOST);
 	else
 		talk_run(c);
 }
@@ -308,14 +308,23 @@ rendered_line(struct rendering *r, const struct chat_event *ev, unsigned with)
 	return &r->lines[with];
 }
 
-/* What becomes of an event whose reader's send queue is full. */
-static enum fanout_policy
-policy_of(enum event_kind kind)
-{
-	if (kind == EVENT_PRIVATE || kind == EVENT_PRIVATE_ACTION)
-		return FANOUT_REFUSE;
-	return kind >= EVENT_KICKED ? FANOUT_ALWAYS : FANOUT_SKIP;
-}
+/* What becomes of an event whose reader's send queue is full; what is not here
+ * is queued all the same. */
+static const enum fanout_policy policies[] = {
+	[EVENT_SAY] = FANOUT_SKIP,
+	[EVENT_ACTION] = FANOUT_SKIP,
+	[EVENT_PRIVATE] = FANOUT_REFUSE,
+	[EVENT_PRIVATE_ACTION] = FANOUT_REFUSE,
+	[EVENT_JOIN] = FANOUT_SKIP,
+	[EVENT_LEAVE] = FANOUT_SKIP,
+	[EVENT_RENAME] = FANOUT_SKIP,
+	[EVENT_TOPIC] = FANOUT_SKIP,
+	[EVENT_KICK] = FANOUT_SKIP,
+	[EVENT_JOINS] = FANOUT_SKIP,
+	[EVENT_LEAVES] = FANOUT_SKIP,
+	[EVENT_FIRST_NAMES] = FANOUT_SKIP,
+	[EVENT_REPLY] = FANOUT_ALWAYS,
+};
 
 static bool
 deliver(struct user *u, const struct chat_event *ev)
@@ -326,7 +335,7 @@ deliver(struct user *u, const struct chat_event *ev)
 	bool queued;
 
 	queued = fanout_append(c->ctx->fanout, &c->out,
-	    rendered_line(c->ctx->rendering, ev, with), policy_of(ev->kind),
+	    rendered_line(c->ctx->rendering, ev, with), policies[ev->kind],
 	    ev->many ? FANOUT_BULK : FANOUT_URGENT);
 	if (c->out.full)
 		slow_watch(c);
@@ -368,6 +377,7 @@ talk_tick(struct client *c, uint64_t now)
 	uint64_t next = NEVER;
 
 	if (deadline_is_due(c->resumes_at, now)) {
+		c->resumes_at = 0;
 		(void)conn_probe(c->out.conn);
 		talk_run(c);
 	}

@@ -2,8 +2,8 @@
  * Text to lines.  A line ends with LF, CR LF or CR NUL; any other CR is part
  * of it.  Knows no sockets.
  */
-#ifndef BANTERD_LINEBUF_H
-#define BANTERD_LINEBUF_H
+#ifndef BANTERD_NET_LINEBUF_H
+#define BANTERD_NET_LINEBUF_H
 
 #include <stdbool.h>
 #include <stddef.h>

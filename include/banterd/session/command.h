@@ -2,8 +2,8 @@
  * The commands: a table of what each is called, takes and does.  Help and the
  * checks of arguments come from the table too.
  */
-#ifndef BANTERD_COMMAND_H
-#define BANTERD_COMMAND_H
+#ifndef BANTERD_SESSION_COMMAND_H
+#define BANTERD_SESSION_COMMAND_H
 
 struct client;
 
