@@ -43,7 +43,7 @@ void
 client_tell(struct client *c, const char *fmt, ...)
 {
 	struct chat_event ev = registry_event(c->ctx->registry, EVENT_REPLY);
-	char text[CLIENT_LINE_MAX];
+	char text[CLIENT_LINE_MAX - 2]; /* without its end */
 	va_list ap;
 	int n;
 
