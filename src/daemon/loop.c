@@ -384,13 +384,14 @@ read_the_rest(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		talk_run(c);
 	for (i = 0; i < STOP_ROUNDS; i++) {
-		before = srv->conns.bytes_in;
+		before = srv->conns.bytes_in + srv->session.lines_in;
 		do
 			loop_turn(srv, false);
 		while (!TAILQ_EMPTY(&srv->runnable) && srv->clock() < until &&
 		    !srv->done);
-		if (srv->conns.bytes_in == before || srv->clock() >= until ||
-		    srv->done)
+		/* What is carried out makes space for what is to be read. */
+		if (srv->conns.bytes_in + srv->session.lines_in == before ||
+		    srv->clock() >= until || srv->done)
 			break;
 	}
 }

@@ -63,8 +63,14 @@ input_next(struct input *in, unsigned max, const unsigned char *p, size_t n,
 {
 	const unsigned char *at = p;
 	size_t left = n, unused;
+	struct linebuf_event line;
 	struct telnet_event t;
 
+	if (in->line.held) {
+		linebuf_held(&in->line, &line);
+		translate(&line, ev);
+		return 0;
+	}
 	ev->kind = INPUT_NOTHING;
 	while (ev->kind == INPUT_NOTHING && left > 0) {
 		telnet_next(&in->telnet, &at, &left, &t);
@@ -82,6 +88,20 @@ input_end(struct input *in, struct input_event *ev)
 
 	linebuf_end(&in->line, &line);
 	translate(&line, ev);
+}
+
+bool
+input_hold(struct input *in, unsigned max, const struct input_event *ev)
+{
+	struct linebuf_event line = { .line = ev->line, .len = ev->len };
+
+	return linebuf_hold(&in->line, max, &line);
+}
+
+bool
+input_is_held(const struct input *in)
+{
+	return in->line.held;
 }
 
 void

@@ -11,26 +11,11 @@
 #include "banterd/dialect/plain.h"
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
+#include "banterd/session/pace.h"
 #include "banterd/session/slow.h"
 #include "banterd/session/talk.h"
 
 /* ---- what it says ---- */
-
-static void
-run_line(struct client *c, const char *raw, size_t len)
-{
-	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
-
-	if (text_clean(raw, len, text) == 0)
-		return;
-	c->user.last_line = session_now(c->ctx);
-	if (c->state == CLIENT_CHAT && text[0] != '/' &&
-	    c->user.current != NULL)
-		room_say(
-		    c->ctx->registry, &c->user, c->user.current, text, false);
-	else
-		command_line(c, text);
-}
 
 /* What is thrown away was paid for when it became too long. */
 static void
@@ -53,15 +38,43 @@ reply_telnet(struct client *c, const unsigned char reply[3])
 }
 
 static void
+say_line(struct client *c, char *text)
+{
+	c->user.last_line = session_now(c->ctx);
+	if (c->state == CLIENT_CHAT && text[0] != '/' &&
+	    c->user.current != NULL)
+		room_say(
+		    c->ctx->registry, &c->user, c->user.current, text, false);
+	else
+		command_line(c, text);
+}
+
+static void
+run_line(struct client *c, const struct input_event *ev)
+{
+	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
+	size_t len = text_clean(ev->line, ev->len, text);
+
+	/* Where there is no memory to hold it, it can't wait. */
+	if (len > 0 && pace_must_wait(c, text) &&
+	    input_hold(&c->input, c->ctx->conf->max_line, ev)) {
+		client_pause(c, PACE_WAIT_MS);
+		return;
+	}
+	pay(c);
+	if (len > 0)
+		say_line(c, text);
+	input_release(&c->input);
+}
+
+static void
 carry_out(struct client *c, const struct input_event *ev)
 {
 	switch (ev->kind) {
 	case INPUT_NOTHING:
 		break;
 	case INPUT_LINE:
-		pay(c);
-		run_line(c, ev->line, ev->len);
-		input_release(&c->input);
+		run_line(c, ev);
 		break;
 	case INPUT_TOO_LONG:
 		pay(c);
@@ -153,7 +166,7 @@ go_on(struct client *c)
 {
 	struct conn *conn = c->out.conn;
 	bool broken = conn_error(conn) != 0;
-	bool more = conn_has_pending(conn);
+	bool more = conn_has_pending(conn) || input_is_held(&c->input);
 
 	if (c->state >= CLIENT_CLOSING)
 		return;
@@ -210,7 +223,10 @@ talk_run(struct client *c)
 {
 	struct conn *conn = c->out.conn;
 
-	if (c->state <= CLIENT_CHAT && conn_has_pending(conn))
+	if (c->state <= CLIENT_CHAT && input_is_held(&c->input)) {
+		take(c, NULL, 0);
+		go_on(c);
+	} else if (c->state <= CLIENT_CHAT && conn_has_pending(conn))
 		conn_offer(conn);
 	else if (c->state <= CLIENT_CHAT && conn_error(conn) != 0 &&
 	    !conn_has_ended(conn))

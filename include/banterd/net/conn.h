@@ -47,6 +47,7 @@ struct conns {
 	const struct conn_ops *ops;
 	uint32_t low_water; /* bytes of a backlog; set before one begins */
 	uint64_t bytes_in;  /* read since the start */
+	unsigned nbacklogs; /* connections that have one */
 	unsigned freed;     /* bufferevents, since somebody set it to 0 */
 };
 
