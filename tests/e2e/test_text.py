@@ -64,7 +64,6 @@ CHANGED = [
     (b"\x1b]0;title\x07", R + b"]0;title" + R),
     (b"\xc2\x9b31m", R + b"31m"),
     (b"\x9b31m", R + b"31m"),
-    (b"over\rwritten", b"over" + R + b"written"),
     (b"a\x00b", b"a" + R + b"b"),
     (b"\x0b\x0c\x0e\x0f", R * 4),
     # BS and DEL take the character before them
