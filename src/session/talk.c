@@ -74,6 +74,11 @@ carry_out(struct client *c, const struct input_event *ev)
 		client_tell(c,
 		    "! The server is out of memory; your line was not sent.");
 		break;
+	case INPUT_HTTP:
+		pay(c);
+		client_refuse(c,
+		    "! This is a chat server, not a web server; use telnet or nc.");
+		break;
 	case INPUT_REPLY:
 		reply_telnet(c, ev->reply);
 		break;
