@@ -19,13 +19,17 @@
 static void
 run_line(struct client *c, const char *raw, size_t len)
 {
-	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
+	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)], *start;
 
-	if (text_clean(raw, len, text) == 0)
+	text_clean(raw, len, text);
+	start = text + text_blanks(text);
+	if (*start == '\0')
 		return;
 	c->user.last_line = session_now(c->ctx);
-	if (c->state == CLIENT_CHAT && text[0] != '/' &&
-	    c->user.current != NULL)
+	/* Blanks before a command would make it public. */
+	if (*start == '/')
+		command_line(c, start);
+	else if (c->state == CLIENT_CHAT && c->user.current != NULL)
 		room_say(
 		    c->ctx->registry, &c->user, c->user.current, text, false);
 	else

@@ -174,6 +174,62 @@ class Table(SharedCase):
                 self.assertNotEqual(ord(char), 0x202e, repr(answer))
 
 
+class Blanks(Case):
+    """Those before a command, and those alone."""
+
+    BLANKS = [" ", "\t", " \t  ", "\u00a0", "\u3000", "\u2003 ", "\u200e",
+              "\u200f ", "\u200d"]
+
+    def setUp(self):
+        super().setUp()
+        self.alice, self.bob = self.daemon().people("alice", "bob")
+
+    def test_before_a_command(self):
+        for blanks in self.BLANKS:
+            with self.subTest(blanks):
+                self.alice.send(blanks + "/msg bob secret")
+                self.bob.expect("[private] alice: secret")
+                self.alice.send(blanks + "/me waves")
+                self.bob.expect("[#lobby] * alice waves")
+                self.alice.ask_error(blanks + "/mgs bob secret", "/mgs")
+                self.bob.silence()
+
+    def test_before_two_slashes(self):
+        for blanks in self.BLANKS:
+            self.alice.send(blanks + "//x")
+            self.bob.expect("[#lobby] alice: /x")
+
+    def test_before_other_text_they_stay(self):
+        for text in ("  x", "\tx /me", "\u00a0x", "\ufffd/me"):
+            self.alice.send(text)
+            self.bob.expect("[#lobby] alice: " + text)
+
+    def test_alone(self):
+        for blanks in self.BLANKS + [""]:
+            self.alice.send(blanks)
+            self.alice.raw(blanks.encode() + b"\r")
+            self.alice.raw(b"oops\b\b\b\b" + blanks.encode() + b"\n")
+        self.alice.silence()
+        self.bob.silence()
+        self.alice.raw(b"  \t")
+        self.alice.half_close()
+        self.alice.ends_with()
+        self.bob.expect("[#lobby] -- alice left")
+
+    def test_in_no_room(self):
+        self.alice.leave()
+        for blanks in self.BLANKS:
+            self.alice.send(blanks)
+        self.alice.silence()
+
+    def test_before_the_password(self):
+        client = self.daemon("password hush").connect()
+        client.send("  ", "\t")
+        client.send(" /pass hush")
+        self.assertNotIn("! A password is needed: /pass PASSWORD",
+                         client.greeted())
+
+
 # what the design names
 FORBIDDEN = (
     [range(0, 9), range(0x0a, 0x20), range(0x7f, 0xa0), range(0x202a, 0x202f),
