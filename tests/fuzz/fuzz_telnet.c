@@ -245,7 +245,7 @@ static void
 slow_add(struct slow *s, uint8_t c)
 {
 	if (!s->begun) /* a string; no request has a NUL */
-		s->first[s->nfirst++] = c == 0 ? 1 : (char)c;
+		s->first[s->nfirst++] = (char)(c == 0 ? 1 : c);
 	if (s->held)
 		slow_hold(s);
 	if (s->discarding)
