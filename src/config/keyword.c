@@ -162,7 +162,7 @@ set_string(struct reader *r, const struct keyword *k, const struct words *w)
 	text_clean(value, len, cleaned);
 	if (strcmp(value, cleaned) != 0) {
 		reader_complain(r,
-		    "%s has a value with control characters or bad UTF-8, expected plain text",
+		    "%s has a value with control or invisible characters or bad UTF-8, expected plain text",
 		    k->name);
 		return;
 	}
@@ -309,7 +309,7 @@ room_text(struct reader *r, const char *option, const char *text, char **field)
 	text_clean(text, len, cleaned);
 	if (strcmp(text, cleaned) != 0) {
 		reader_complain(r,
-		    "room: %s has control characters or bad UTF-8, expected plain text",
+		    "room: %s has control or invisible characters or bad UTF-8, expected plain text",
 		    option);
 		return false;
 	}

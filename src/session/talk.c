@@ -52,18 +52,24 @@ say_line(struct client *c, char *text)
 static void
 run_line(struct client *c, const struct input_event *ev)
 {
-	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
-	size_t len = text_clean(ev->line, ev->len, text);
+	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)], *line;
+	bool is_blank;
 
+	text_clean(ev->line, ev->len, text);
+	/* Blanks before a command would make it public. */
+	line = text + text_blanks(text);
+	is_blank = *line == '\0';
+	if (*line != '/')
+		line = text;
 	/* Where there is no memory to hold it, it can't wait. */
-	if (len > 0 && pace_must_wait(c, text) &&
+	if (!is_blank && pace_must_wait(c, line) &&
 	    input_hold(&c->input, c->ctx->conf->max_line, ev)) {
 		client_pause(c, PACE_WAIT_MS);
 		return;
 	}
 	pay(c);
-	if (len > 0)
-		say_line(c, text);
+	if (!is_blank)
+		say_line(c, line);
 	input_release(&c->input);
 }
 
@@ -86,6 +92,11 @@ carry_out(struct client *c, const struct input_event *ev)
 		pay(c);
 		client_tell(c,
 		    "! The server is out of memory; your line was not sent.");
+		break;
+	case INPUT_HTTP:
+		pay(c);
+		client_refuse(c,
+		    "! This is a chat server, not a web server; use telnet or nc.");
 		break;
 	case INPUT_REPLY:
 		reply_telnet(c, ev->reply);

@@ -300,6 +300,43 @@ END_TEST
 
 /* ---- telnet ---- */
 
+/* Blanks before a command don't make it chat; alone they are nothing. */
+START_TEST(blanks)
+{
+	struct peer *a = daemon_person("ann"), *b = daemon_person("bob");
+
+	daemon_forget();
+	daemon_type(a, " \t/msg bob psst");
+	daemon_heard(b, "[private] ann: psst\n");
+	daemon_type(a, " //x");
+	daemon_heard(b, "[#lobby] ann: /x\n");
+	daemon_type(a, "  x ");
+	daemon_heard(b, "[#lobby] ann:   x \n");
+	daemon_type(a, "");
+	daemon_type(a, " \t");
+	daemon_heard(a, "");
+	daemon_heard(b, "");
+}
+END_TEST
+
+/* A browser is told so, before the password too, and nothing of it is carried
+ * out. */
+START_TEST(http)
+{
+	struct peer *a = daemon_person("ann"), *b = daemon_connect(HOST);
+
+	daemon_forget();
+	daemon_send(b, BYTES("POST / HTTP/1.1\r\n/me obeys\r\n\r\nhello\r\n"));
+	daemon_heard(b,
+	    "! This is a chat server, not a web server; use telnet or nc.\n");
+	ck_assert(b->closed);
+	ck_assert(!daemon_has(a, "obeys"));
+	ck_assert(!daemon_has(a, "hello"));
+	daemon_type(a, "GET / HTTP/1.1");
+	ck_assert(!a->closed);
+}
+END_TEST
+
 START_TEST(telnet)
 {
 	struct peer *a = daemon_person("a"), *b = daemon_person("b");
@@ -827,7 +864,7 @@ END_TEST
 
 UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
-    max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
+    max_line_and_telnet, after_a_long_line, cleaned_once, blanks, http, telnet,
     telnet_in_bytes, plain, rate, rest_after_a_pause, rate_defaults,
     rate_counts_all_lines, rate_of_a_host, rate_off, rate_and_half_close,
     half_close, connection_lost, reset_within_a_line, said_before_the_end, deaf,

@@ -216,7 +216,7 @@ START_TEST(all_strings)
 	for (i = 0; i < sizeof(unclean) / sizeof(unclean[0]); i++) {
 		snprintf(bad, sizeof(bad), "%s %s", k->name, unclean[i]);
 		conf_wrong(bad,
-		    "conf:1: %s has a value with control characters or bad "
+		    "conf:1: %s has a value with control or invisible characters or bad "
 		    "UTF-8, expected plain text\n",
 		    k->name);
 	}
@@ -340,10 +340,10 @@ START_TEST(room)
 	conf_wrong("room #dev topic \"\"",
 	    "conf:1: room: topic has no value, expected 1 to 256 bytes\n");
 	conf_wrong("room #dev topic a\x1b",
-	    "conf:1: room: topic has control characters or bad UTF-8, "
+	    "conf:1: room: topic has control or invisible characters or bad UTF-8, "
 	    "expected plain text\n");
 	conf_wrong("room #dev key \xc3",
-	    "conf:1: room: key has control characters or bad UTF-8, "
+	    "conf:1: room: key has control or invisible characters or bad UTF-8, "
 	    "expected plain text\n");
 	conf_wrong("room #dev key \"a b\"",
 	    "conf:1: room: \"a b\" is not a key, expected one word without "
