@@ -15,6 +15,7 @@
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
 #include "banterd/system/sandbox.h"
+#include "banterd/system/signals.h"
 #include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
@@ -205,6 +206,10 @@ main(int argc, char *argv[])
 	tzset();
 	status = parse_options(argc, argv, &o);
 	if (status == -1 && o.test)
+	if (!signals_reset()) {
+		log_error("cannot set signals: %s", strerror(errno));
+		return EXIT_WRONG;
+	}
 		status = check_config(&o);
 	if (status == -1)
 		status = serve(&o);

@@ -20,6 +20,7 @@
 #include "banterd/system/log.h"
 #include "banterd/daemon/opener.h"
 
+#include "banterd/system/signals.h"
 #define KNOWN_LOGS 2 /* the one in force, and one that a reload tries */
 #define FIRST_FD   3 /* after the standard ones */
 
@@ -299,17 +300,6 @@ serve(struct service *s, int from, const struct config_listens *listens)
 	config_listens_free(&s->sockets);
 }
 
-/* What stops, or speaks to, the daemon is not meant for its opener. */
-static void
-ignore_signals(void)
-{
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGTERM, SIG_IGN);
-	(void)signal(SIGUSR1, SIG_IGN);
-	(void)signal(SIGUSR2, SIG_IGN);
-}
-
 /* Sockets that the service manager passed are not the opener's to keep. */
 static void
 keep_only(int fd)
@@ -338,7 +328,7 @@ opener_start(struct opener *o, const char *conf_path,
 	case 0:
 		close(fds[0]);
 		keep_only(fds[1]);
-		ignore_signals();
+		signals_ignore_handled();
 		service.conf_path = conf_path;
 		serve(&service, fds[1], listens);
 		_exit(0);
