@@ -231,7 +231,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	case SIGUSR2:
 		if (log_reopen() == -1)
 			log_error("cannot open the log file again: %s",
-			    strerror(errno));
+			    log_open_error(errno));
 		else
 			log_notice("log file opened again");
 		break;

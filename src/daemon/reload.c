@@ -70,7 +70,7 @@ reload_log(const char *target)
 {
 	if (log_open(target) != -1)
 		return true;
-	log_error("cannot log to %s: %s", target, strerror(errno));
+	log_error("cannot log to %s: %s", target, log_open_error(errno));
 	return false;
 }
 
@@ -82,7 +82,7 @@ apply(struct server *srv, struct config *conf)
 	    !reload_log(conf->log_target))
 		return false;
 	if (!srv->sockets_passed && !open_listeners(srv, conf)) {
-		(void)log_open(srv->conf->log_target);
+		(void)reload_log(srv->conf->log_target);
 		return false;
 	}
 	return true;

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""The log: nobody waits for it, its lines are whole, and errors are said
+where one looks."""
+
+import fcntl
+import os
+import re
+import resource
+import signal
+import subprocess
+
+from banter.address import dial
+from banter.case import Case, main
+from banter.command import run_banterd
+from banter.files import give_away, read, scratch_path, written
+from banter.host import AS_NOBODY
+from banter.line import rx
+from banter.wait import eventually
+
+NOBODY_READS = "a FIFO that nobody reads, or a socket"
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+                  r"(error|warning|notice|info|debug): \S.*")
+
+
+def fifo(name):
+    """The path of a new one."""
+    path = scratch_path(name)
+    os.mkfifo(path, 0o600)
+    give_away(path)
+    return path
+
+
+class LogCase(Case):
+
+    def talk(self, alice, bob):
+        """Chat goes on."""
+        alice.send("still here?")
+        bob.until("[#lobby] alice: still here?")
+        bob.send("yes")
+        alice.until("[#lobby] bob: yes")
+
+
+class Waiting(LogCase):
+    """What would wait fails instead; the daemon serves meanwhile."""
+
+    def test_fifo_at_the_start(self):
+        log = fifo("log")
+        path = written("banterd.conf", "log-target %s\n" % log)
+        status, _, err = run_banterd("-f", path, "-l", "127.0.0.1:0")
+        self.assertEqual(status, 1)
+        self.assertIn("error: cannot log to %s: %s\n" % (log, NOBODY_READS),
+                      err)
+        self.assertIn("error: not started\n", err)
+
+    def test_fifo_at_a_reload(self):
+        daemon = self.daemon()
+        alice, bob = daemon.people("alice", "bob")
+        log = fifo("log")
+        daemon.reload("log-target %s\n" % log)
+        daemon.wait_log("error: cannot log to %s: %s" % (
+            re.escape(log), NOBODY_READS))
+        daemon.wait_log("error: not reloaded")
+        self.talk(alice, bob)
+
+    def test_fifo_when_opened_again(self):
+        log = scratch_path("log")
+        daemon = self.silent_daemon("log-target %s\n" % log)
+        alice, bob = daemon.people("alice", "bob")
+        os.rename(log, log + ".1")
+        os.rename(fifo("log"), log)
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_log("error: cannot open the log file again: "
+                        + NOBODY_READS)
+        self.assertIn("cannot open the log file again", read(log + ".1"))
+        self.talk(alice, bob)
+
+    def test_fifo_with_a_reader(self):
+        """Who reads it now and then gets what there is, and what is lost."""
+        log = fifo("log")
+        reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+        daemon = self.silent_daemon("log-target %s\nlog-level debug\n" % log)
+        alice, bob = daemon.people("alice", "bob")
+        self.assertIn(b"connected", os.read(reader, 65536))
+        os.close(reader)
+        daemon.client("carol").close()
+        bob.until(rx(r"\[#lobby\] -- carol left.*"))
+        self.talk(alice, bob)
+        reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        daemon.client("dave")
+        alice.until(rx(r"\[#lobby\] -- guest\d+ is now dave"))
+        self.assertRegex(
+            os.read(reader, 65536).decode(),
+            r"\A\S+ \S+ warning: log lines lost before this one: [1-9]")
+
+    def test_standard_error_that_nobody_reads(self):
+        """Not even for a line of more than what is left of a page."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, 1031, 8192)		# F_SETPIPE_SZ
+        daemon = self.silent_daemon(
+            before_exec=lambda: os.dup2(writer, 2))
+        os.close(writer)
+        alice, bob = daemon.people("alice", "bob")
+        for _ in range(5):
+            daemon.reload("\1" * 1000 + " 1\n")
+            self.talk(alice, bob)
+
+
+class Whole(LogCase):
+    """A file at its limit, as a disk that is full."""
+
+    def limited(self, limit):
+        self.log = scratch_path("log")
+        self.server = self.silent_daemon(
+            "log-target %s\nlog-level debug\n" % self.log,
+            before_exec=lambda: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)))
+        self.alice, self.bob = self.server.people("alice", "bob")
+
+    def guests(self, n):
+        for _ in range(n):
+            dial(self.server.addresses[0]).close()
+        self.talk(self.alice, self.bob)
+
+    def test_lines_are_whole(self):
+        """Wherever the limit is; and what is lost is said."""
+        for limit in (700, 717, 734):
+            with self.subTest(limit):
+                self.limited(limit)
+                self.guests(20)
+                text = read(self.log)
+                self.assertLessEqual(len(text), limit)
+                self.assertGreater(len(text), limit - 200)
+                subprocess.run(
+                    ["prlimit", "--pid", str(self.server.pid),
+                     "--fsize=unlimited:"], check=True, **AS_NOBODY)
+                self.guests(5)
+                lines = eventually(
+                    lambda: "lost before" in read(self.log) and
+                    read(self.log), "it goes on").splitlines()
+                for line in lines:
+                    self.assertRegex(line, LINE)
+                self.assertRegex(
+                    "\n".join(lines),
+                    r"warning: log lines lost before this one: [1-9]\d*\n")
+                self.assertTrue(read(self.log).startswith(text))
+
+
+class Errors(LogCase):
+    """They are on stderr, and so in the journal, wherever the log goes."""
+
+    TARGETS = ("file", "syslog")
+
+    def target(self, kind):
+        return "log-target %s\n" % (
+            scratch_path("log") if kind == "file" else kind)
+
+    def test_a_start_that_fails(self):
+        for kind in self.TARGETS:
+            with self.subTest(kind):
+                path = written("banterd.conf", self.target(kind) +
+                               "listen 192.0.2.1:1\n")
+                status, _, err = run_banterd("-f", path)
+                self.assertEqual(status, 1)
+                self.assertIn("error: cannot listen on 192.0.2.1:1", err)
+                self.assertTrue(err.endswith("error: not started\n"), err)
+
+    def test_a_reload_that_fails(self):
+        for kind in self.TARGETS:
+            with self.subTest(kind):
+                target = self.target(kind)
+                daemon = self.silent_daemon(target)
+                daemon.reload(target + "nonsense\n")
+                daemon.wait_log(r"error: %s:4: " % re.escape(daemon.conf))
+                daemon.wait_log("error: not reloaded; the old configuration "
+                                "stays in force")
+                self.assertNotIn("info:", daemon.log_text())
+
+
+if __name__ == "__main__":
+    main()
