@@ -188,6 +188,7 @@ serve(struct options *o)
 		loop_free(&srv);
 	} else
 		log_error("not started");
+	o->opener.patience_ms = OPENER_PATIENCE_MS;
 	opener_stop(&o->opener);
 	return started ? EXIT_ASKED : EXIT_WRONG;
 }

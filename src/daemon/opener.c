@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bsd/string.h>
@@ -353,10 +355,30 @@ static bool
 ask(struct opener *o, const struct request *request, size_t size,
     struct answer *answer, int *fd)
 {
-	if (send(o->fd, request, size, MSG_NOSIGNAL) == -1)
+	if (send(o->fd, request, size, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
 		return false;
 	for (;;) {
-		if (!receive_answer(o->fd, answer, fd)) {
+/* Waits for an answer, as long as o is patient. */
+static bool
+is_answered(const struct opener *o)
+{
+	struct pollfd pfd = { .fd = o->fd, .events = POLLIN };
+	struct timespec ts = { .tv_sec = o->patience_ms / 1000,
+		.tv_nsec = o->patience_ms % 1000 * 1000000L };
+	sigset_t all;
+	int n;
+
+	if (o->patience_ms == 0)
+		return true;
+	/* A hail of signals does not make it longer. */
+	sigfillset(&all);
+	n = ppoll(&pfd, 1, &ts, &all);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n == 1;
+}
+
+		if (!is_answered(o) || !receive_answer(o->fd, answer, fd)) {
 			if (errno == EINTR)
 				continue;
 			return false;
