@@ -106,13 +106,19 @@ report_to_stderr(void *arg, const char *message)
 	fprintf(stderr, "%s\n", safe);
 }
 
+static unsigned
+how_to_read(const struct options *o)
+{
+	return o->conf_given ? 0 : CONFIG_OPTIONAL;
+}
+
 static int
 check_config(const struct options *o)
 {
 	struct config *conf;
 
 	conf = config_load(
-	    NULL, o->conf_path, !o->conf_given, report_to_stderr, NULL);
+	    NULL, o->conf_path, how_to_read(o), report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_warn(conf);
@@ -145,7 +151,7 @@ start(struct server *srv, struct options *o, const struct files *files)
 {
 	struct config *conf;
 
-	conf = reload_config(files, o->conf_path, !o->conf_given);
+	conf = reload_config(files, o->conf_path, how_to_read(o));
 	if (conf == NULL || !reload_log(conf->log_target)) {
 		config_free(conf);
 		return false;
@@ -182,13 +188,13 @@ serve(struct options *o)
 		log_error("cannot fork: %s", strerror(errno));
 	else
 		started = start(&srv, o, &files);
+	o->opener.patience_ms = OPENER_PATIENCE_MS;
 	if (started) {
 		loop_run(&srv);
 		started = !srv.failed;
 		loop_free(&srv);
 	} else
 		log_error("not started");
-	o->opener.patience_ms = OPENER_PATIENCE_MS;
 	opener_stop(&o->opener);
 	return started ? EXIT_ASKED : EXIT_WRONG;
 }
@@ -200,6 +206,10 @@ main(int argc, char *argv[])
 	int status;
 
 	TAILQ_INIT(&o.listens);
+	if (!signals_reset()) {
+		log_error("cannot set signals: %s", strerror(errno));
+		return EXIT_WRONG;
+	}
 	if (!fill_descriptors()) {
 		log_error("cannot open /dev/null: %s", strerror(errno));
 		return EXIT_WRONG;
@@ -207,10 +217,6 @@ main(int argc, char *argv[])
 	tzset();
 	status = parse_options(argc, argv, &o);
 	if (status == -1 && o.test)
-	if (!signals_reset()) {
-		log_error("cannot set signals: %s", strerror(errno));
-		return EXIT_WRONG;
-	}
 		status = check_config(&o);
 	if (status == -1)
 		status = serve(&o);

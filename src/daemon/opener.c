@@ -20,9 +20,9 @@
 #include "banterd/config/loader.h"
 #include "banterd/net/listener.h"
 #include "banterd/system/log.h"
+#include "banterd/system/signals.h"
 #include "banterd/daemon/opener.h"
 
-#include "banterd/system/signals.h"
 #define KNOWN_LOGS 2 /* the one in force, and one that a reload tries */
 #define FIRST_FD   3 /* after the standard ones */
 
@@ -160,6 +160,14 @@ ignore_report(void *arg, const char *message)
 	(void)message;
 }
 
+/* As it is now.  The daemon waits for an answer, and people for the daemon. */
+static struct config *
+read_config(const struct service *s)
+{
+	return config_load(NULL, s->conf_path, CONFIG_OPTIONAL | CONFIG_SERVING,
+	    ignore_report, NULL);
+}
+
 /* Whether the configuration, as it is now, names this motd or log. */
 static bool
 is_configured(const struct service *s, enum file_kind what, const char *path)
@@ -168,7 +176,7 @@ is_configured(const struct service *s, enum file_kind what, const char *path)
 	struct config *conf;
 	bool same;
 
-	conf = config_load(NULL, s->conf_path, true, ignore_report, NULL);
+	conf = read_config(s);
 	if (conf == NULL)
 		return false;
 	configured = what == FILE_MOTD ? conf->motd_path : conf->log_target;
@@ -216,7 +224,7 @@ note_sockets(struct service *s)
 	const struct config_listen *l, *noted;
 	struct config *conf;
 
-	conf = config_load(NULL, s->conf_path, true, ignore_report, NULL);
+	conf = read_config(s);
 	if (conf == NULL)
 		return;
 	TAILQ_FOREACH(l, &conf->listens, next) {
@@ -350,14 +358,6 @@ opener_stop(struct opener *o)
 
 /* ---- who asks ---- */
 
-/* Returns false with errno set if there is no answer. */
-static bool
-ask(struct opener *o, const struct request *request, size_t size,
-    struct answer *answer, int *fd)
-{
-	if (send(o->fd, request, size, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
-		return false;
-	for (;;) {
 /* Waits for an answer, as long as o is patient. */
 static bool
 is_answered(const struct opener *o)
@@ -378,6 +378,14 @@ is_answered(const struct opener *o)
 	return n == 1;
 }
 
+/* Returns false with errno set if there is no answer. */
+static bool
+ask(struct opener *o, const struct request *request, size_t size,
+    struct answer *answer, int *fd)
+{
+	if (send(o->fd, request, size, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
+		return false;
+	for (;;) {
 		if (!is_answered(o) || !receive_answer(o->fd, answer, fd)) {
 			if (errno == EINTR)
 				continue;

@@ -60,9 +60,9 @@ report_to_log(void *arg, const char *message)
 }
 
 struct config *
-reload_config(const struct files *files, const char *path, bool optional)
+reload_config(const struct files *files, const char *path, unsigned how)
 {
-	return config_load(files, path, optional, report_to_log, NULL);
+	return config_load(files, path, how, report_to_log, NULL);
 }
 
 bool
@@ -72,6 +72,13 @@ reload_log(const char *target)
 		return true;
 	log_error("cannot log to %s: %s", target, log_open_error(errno));
 	return false;
+}
+
+static void
+warn_of_user(const char *old, const char *new)
+{
+	if (strcmp(old == NULL ? "" : old, new == NULL ? "" : new) != 0)
+		log_warning("user is another one now, which takes a restart");
 }
 
 /* The log goes first: what is wrong after that is found in the new one. */
@@ -94,12 +101,14 @@ reload(struct server *srv)
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = reload_config(srv->files, srv->conf_path, srv->conf_optional);
+	conf = reload_config(srv->files, srv->conf_path,
+	    CONFIG_SERVING | (srv->conf_optional ? CONFIG_OPTIONAL : 0));
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in force");
 		return false;
 	}
+	warn_of_user(srv->conf->user, conf->user);
 	config_free(srv->conf);
 	srv->conf = conf;
 	srv->session.conf = conf;

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import subprocess
+import threading
 
 from banter.address import dial
 from banter.case import Case, main
@@ -105,6 +106,51 @@ class Waiting(LogCase):
         for _ in range(5):
             daemon.reload("\1" * 1000 + " 1\n")
             self.talk(alice, bob)
+
+    def test_configuration_is_a_fifo(self):
+        """A reload would have to wait for its other end."""
+        daemon = self.daemon()
+        alice, bob = daemon.people("alice", "bob")
+        os.rename(fifo("conf"), daemon.conf)
+        for _ in range(2):
+            daemon.mark()
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_log(r"error: %s: is a pipe, which cannot be read "
+                            "again; expected a file" % re.escape(daemon.conf))
+            daemon.wait_log("error: not reloaded")
+            self.talk(alice, bob)
+
+    def test_configuration_comes_through_a_fifo(self):
+        """At the start it is waited for, and read as it comes."""
+        path = fifo("conf")
+
+        def say():
+            with open(path, "w", encoding="ascii") as out:
+                for line in ("history 3\n", "nonsense\n"):
+                    out.write(line)
+                    out.flush()
+
+        speaker = threading.Thread(target=say)
+        speaker.start()
+        status, _, err = run_banterd("-t", "-f", path)
+        speaker.join()
+        self.assertEqual(status, 1)
+        self.assertIn(path + ":2: ", err)
+
+    def test_account_of_a_new_user(self):
+        """It is not looked for: the name server may be stuck, and a restart
+        is needed anyway."""
+        daemon = self.daemon()
+        daemon.mark()
+        daemon.reload("user no-such-user-here\n")
+        daemon.wait_log("warning: user is another one now, which takes a "
+                        "restart")
+        daemon.wait_log("notice: reloaded ")
+        daemon.mark()
+        daemon.reload("user no-such-user-here\nhistory 3\n")
+        daemon.wait_log("notice: reloaded ")
+        self.assertEqual(
+            sum("takes a restart" in line for line in daemon.log), 1)
 
 
 class Whole(LogCase):

@@ -24,7 +24,8 @@ struct files {
 	void *arg;
 };
 
-/* Opens a file by files, or by itself if that is NULL.  Returns as open(). */
+/* Opens a file by files, or by itself if that is NULL, with O_NONBLOCK; that
+ * waits for nobody.  Returns as open(). */
 int files_open(
     const struct files *files, enum file_kind kind, const char *path);
 
