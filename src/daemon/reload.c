@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "banterd/chat/listed.h"
 #include "banterd/config/loader.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
+#include "banterd/session/talk.h"
 
 /* "a:b:c": the name of each passed socket, for the log. */
 static bool
@@ -74,6 +76,21 @@ reload_log(const char *target)
 	return false;
 }
 
+/* glibc reads a zone again whose name has changed, and /etc/localtime; but not
+ * the file that TZ names. */
+static void
+read_time_zone(void)
+{
+	static char none[] = "TZ=";
+	char *zone = getenv("TZ");
+
+	if (zone != NULL && putenv(none) == 0) {
+		tzset();
+		(void)putenv(zone - strlen(none)); /* takes no memory */
+	}
+	tzset();
+}
+
 static void
 warn_of_user(const char *old, const char *new)
 {
@@ -112,6 +129,8 @@ reload(struct server *srv)
 	config_free(srv->conf);
 	srv->conf = conf;
 	srv->session.conf = conf;
+	read_time_zone();
+	talk_forget_zone(&srv->session);
 	if (!srv->verbose)
 		log_set_level(conf->log_level);
 	server_fit_descriptors(srv);

@@ -1,26 +1,29 @@
 #!/usr/bin/env python3
-"""The log: nobody waits for it, its lines are whole, and errors are said
-where one looks."""
+"""The log: nobody waits for it, its lines are whole, errors are said where
+one looks, and a reload takes a new time zone."""
 
+import ctypes
 import fcntl
 import os
 import re
 import resource
 import signal
+import struct
 import subprocess
 import threading
 
 from banter.address import dial
 from banter.case import Case, main
 from banter.command import run_banterd
-from banter.files import give_away, read, scratch_path, written
-from banter.host import AS_NOBODY
+from banter.files import give_away, read, scratch_path, write, written
+from banter.host import AS_NOBODY, needs_root
 from banter.line import rx
 from banter.wait import eventually
 
 NOBODY_READS = "a FIFO that nobody reads, or a socket"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
                   r"(error|warning|notice|info|debug): \S.*")
+ROOT = {"user": 0, "group": 0, "extra_groups": [0]}
 
 
 def fifo(name):
@@ -222,6 +225,73 @@ class Errors(LogCase):
                 daemon.wait_log("error: not reloaded; the old configuration "
                                 "stays in force")
                 self.assertNotIn("info:", daemon.log_text())
+
+
+def zone_file(hours):
+    """A time zone so many hours east of UTC (RFC 8536)."""
+    return (struct.pack(">4s16x6l", b"TZif", 0, 0, 0, 0, 1, 4) +
+            struct.pack(">lbb", hours * 3600, 0, 0) + b"XYZ\0")
+
+
+class Zone(LogCase):
+
+    def hour(self, client):
+        """The one in the time before a line."""
+        client.send("/who")
+        return int(client.until(rx(r"\d\d:\d\d \* #lobby .*"))[-1][:2])
+
+    def moves(self, daemon, move):
+        """The time before lines is two hours on, once move() was called; all
+        within a minute, as the stamp of a minute is kept."""
+        alice = daemon.client("alice")
+        alice.ask("/set time on")
+        before = self.hour(alice)
+        move()
+        daemon.mark()
+        daemon.reload(daemon.zone_config)
+        daemon.wait_log(" notice: reloaded ")
+        self.assertIn((self.hour(alice) - before) % 24, (2, 3))
+        hour = int(re.search(r" (\d\d):", daemon.log[-1])[1])
+        self.assertIn((hour - before) % 24, (2, 3))
+
+    def test_file_that_tz_names(self):
+        zone = written("zone", zone_file(5), 0o644)
+        daemon = self.daemon(env={"TZ": ":" + zone})
+        daemon.zone_config = ""
+        self.moves(daemon, lambda: write(zone, zone_file(7), 0o644))
+
+    @needs_root
+    def test_system_zone(self):
+        """/etc/localtime, in a file system of the daemon's own."""
+        if not os.path.exists("/etc/localtime"):
+            self.skipTest("no /etc/localtime here")
+        zone = written("zone", zone_file(5), 0o644)
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def mount():
+            if (libc.unshare(0x20000) != 0 or	# CLONE_NEWNS
+                    libc.mount(b"none", b"/", None, 1 << 14 | 1 << 18,
+                               None) != 0 or	# MS_REC | MS_PRIVATE
+                    libc.mount(zone.encode(), b"/etc/localtime", None, 1 << 12,
+                               None) != 0):	# MS_BIND
+                os._exit(77)
+
+        try:
+            daemon = self.daemon(run_as=ROOT, env={"TZ": None},
+                                 before_exec=mount)
+        except AssertionError as error:
+            if "exit status 77" in str(error):
+                self.skipTest("no file system of its own can be made")
+            raise
+
+        daemon.zone_config = ""
+
+        def move():
+            with open(zone, "r+b") as out:
+                out.write(zone_file(7))
+            os.utime(zone, (1, 1))
+
+        self.moves(daemon, move)
 
 
 if __name__ == "__main__":
