@@ -7,6 +7,7 @@ old one, and chat goes on. Whatever fails, it never serves as root.
 
 import errno
 import os
+import subprocess
 
 from banter import fault, proc
 from banter.address import reserve_address
@@ -101,9 +102,12 @@ class Start(Case):
             client.expect("* Welcome to banter on box.", "* be kind",
                           PASSWORD_NEEDED)
         except (AssertionError, OSError):
-            # the kernel had taken it before
-            if daemon.process.poll() == 1:
-                return False
+            # the kernel had taken it before, and it is about to end
+            try:
+                if daemon.process.wait(5) == 1:
+                    return False
+            except subprocess.TimeoutExpired:
+                pass
             raise
         client.send("/pass hush")
         client.greeted()
