@@ -15,6 +15,7 @@
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
 #include "banterd/system/sandbox.h"
+#include "banterd/system/signals.h"
 #include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
@@ -105,13 +106,19 @@ report_to_stderr(void *arg, const char *message)
 	fprintf(stderr, "%s\n", safe);
 }
 
+static unsigned
+how_to_read(const struct options *o)
+{
+	return o->conf_given ? 0 : CONFIG_OPTIONAL;
+}
+
 static int
 check_config(const struct options *o)
 {
 	struct config *conf;
 
 	conf = config_load(
-	    NULL, o->conf_path, !o->conf_given, report_to_stderr, NULL);
+	    NULL, o->conf_path, how_to_read(o), report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_warn(conf);
@@ -145,7 +152,7 @@ start(struct server *srv, struct options *o, const struct files *files)
 	struct config *conf;
 
 	/* Still root: what only it may read, it reads by itself. */
-	conf = reload_config(NULL, o->conf_path, !o->conf_given);
+	conf = reload_config(NULL, o->conf_path, how_to_read(o));
 	if (conf == NULL || !reload_log(conf->log_target)) {
 		config_free(conf);
 		return false;
@@ -182,6 +189,7 @@ serve(struct options *o)
 		log_error("cannot fork: %s", strerror(errno));
 	else
 		started = start(&srv, o, &files);
+	o->opener.patience_ms = OPENER_PATIENCE_MS;
 	if (started) {
 		loop_run(&srv);
 		started = !srv.failed;
@@ -200,6 +208,10 @@ main(int argc, char *argv[])
 	int status;
 
 	TAILQ_INIT(&o.listens);
+	if (!signals_reset()) {
+		log_error("cannot set signals: %s", strerror(errno));
+		return EXIT_WRONG;
+	}
 	if (!fill_descriptors()) {
 		log_error("cannot open /dev/null: %s", strerror(errno));
 		return EXIT_WRONG;

@@ -200,26 +200,38 @@ set_log_level(struct reader *r, const struct keyword *k, const struct words *w)
 	    value);
 }
 
+/* Whether the daemon can become that; false after a complaint. */
+static bool
+is_account(struct reader *r, const struct keyword *k, const char *name)
+{
+	const struct passwd *pw;
+
+	if (!privileges_account(name, &pw))
+		reader_complain(r, "%s: cannot look for account \"%s\": %s",
+		    k->name, name, strerror(errno));
+	else if (pw == NULL)
+		reader_complain(r,
+		    "%s: there is no account \"%s\", expected one without privileges",
+		    k->name, name);
+	else if (pw->pw_uid == 0)
+		reader_complain(r,
+		    "%s: \"%s\" is root, expected an account without privileges",
+		    k->name, name);
+	else
+		return true;
+	return false;
+}
+
+/* A look-up may take as long as a name server does; a daemon that serves
+ * people, and becomes nobody else any more, does without. */
 static void
 set_user(struct reader *r, const struct keyword *k, const struct words *w)
 {
-	const struct passwd *pw;
 	const char *value;
 
 	if ((value = only_value(r, w, "an account's name")) == NULL)
 		return;
-	if (!privileges_account(value, &pw))
-		reader_complain(r, "%s: cannot look for account \"%s\": %s",
-		    k->name, value, strerror(errno));
-	else if (pw == NULL)
-		reader_complain(r,
-		    "%s: there is no account \"%s\", expected one without privileges",
-		    k->name, value);
-	else if (pw->pw_uid == 0)
-		reader_complain(r,
-		    "%s: \"%s\" is root, expected an account without privileges",
-		    k->name, value);
-	else
+	if ((r->how & CONFIG_SERVING) != 0 || is_account(r, k, value))
 		reader_replace(r, &r->conf->user, value);
 }
 

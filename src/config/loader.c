@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,12 +217,53 @@ check_secret(struct reader *r, FILE *f)
 	r->line = 0;
 }
 
+/*
+ * What is no file is read as it comes (-f /dev/stdin), and that is waited for:
+ * at the start, but not while people are served.  Returns false after a
+ * complaint.
+ */
+static bool
+wait_for_content(struct reader *r, int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct stat st;
+
+	if (fstat(fd, &st) == -1) {
+		reader_complain(r, "%s", strerror(errno));
+		return false;
+	}
+	if (S_ISREG(st.st_mode))
+		return true;
+	if ((r->how & CONFIG_SERVING) != 0) {
+		if (!S_ISFIFO(st.st_mode))
+			return true;
+		reader_complain(r,
+		    "is a pipe, which cannot be read again; expected a file");
+		return false;
+	}
+	if (poll(&pfd, 1, -1) != -1 && fcntl(fd, F_SETFL, 0) != -1)
+		return true;
+	reader_complain(r, "%s", strerror(errno));
+	return false;
+}
+
+static void
+read_config(struct reader *r, FILE *f)
+{
+	if (wait_for_content(r, fileno(f))) {
+		read_file(r, f);
+		check_secret(r, f);
+	}
+	(void)fclose(f);
+}
+
 struct config *
-config_load(const struct files *files, const char *path, bool optional,
+config_load(const struct files *files, const char *path, unsigned how,
     config_report *report, void *arg)
 {
 	struct reader r = { .path = path,
 		.files = files,
+		.how = how,
 		.report = report,
 		.report_arg = arg };
 	FILE *f;
@@ -230,11 +273,9 @@ config_load(const struct files *files, const char *path, bool optional,
 		return NULL;
 	}
 	set_defaults(&r);
-	if ((f = open_to_read(&r, FILE_CONFIG, path)) != NULL) {
-		read_file(&r, f);
-		check_secret(&r, f);
-		(void)fclose(f);
-	} else if (!optional || errno != ENOENT)
+	if ((f = open_to_read(&r, FILE_CONFIG, path)) != NULL)
+		read_config(&r, f);
+	else if ((how & CONFIG_OPTIONAL) == 0 || errno != ENOENT)
 		reader_complain(&r, "%s", strerror(errno));
 	default_listens(&r);
 	/* The opener reads only what a good file names. */

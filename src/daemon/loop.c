@@ -15,6 +15,7 @@
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
 #include "banterd/session/talk.h"
+#include "banterd/system/signals.h"
 
 #define TURN_MS      8     /* for those who have more to say */
 #define STATUS_MS    1000  /* between two words to the manager */
@@ -23,9 +24,6 @@
 #define TRIM_FREED   64    /* clients gone, before memory is given back */
 #define TRIM_MS      1000  /* so many ms later; */
 #define TRIM_FEW_MS  10000 /* for fewer, so many */
-
-static const int handled_signals[SERVER_SIGNALS] = { SIGHUP, SIGUSR1, SIGUSR2,
-	SIGTERM, SIGINT };
 
 /* ---- what clients need of the daemon ---- */
 
@@ -233,7 +231,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	case SIGUSR2:
 		if (log_reopen() == -1)
 			log_error("cannot open the log file again: %s",
-			    strerror(errno));
+			    log_open_error(errno));
 		else
 			log_notice("log file opened again");
 		break;
@@ -250,14 +248,14 @@ add_signals(struct server *srv)
 {
 	size_t i;
 
-	(void)signal(SIGPIPE, SIG_IGN);
-	for (i = 0; i < SERVER_SIGNALS; i++) {
+	for (i = 0; i < SIGNALS_HANDLED; i++) {
 		srv->signals[i] = evsignal_new(
-		    srv->base, handled_signals[i], on_signal, srv);
+		    srv->base, signals_handled(i), on_signal, srv);
 		if (srv->signals[i] == NULL ||
 		    event_add(srv->signals[i], NULL) == -1)
 			return false;
 	}
+	signals_unblock();
 	return true;
 }
 
@@ -430,19 +428,6 @@ reload_now(struct server *srv)
 	finish_turn(srv);
 }
 
-/* It has ended; a signal in the last moment changes nothing any more. */
-static void
-block_signals(void)
-{
-	sigset_t set;
-	size_t i;
-
-	sigemptyset(&set);
-	for (i = 0; i < SERVER_SIGNALS; i++)
-		sigaddset(&set, handled_signals[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 void
 loop_run(struct server *srv)
 {
@@ -458,7 +443,8 @@ loop_run(struct server *srv)
 		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients))
 			srv->done = true;
 	}
-	block_signals();
+	/* It has ended; one in the last moment changes nothing any more. */
+	signals_block();
 	log_notice("stopped");
 }
 
@@ -476,7 +462,7 @@ loop_free(struct server *srv)
 		client_free(c);
 	}
 	listeners_close(&srv->listeners);
-	for (i = 0; i < SERVER_SIGNALS; i++) {
+	for (i = 0; i < SIGNALS_HANDLED; i++) {
 		if (srv->signals[i] != NULL)
 			event_free(srv->signals[i]);
 	}

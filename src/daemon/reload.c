@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "banterd/chat/listed.h"
 #include "banterd/config/loader.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
+#include "banterd/session/talk.h"
 
 /* "a:b:c": the name of each passed socket, for the log. */
 static bool
@@ -60,9 +62,9 @@ report_to_log(void *arg, const char *message)
 }
 
 struct config *
-reload_config(const struct files *files, const char *path, bool optional)
+reload_config(const struct files *files, const char *path, unsigned how)
 {
-	return config_load(files, path, optional, report_to_log, NULL);
+	return config_load(files, path, how, report_to_log, NULL);
 }
 
 bool
@@ -70,8 +72,30 @@ reload_log(const char *target)
 {
 	if (log_open(target) != -1)
 		return true;
-	log_error("cannot log to %s: %s", target, strerror(errno));
+	log_error("cannot log to %s: %s", target, log_open_error(errno));
 	return false;
+}
+
+/* glibc reads a zone again whose name has changed, and /etc/localtime; but not
+ * the file that TZ names. */
+static void
+read_time_zone(void)
+{
+	static char none[] = "TZ=";
+	char *zone = getenv("TZ");
+
+	if (zone != NULL && putenv(none) == 0) {
+		tzset();
+		(void)putenv(zone - strlen(none)); /* takes no memory */
+	}
+	tzset();
+}
+
+static void
+warn_of_user(const char *old, const char *new)
+{
+	if (strcmp(old == NULL ? "" : old, new == NULL ? "" : new) != 0)
+		log_warning("user is another one now, which takes a restart");
 }
 
 /* The log goes first: what is wrong after that is found in the new one. */
@@ -82,7 +106,7 @@ apply(struct server *srv, struct config *conf)
 	    !reload_log(conf->log_target))
 		return false;
 	if (!srv->sockets_passed && !open_listeners(srv, conf)) {
-		(void)log_open(srv->conf->log_target);
+		(void)reload_log(srv->conf->log_target);
 		return false;
 	}
 	return true;
@@ -94,15 +118,19 @@ reload(struct server *srv)
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = reload_config(srv->files, srv->conf_path, srv->conf_optional);
+	conf = reload_config(srv->files, srv->conf_path,
+	    CONFIG_SERVING | (srv->conf_optional ? CONFIG_OPTIONAL : 0));
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in force");
 		return false;
 	}
+	warn_of_user(srv->conf->user, conf->user);
 	config_free(srv->conf);
 	srv->conf = conf;
 	srv->session.conf = conf;
+	read_time_zone();
+	talk_forget_zone(&srv->session);
 	if (!srv->verbose)
 		log_set_level(conf->log_level);
 	server_fit_descriptors(srv);

@@ -291,6 +291,13 @@ talk_init(struct session_context *ctx)
 }
 
 void
+talk_forget_zone(struct session_context *ctx)
+{
+	ctx->rendering->minute = -1;
+	ctx->rendering->number = 0;
+}
+
+void
 talk_free(struct session_context *ctx)
 {
 	free(ctx->rendering);

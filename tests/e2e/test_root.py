@@ -238,6 +238,26 @@ class Opener(Closet):
         settle(alice, bob)
         daemon.stop()
 
+    def test_it_is_stuck(self):
+        """Nobody waits for it longer than two seconds; what it answers too
+        late is not the answer to what is asked later."""
+        self.write("motd", "one\n")
+        daemon = self.start("user daemon\nmotd %s\n" % self.path("motd"))
+        alice, bob = daemon.people("alice", "bob")
+        opener, = proc.children(daemon.pid)
+        os.kill(opener, signal.SIGSTOP)
+        self.addCleanup(os.kill, opener, signal.SIGCONT)
+        eventually(lambda: proc.stopped(opener), "it is stopped")
+        for _ in range(2):
+            self.reload("history 1\n", "error: no answer from the process "
+                        "that opens files for banterd: Connection timed out")
+            daemon.wait_log("not reloaded; the old configuration stays")
+            alice.send("still here?")
+            bob.until("[#lobby] alice: still here?")
+        os.kill(opener, signal.SIGCONT)
+        self.reload("user daemon\nmotd %s\n" % self.path("motd"))
+        self.assertEqual(self.lines_of(), ["* one"])
+
     def test_sockets_are_removed(self):
         """In a directory that is root's the daemon could not; nor can one
         that is killed."""

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,8 @@ rig_start(const char *config)
 	struct config *conf;
 
 	memset(&rig, 0, sizeof(rig));
+	/* As signals_reset() has it; a fuzzer has handlers of its own. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	must(log_open("/dev/null") == 0, "no log");
 	/* A file without a name leaves none behind. */
 	rig.conf_fd = memfd_create("conf", MFD_CLOEXEC);

@@ -21,6 +21,11 @@
 
 #define CONFIG_SOCKET_MODE 0660 /* of a UNIX socket's file */
 
+/* How one is read: a file that does not exist means the defaults; people are
+ * served meanwhile, so that no pipe is waited for and no account looked up. */
+#define CONFIG_OPTIONAL 1U
+#define CONFIG_SERVING  2U
+
 /* The range of max-line, in bytes. */
 #define CONFIG_MAX_LINE_MIN 64
 #define CONFIG_MAX_LINE_MAX 16384

@@ -15,9 +15,14 @@
 
 struct config_listens;
 
+/* How long a daemon waits that serves people meanwhile: it is stuck then, or
+ * the disk is. */
+#define OPENER_PATIENCE_MS 2000
+
 struct opener {
-	int fd;         /* to the process; -1: there is none */
-	uint32_t asked; /* how often it was */
+	int fd;          /* to the process; -1: there is none */
+	uint32_t asked;  /* how often it was */
+	int patience_ms; /* for an answer; 0: as long as it takes */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include "banterd/session/context.h"
 #include "banterd/system/log.h"
 #include "banterd/system/notify.h"
+#include "banterd/system/signals.h"
 
 struct event;
 struct event_base;
@@ -25,8 +26,6 @@ struct files;
 /* Connections without a place for which a descriptor is kept beyond
  * max-clients: of those who are turned away, or whose last output has left. */
 #define SERVER_CLOSING 24
-
-#define SERVER_SIGNALS 5
 
 struct server {
 	struct event_base *base;
@@ -52,7 +51,7 @@ struct server {
 	struct event *timer;
 	uint64_t timer_due;     /* ms; NEVER: not armed */
 	struct event *watchdog; /* NULL: none wanted */
-	struct event *signals[SERVER_SIGNALS];
+	struct event *signals[SIGNALS_HANDLED];
 	struct notify notify;
 	const struct files *files;  /* its owner's; NULL: none */
 	uint64_t accepted, refused; /* connections, since the start */
