@@ -88,6 +88,7 @@ conn_stop(struct conn *c)
 {
 	(void)event_del(read_event(c));
 	if (c->bev != NULL) {
+		c->conns->bytes_out -= conn_backlog(c); /* is dropped */
 		bufferevent_free(c->bev);
 		c->conns->freed++;
 	}
@@ -291,6 +292,7 @@ send_now(struct conn *c, const struct iovec *iov, size_t n)
 			c->error = errno;
 		return 0;
 	}
+	c->conns->bytes_out += (size_t)sent;
 	return (size_t)sent;
 }
 
@@ -307,10 +309,12 @@ add_backlog(struct conn *c, const struct iovec *iov, size_t n, size_t sent)
 			sent -= iov[i].iov_len;
 			continue;
 		}
-		/* The write arms its event, too, but would not say if not. */
 		if (bufferevent_write(c->bev, (char *)iov[i].iov_base + sent,
-			iov[i].iov_len - sent) == -1 ||
-		    bufferevent_enable(c->bev, EV_WRITE) == -1)
+			iov[i].iov_len - sent) == -1)
+			return false;
+		c->conns->bytes_out += iov[i].iov_len - sent;
+		/* The write arms its event, too, but would not say if not. */
+		if (bufferevent_enable(c->bev, EV_WRITE) == -1)
 			return false;
 		sent = 0;
 	}

@@ -148,7 +148,6 @@ flush_queue(struct fanout *f, struct fanout_queue *q)
 	TAILQ_REMOVE(list_of(f, q), q, next);
 	while (span != NULL && good) {
 		n = gather(f, &span, iov, &total);
-		f->bytes += total;
 		good = conn_write(q->conn, iov, n, total);
 	}
 	q->first.len = 0;
