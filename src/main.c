@@ -55,6 +55,7 @@ usage(FILE *to)
 static int
 parse_options(int argc, char *argv[], struct options *o)
 {
+	const char *wrong;
 	int ch;
 
 	while ((ch = getopt(argc, argv, "f:hl:tvV")) != -1) {
@@ -67,11 +68,11 @@ parse_options(int argc, char *argv[], struct options *o)
 			usage(stdout);
 			return EXIT_ASKED;
 		case 'l':
-			if (!config_listen_add(
-				&o->listens, optarg, CONFIG_SOCKET_MODE)) {
-				fprintf(stderr,
-				    "banterd: -l %s: expected ADDR:PORT, [ADDR]:PORT or /PATH\n",
-				    optarg);
+			wrong = config_listen_add(
+			    &o->listens, optarg, CONFIG_SOCKET_MODE);
+			if (wrong != NULL) {
+				fprintf(stderr, "banterd: -l \"%s\" %s\n",
+				    optarg, wrong);
 				return EXIT_USAGE;
 			}
 			break;
