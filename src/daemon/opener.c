@@ -16,7 +16,7 @@
 
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
-#include "banterd/net/listener.h"
+#include "banterd/net/socket.h"
 #include "banterd/system/log.h"
 #include "banterd/daemon/opener.h"
 
@@ -262,7 +262,7 @@ remove_sockets(const struct config_listens *listens)
 	const struct config_listen *l;
 
 	TAILQ_FOREACH(l, listens, next)
-		listener_remove_dead(l);
+		socket_remove_dead(l);
 }
 
 /* Returns false if the next question is none, or cannot be answered. */
