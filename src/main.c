@@ -157,6 +157,7 @@ start(struct server *srv, struct options *o, const struct files *files)
 		return false;
 	}
 	srv->files = files;
+	srv->opener = &o->opener;
 	srv->verbose = o->verbose;
 	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
 	notify_init(&srv->notify);

@@ -134,15 +134,14 @@ setup(void)
 	TAILQ_INIT(&listens);
 }
 
-/* Its end is the end of the other end. */
+/* Its end is the end of the other end, and is waited for. */
 static void
 stop(void)
 {
-	int status;
-
 	opener_stop(&opener);
-	ck_assert_int_eq(waitpid(process, &status, 0), process);
-	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(kill(process, 0), -1);
+	ck_assert_int_eq(errno, ESRCH);
+	ck_assert_int_eq(opener.pid, 0);
 }
 
 static void
@@ -402,6 +401,21 @@ START_TEST(it_is_killed)
 }
 END_TEST
 
+/* Its end is found out without being waited for, and is told once. */
+START_TEST(it_is_reaped)
+{
+	start();
+	opener_reap(&opener);
+	ck_assert_int_eq(opener.pid, process);
+	ck_assert_int_eq(kill(process, SIGKILL), 0);
+	while (opener.pid != 0)
+		opener_reap(&opener);
+	ck_assert_int_eq(kill(process, 0), -1);
+	opener_reap(&opener);
+	opener_stop(&opener);
+}
+END_TEST
+
 /* It dies while it is asked. */
 START_TEST(it_dies_of_the_question)
 {
@@ -627,9 +641,10 @@ main(void)
 	    why_not, other_configuration, log_in_force, log_is_a_link);
 
 	tc = unit_case(suite, "faults", setup, teardown);
-	UNIT_TESTS(tc, none_there, it_is_killed, it_dies_of_the_question,
-	    cannot_start, answer_not_received, answer_not_sent,
-	    no_answer_at_all, no_descriptor_left, not_a_question);
+	UNIT_TESTS(tc, none_there, it_is_killed, it_is_reaped,
+	    it_dies_of_the_question, cannot_start, answer_not_received,
+	    answer_not_sent, no_answer_at_all, no_descriptor_left,
+	    not_a_question);
 
 	tc = unit_case(suite, "process", setup, teardown);
 	UNIT_TESTS(

@@ -21,6 +21,7 @@
 struct event;
 struct event_base;
 struct files;
+struct opener;
 
 /* Connections that are being turned away, or closed, at one time, for which a
  * descriptor is kept beyond max-clients. */
@@ -55,6 +56,8 @@ struct server {
 	struct event *signals[SERVER_SIGNALS];
 	struct notify notify;
 	const struct files *files;  /* its owner's; NULL: none */
+	struct opener *opener;      /* the same */
+	struct event *child;        /* it has ended; NULL: there is none */
 	uint64_t accepted, refused; /* connections, since the start */
 	uint64_t started;           /* ms */
 	uint64_t status_at;         /* ms: when notify was told */
