@@ -88,13 +88,34 @@ apply(struct server *srv, struct config *conf)
 	return true;
 }
 
+/*
+ * A file that is gone, empty or cut may be one that is being replaced: taken
+ * for a configuration, it would drop the password and let in who is denied.
+ */
+static struct config *
+read_again(struct server *srv)
+{
+	const char *unfinished;
+	struct config *conf;
+
+	conf = reload_config(srv->files, srv->conf_path,
+	    srv->conf_optional && srv->conf->no_file);
+	if (conf == NULL || (unfinished = config_unfinished(conf)) == NULL)
+		return conf;
+	log_error(
+	    "%s: %s, expected a whole file: somebody may still be writing it",
+	    srv->conf_path, unfinished);
+	config_free(conf);
+	return NULL;
+}
+
 bool
 reload(struct server *srv)
 {
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = reload_config(srv->files, srv->conf_path, srv->conf_optional);
+	conf = read_again(srv);
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in force");
