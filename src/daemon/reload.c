@@ -24,6 +24,22 @@ adopt_sockets(struct server *srv, struct notify_sockets *passed)
 	return ok;
 }
 
+/* Who has written a listen line is told why it does nothing. */
+static void
+warn_of_replaced(struct server *srv, const struct config *conf)
+{
+	const struct config_listen *l;
+
+	if (conf->listens_default)
+		return;
+	TAILQ_FOREACH(l, &conf->listens, next) {
+		if (!listeners_serve(&srv->listeners, l))
+			log_warning(
+			    "listen %s does nothing: the service manager passes the sockets; add ListenStream=%s to its socket unit, and restart both",
+			    l->text, l->text);
+	}
+}
+
 /* Only of the default ones may some not open: there may be no IPv6. */
 static bool
 open_listeners(struct server *srv, const struct config *conf)
@@ -47,6 +63,8 @@ reload_listen(struct server *srv)
 	else
 		ok = open_listeners(srv, srv->conf);
 	free(passed.names);
+	if (ok && srv->sockets_passed)
+		warn_of_replaced(srv, srv->conf);
 	if (ok)
 		server_preallocate_fd_slots(srv);
 	return ok;
@@ -134,6 +152,8 @@ reload(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
 	config_warn(conf);
+	if (srv->sockets_passed)
+		warn_of_replaced(srv, conf);
 	log_notice("reloaded %s", srv->conf_path);
 	return true;
 }
