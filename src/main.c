@@ -11,6 +11,7 @@
 
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
+#include "banterd/daemon/check.h"
 #include "banterd/daemon/loop.h"
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
@@ -110,13 +111,18 @@ static int
 check_config(const struct options *o)
 {
 	struct config *conf;
+	bool good;
 
 	conf = config_load(
 	    NULL, o->conf_path, !o->conf_given, report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_warn(conf);
+	good = check_for_service(
+	    conf, o->conf_path, !o->conf_given, report_to_stderr, NULL);
 	config_free(conf);
+	if (!good)
+		return EXIT_WRONG;
 	fprintf(stderr, "%s: %s\n", o->conf_path,
 	    access(o->conf_path, F_OK) == 0 ?
 		"the configuration is good" :
