@@ -11,6 +11,7 @@
 
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
+#include "banterd/daemon/check.h"
 #include "banterd/daemon/loop.h"
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
@@ -56,6 +57,7 @@ usage(FILE *to)
 static int
 parse_options(int argc, char *argv[], struct options *o)
 {
+	const char *wrong;
 	int ch;
 
 	while ((ch = getopt(argc, argv, "f:hl:tvV")) != -1) {
@@ -68,11 +70,11 @@ parse_options(int argc, char *argv[], struct options *o)
 			usage(stdout);
 			return EXIT_ASKED;
 		case 'l':
-			if (!config_listen_add(
-				&o->listens, optarg, CONFIG_SOCKET_MODE)) {
-				fprintf(stderr,
-				    "banterd: -l %s: expected ADDR:PORT, [ADDR]:PORT or /PATH\n",
-				    optarg);
+			wrong = config_listen_add(
+			    &o->listens, optarg, CONFIG_SOCKET_MODE);
+			if (wrong != NULL) {
+				fprintf(stderr, "banterd: -l \"%s\" %s\n",
+				    optarg, wrong);
 				return EXIT_USAGE;
 			}
 			break;
@@ -116,13 +118,18 @@ static int
 check_config(const struct options *o)
 {
 	struct config *conf;
+	bool good;
 
 	conf = config_load(
 	    NULL, o->conf_path, how_to_read(o), report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_warn(conf);
+	good = check_for_service(
+	    conf, o->conf_path, !o->conf_given, report_to_stderr, NULL);
 	config_free(conf);
+	if (!good)
+		return EXIT_WRONG;
 	fprintf(stderr, "%s: %s\n", o->conf_path,
 	    access(o->conf_path, F_OK) == 0 ?
 		"the configuration is good" :
@@ -164,6 +171,7 @@ start(struct server *srv, struct options *o, const struct files *files)
 		return false;
 	}
 	srv->files = files;
+	srv->opener = &o->opener;
 	srv->verbose = o->verbose;
 	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
 	notify_init(&srv->notify);

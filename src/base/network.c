@@ -59,6 +59,38 @@ address_from_socket(struct address *a, const struct sockaddr *sa)
 	}
 }
 
+in_port_t
+sockaddr_port(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *sin = (const void *)ss;
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+
+	switch (ss->ss_family) {
+	case AF_INET:
+		return sin->sin_port;
+	case AF_INET6:
+		return sin6->sin6_port;
+	default:
+		return 0;
+	}
+}
+
+bool
+sockaddr_is_wildcard(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *sin = (const void *)ss;
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+
+	switch (ss->ss_family) {
+	case AF_INET:
+		return sin->sin_addr.s_addr == htonl(INADDR_ANY);
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr) != 0;
+	default:
+		return false;
+	}
+}
+
 bool
 address_is_v4(const struct address *a)
 {

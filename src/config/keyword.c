@@ -30,6 +30,8 @@ static void set_user(
     struct reader *, const struct keyword *, const struct words *);
 static void set_rate(
     struct reader *, const struct keyword *, const struct words *);
+static void set_log_target(
+    struct reader *, const struct keyword *, const struct words *);
 static void set_log_level(
     struct reader *, const struct keyword *, const struct words *);
 
@@ -58,7 +60,7 @@ const struct keyword keywords[] = {
 	{ "stall-timeout", false, set_number, FIELD(stall_timeout), 1, 86400 },
 	{ "login-timeout", false, set_number, FIELD(login_timeout), 1, 86400 },
 	{ "shutdown-grace", false, set_number, FIELD(shutdown_grace), 0, 3600 },
-	{ "log-target", false, set_string, FIELD(log_target), 1, 4096 },
+	{ "log-target", false, set_log_target, FIELD(log_target), 1, 4096 },
 	{ "log-level", false, set_log_level, 0, 0, 0 },
 	{ "user", false, set_user, 0, 0, 0 },
 };
@@ -176,6 +178,21 @@ set_password(struct reader *r, const struct keyword *k, const struct words *w)
 	if (w->n == 2 && (w->word[1][0] == ' ' || w->word[1][0] == '\t'))
 		reader_complain(r,
 		    "password begins with a blank, expected what can be typed after /pass");
+	else
+		set_string(r, k, w);
+}
+
+/* Any other word would be the name of a file, and nobody would look there. */
+static void
+set_log_target(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const char *value = w->word[1];
+
+	if (w->n == 2 && value[0] != '/' && value[0] != '\0' &&
+	    strcmp(value, "stderr") != 0 && strcmp(value, "syslog") != 0)
+		reader_complain(r,
+		    "log-target: \"%s\" is no target, expected stderr, syslog or a file's path that begins with /",
+		    value);
 	else
 		set_string(r, k, w);
 }
@@ -411,6 +428,7 @@ static void
 set_listen(struct reader *r, const struct keyword *k, const struct words *w)
 {
 	mode_t mode = CONFIG_SOCKET_MODE;
+	const char *wrong;
 	bool with_mode;
 
 	(void)k;
@@ -428,10 +446,9 @@ set_listen(struct reader *r, const struct keyword *k, const struct words *w)
 		    w->n - 1);
 		return;
 	}
-	if (!config_listen_add(&r->conf->listens, w->word[1], mode))
-		reader_complain(r,
-		    "listen: \"%s\" is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH",
-		    w->word[1]);
+	if ((wrong = config_listen_add(&r->conf->listens, w->word[1], mode)) !=
+	    NULL)
+		reader_complain(r, "listen: \"%s\" %s", w->word[1], wrong);
 }
 
 size_t

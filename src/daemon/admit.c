@@ -133,7 +133,23 @@ on_turned_away(void *owner)
 	srv->refused++;
 }
 
+static bool
+is_closing(void *owner)
+{
+	const struct server *srv = owner;
+
+	return !TAILQ_EMPTY(&srv->gone);
+}
+
+static uint64_t
+on_now(void *owner)
+{
+	return server_now(owner);
+}
+
 const struct listener_ops admit_listener_ops = {
 	.accepted = on_accepted,
 	.turned_away = on_turned_away,
+	.is_closing = is_closing,
+	.now = on_now,
 };

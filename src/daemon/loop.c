@@ -11,6 +11,7 @@
 #include "banterd/chat/room.h"
 #include "banterd/daemon/admit.h"
 #include "banterd/daemon/loop.h"
+#include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
@@ -190,6 +191,30 @@ start_watchdog(struct server *srv)
 		return true;
 	srv->watchdog = event_new(srv->base, -1, EV_PERSIST, on_watchdog, srv);
 	return srv->watchdog != NULL && event_add(srv->watchdog, &tv) == 0;
+}
+
+/* ---- the opener ---- */
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *srv = arg;
+
+	(void)sig;
+	(void)what;
+	opener_reap(srv->opener);
+}
+
+static bool
+watch_opener(struct server *srv)
+{
+	if (srv->opener == NULL || srv->opener->pid == 0)
+		return true;
+	srv->child = evsignal_new(srv->base, SIGCHLD, on_child, srv);
+	if (srv->child == NULL || event_add(srv->child, NULL) == -1)
+		return false;
+	opener_reap(srv->opener); /* it may have ended before */
+	return true;
 }
 
 static void
@@ -433,6 +458,8 @@ loop_run(struct server *srv)
 {
 	if (!start_watchdog(srv))
 		log_warning("no memory for the watchdog");
+	if (!watch_opener(srv))
+		log_warning("no memory to watch who opens files");
 	notify_ready(&srv->notify);
 	while (!srv->done) {
 		loop_turn(srv, true);
@@ -470,6 +497,8 @@ loop_free(struct server *srv)
 		event_free(srv->timer);
 	if (srv->watchdog != NULL)
 		event_free(srv->watchdog);
+	if (srv->child != NULL)
+		event_free(srv->child);
 	if (srv->base != NULL)
 		event_base_free(srv->base);
 	rooms_free(&srv->registry);

@@ -1,5 +1,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
-#include "banterd/net/listener.h"
+#include "banterd/net/socket.h"
 #include "banterd/system/log.h"
 #include "banterd/system/signals.h"
 #include "banterd/daemon/opener.h"
@@ -273,7 +274,7 @@ remove_sockets(const struct config_listens *listens)
 	const struct config_listen *l;
 
 	TAILQ_FOREACH(l, listens, next)
-		listener_remove_dead(l);
+		socket_remove_dead(l);
 }
 
 /* Returns false if the next question is none, or cannot be answered. */
@@ -325,10 +326,11 @@ opener_start(struct opener *o, const char *conf_path,
 {
 	static struct service service; /* of the new process alone */
 	int fds[2], save_errno;
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
 		return false;
-	switch (fork()) {
+	switch (pid = fork()) {
 	case -1:
 		save_errno = errno;
 		close(fds[0]);
@@ -345,6 +347,7 @@ opener_start(struct opener *o, const char *conf_path,
 	}
 	close(fds[1]);
 	o->fd = fds[0];
+	o->pid = pid;
 	return true;
 }
 
@@ -354,6 +357,23 @@ opener_stop(struct opener *o)
 	if (o->fd != -1)
 		close(o->fd);
 	o->fd = -1;
+	while (o->pid != 0 && waitpid(o->pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	o->pid = 0;
+}
+
+void
+opener_reap(struct opener *o)
+{
+	int status;
+
+	if (o->pid == 0 || waitpid(o->pid, &status, WNOHANG) != o->pid)
+		return;
+	o->pid = 0;
+	log_error(
+	    "the process that opens files for banterd has ended (%s %d); nothing can be reloaded until banterd is started again",
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /* ---- who asks ---- */

@@ -26,6 +26,22 @@ adopt_sockets(struct server *srv, struct notify_sockets *passed)
 	return ok;
 }
 
+/* Who has written a listen line is told why it does nothing. */
+static void
+warn_of_replaced(struct server *srv, const struct config *conf)
+{
+	const struct config_listen *l;
+
+	if (conf->listens_default)
+		return;
+	TAILQ_FOREACH(l, &conf->listens, next) {
+		if (!listeners_serve(&srv->listeners, l))
+			log_warning(
+			    "listen %s does nothing: the service manager passes the sockets; add ListenStream=%s to its socket unit, and restart both",
+			    l->text, l->text);
+	}
+}
+
 /* Only of the default ones may some not open: there may be no IPv6. */
 static bool
 open_listeners(struct server *srv, const struct config *conf)
@@ -49,6 +65,8 @@ reload_listen(struct server *srv)
 	else
 		ok = open_listeners(srv, srv->conf);
 	free(passed.names);
+	if (ok && srv->sockets_passed)
+		warn_of_replaced(srv, srv->conf);
 	if (ok)
 		server_preallocate_fd_slots(srv);
 	return ok;
@@ -112,14 +130,36 @@ apply(struct server *srv, struct config *conf)
 	return true;
 }
 
+/*
+ * A file that is gone, empty or cut may be one that is being replaced: taken
+ * for a configuration, it would drop the password and let in who is denied.
+ */
+static struct config *
+read_again(struct server *srv)
+{
+	const char *unfinished;
+	unsigned how = CONFIG_SERVING;
+	struct config *conf;
+
+	if (srv->conf_optional && srv->conf->no_file)
+		how |= CONFIG_OPTIONAL;
+	conf = reload_config(srv->files, srv->conf_path, how);
+	if (conf == NULL || (unfinished = config_unfinished(conf)) == NULL)
+		return conf;
+	log_error(
+	    "%s: %s, expected a whole file: somebody may still be writing it",
+	    srv->conf_path, unfinished);
+	config_free(conf);
+	return NULL;
+}
+
 bool
 reload(struct server *srv)
 {
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = reload_config(srv->files, srv->conf_path,
-	    CONFIG_SERVING | (srv->conf_optional ? CONFIG_OPTIONAL : 0));
+	conf = read_again(srv);
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in force");
@@ -141,6 +181,8 @@ reload(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
 	config_warn(conf);
+	if (srv->sockets_passed)
+		warn_of_replaced(srv, conf);
 	log_notice("reloaded %s", srv->conf_path);
 	return true;
 }

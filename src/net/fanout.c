@@ -148,7 +148,6 @@ flush_queue(struct fanout *f, struct fanout_queue *q)
 	TAILQ_REMOVE(list_of(f, q), q, next);
 	while (span != NULL && good) {
 		n = gather(f, &span, iov, &total);
-		f->bytes += total;
 		good = conn_write(q->conn, iov, n, total);
 	}
 	q->first.len = 0;
@@ -164,12 +163,13 @@ static void
 flush_list(struct fanout *f, struct fanout_queues *list, unsigned most,
     uint64_t most_bytes)
 {
-	uint64_t before = f->bytes;
 	struct fanout_queue *q;
+	uint64_t bytes;
 
-	for (; most > 0 && f->bytes - before < most_bytes; most--) {
+	for (bytes = 0; most > 0 && bytes < most_bytes; most--) {
 		if ((q = TAILQ_FIRST(list)) == NULL)
 			break;
+		bytes += q->owed;
 		flush_queue(f, q);
 	}
 	if (!fanout_is_owing(f))

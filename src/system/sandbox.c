@@ -74,7 +74,8 @@ static const int allowed[] = {
 	/* signals, and the end */
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
-	SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group)
+	SCMP_SYS(gettid), SCMP_SYS(wait4), SCMP_SYS(tgkill), SCMP_SYS(exit),
+	SCMP_SYS(exit_group)
 };
 
 /* What is readable, what is not acknowledged, and whether it is a terminal. */

@@ -73,6 +73,32 @@ class MaxClients(Case):
         inside[0].ask("hello")
         inside[1].until(rx(r"\[#lobby\] guest\d+: hello"))
 
+    def test_others_come_in_their_place(self):
+        """All at once: whose descriptors are still open when the newcomers
+        come, but will not be for long, keep nobody out."""
+        daemon = Daemon(
+            "max-clients 80\nmax-per-host 200\ndefault-room none",
+            before_exec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (124, 124)))
+        self.addCleanup(daemon.stop)
+        inside = [daemon.guest("old%d" % i) for i in range(80)]
+        # libevent looks at 32 at once, and at twice as many each time that
+        # there were so many
+        for _ in range(2):
+            daemon.freeze()
+            for one in inside:
+                one.send("/back")
+            daemon.thaw()
+            settle(*inside)
+        daemon.freeze()
+        for one in inside:
+            one.close()
+        others = [daemon.connect("new%d" % i) for i in range(80)]
+        daemon.thaw()
+        for one in others:
+            one.greeted()
+        self.assertNotIn("cannot accept", "\n".join(daemon.log))
+
     def test_the_soft_limit_is_raised(self):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard < 1100:

@@ -152,7 +152,7 @@ class Opener(Closet):
                  for fd in os.listdir("/proc/%d/fd" % opener) if int(fd) > 2]
         self.assertEqual(kinds, ["socket"])
         daemon.stop()
-        eventually(lambda: not proc.alive(opener), "it ends with the daemon")
+        self.assertFalse(proc.alive(opener))
 
     def test_reload(self):
         """Configuration and motd are read again, though the daemon itself
@@ -228,6 +228,10 @@ class Opener(Closet):
         opener, = proc.children(daemon.pid)
         os.kill(opener, signal.SIGKILL)
         eventually(lambda: proc.children(daemon.pid) == [], "it is gone")
+        daemon.wait_log(r"error: the process that opens files for banterd has "
+                        r"ended \(signal 9\); nothing can be reloaded")
+        # nor is it a zombie
+        self.assertFalse(os.path.exists("/proc/%d" % opener))
         for _ in range(2):
             self.reload("motd %s\npassword hush\n" % self.path("motd2"),
                         "error: no answer from the process that opens files")

@@ -82,7 +82,7 @@ class Start(Case):
             # 2: there was no memory for what the command line says.
             status = daemon.stop((1, 2))
             said = self.logged(daemon)
-            self.assertRegex(said, " error: .|out of memory|-l .*: expected")
+            self.assertRegex(said, " error: .|out of memory|-l .* does not fit")
             if status == 1:
                 self.assertRegex(said, "not started|out of memory")
             self.assertNotRegex(said, "Success")

@@ -70,8 +70,8 @@ class Descriptors(Case):
         daemon.client("ann")
         for _ in range(3):
             self.limit(daemon, proc.descriptors(daemon.pid))
-            daemon.mark()
             crowd = [daemon.connect("newcomer%d" % i) for i in range(3)]
+            # a warning for all three: there is one a minute
             daemon.wait_log("cannot accept")
             eventually(
                 lambda: any(self.has(client, b"! The server is full")

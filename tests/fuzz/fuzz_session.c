@@ -105,7 +105,7 @@ reload_chosen(uint8_t a, uint8_t b)
 	snprintf(text, sizeof(text),
 	    "rate %s\nsend-queue %s\n"
 	    "max-line %s\nhistory %s\nlogin-timeout 5\nstall-timeout %d\n"
-	    "%s%s%s%s%s%s%s%s",
+	    "%s%s%s%s%s%s%s%s%s",
 	    rates[a & 3], queues[a >> 2 & 3], lines[a >> 4 & 3],
 	    pasts[b >> 6 & 3], a >> 6 & 1 ? 60 : 5,
 	    a >> 7 & 1 ? "password \"pw w\"\n" : "",
@@ -114,7 +114,7 @@ reload_chosen(uint8_t a, uint8_t b)
 	    b & 4 ? "max-rooms 2\nmax-joined 2\n" : "",
 	    b & 8 ? "max-clients 3\nmax-per-host 2\n" : "",
 	    b & 16 ? "deny 10.0.0.0/24\ndeny fd00::/64\n" : "",
-	    b & 32 ? "motd " : "", b & 32 ? motd_path : "");
+	    b & 32 ? "motd " : "", b & 32 ? motd_path : "", b & 32 ? "\n" : "");
 	reconfigure(text);
 }
 

@@ -38,6 +38,12 @@ TAILQ_HEAD(acl, acl_rule);
  */
 bool address_from_socket(struct address *a, const struct sockaddr *sa);
 
+/* A socket address's port, in its byte order; 0 for a family without ports. */
+in_port_t sockaddr_port(const struct sockaddr_storage *ss);
+
+/* Whether it stands for all addresses of its family. */
+bool sockaddr_is_wildcard(const struct sockaddr_storage *ss);
+
 /* Writes an address into buf (ADDRESS_TEXT_SIZE bytes), IPv4 as IPv4. */
 const char *address_text(const struct address *a, char *buf);
 

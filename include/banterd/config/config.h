@@ -65,6 +65,8 @@ struct config {
 	char *server_name;
 	char *motd_path;    /* NULL: none */
 	bool motd_missing;  /* there is no such file */
+	bool no_file;       /* it was optional: all are defaults */
+	bool empty, cut;    /* the file is, or its last line has no end */
 	char *password;     /* NULL: none */
 	char *default_room; /* NULL: none */
 	char *log_target;
@@ -91,14 +93,18 @@ typedef void config_report(void *arg, const char *message);
 /* Logs what is no mistake, and may not be meant. */
 void config_warn(const struct config *conf);
 
+/* What a file that somebody is still writing has, that a finished one has not
+ * (a constant string to follow its name); NULL: nothing. */
+const char *config_unfinished(const struct config *conf);
+
 void config_free(struct config *conf);
 
 /*
  * Parses text (ADDR:PORT, [ADDR]:PORT or a path) into a listen entry at the
- * end of list; mode is for a UNIX socket.  Returns false for a wrong text or
- * when memory is out.
+ * end of list; mode is for a UNIX socket.  Returns NULL, or what is wrong with
+ * text, and what was expected (a constant string to follow it).
  */
-bool config_listen_add(
+const char *config_listen_add(
     struct config_listens *list, const char *text, mode_t mode);
 void config_listens_free(struct config_listens *list);
 

@@ -22,6 +22,7 @@
 struct event;
 struct event_base;
 struct files;
+struct opener;
 
 /* Connections without a place for which a descriptor is kept beyond
  * max-clients: of those who are turned away, or whose last output has left. */
@@ -54,6 +55,8 @@ struct server {
 	struct event *signals[SIGNALS_HANDLED];
 	struct notify notify;
 	const struct files *files;  /* its owner's; NULL: none */
+	struct opener *opener;      /* the same */
+	struct event *child;        /* it has ended; NULL: there is none */
 	uint64_t accepted, refused; /* connections, since the start */
 	uint64_t started;           /* ms */
 	uint64_t status_at;         /* ms: when notify was told */

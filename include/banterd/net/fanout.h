@@ -88,7 +88,7 @@ struct fanout {
 	uint32_t used;               /* bytes of it */
 	uint32_t nspans;             /* used; number 0 never is */
 	uint32_t limit;              /* of unsent bytes, for each queue */
-	uint64_t lines, bytes;       /* appended; sent */
+	uint64_t lines;              /* appended */
 	uint64_t skipped;            /* lines */
 	struct fanout_span *spans;
 	char *arena;

@@ -7,11 +7,16 @@
 #ifndef BANTERD_SYSTEM_NOTIFY_H
 #define BANTERD_SYSTEM_NOTIFY_H
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
 struct notify {
-	int fd;               /* -1: nobody to tell */
+	int fd;                /* -1: nobody to tell */
+	struct sockaddr_un to; /* where it listens */
+	socklen_t tolen;
 	uint64_t watchdog_ms; /* 0: no watchdog */
 };
 
