@@ -313,7 +313,6 @@ client_gone(struct client *c)
 void
 client_time_is_over(struct client *c)
 {
-	c->ends_at = 0;
 	if (c->state == CLIENT_LOGIN)
 		client_refuse(c, "! No password came in time; goodbye.");
 	else if (c->state >= CLIENT_CLOSING)

@@ -367,15 +367,15 @@ talk_tick(struct client *c, uint64_t now)
 {
 	uint64_t next = NEVER;
 
-	if (deadline_is_due(c->resumes_at, now)) {
+	if (deadline_take(&c->resumes_at, now)) {
 		(void)conn_probe(c->out.conn);
 		talk_run(c);
 	}
-	if (deadline_is_due(c->stalls_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->stalls_at, now) && c->state != CLIENT_GONE)
 		slow_check_stall(c);
-	if (deadline_is_due(c->looks_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->looks_at, now) && c->state != CLIENT_GONE)
 		slow_look(c);
-	if (deadline_is_due(c->ends_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->ends_at, now) && c->state != CLIENT_GONE)
 		client_time_is_over(c);
 	if (c->state == CLIENT_LINGERING && c->ctx->stopping && slow_has_all(c))
 		client_gone(c);
