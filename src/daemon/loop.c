@@ -198,7 +198,7 @@ tick(struct server *srv)
 	}
 	srv->session.was_stopped = srv->caught_up_at != 0;
 	srv->caught_up_at = 0;
-	next = earlier(hosts_tick(&srv->hosts, ms), tick_clients(srv, ms));
+	next = tick_clients(srv, ms);
 	srv->session.was_stopped = false;
 	rooms_tick(&srv->registry);
 	next = earlier(next, srv->registry.due);

@@ -386,6 +386,8 @@ all_leave(void)
 		rig_let_pass(2 * HOST_EXPIRY_MS);
 		turn();
 	}
+	for (i = 0; i < 3 * PEERS; i++)
+		hosts_expire(&rig.srv.hosts, rig.now);
 	check_empty(&rig.srv);
 }
 
