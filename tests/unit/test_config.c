@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conf_file.h"
@@ -374,6 +375,40 @@ START_TEST(listen_texts)
 }
 END_TEST
 
+/* CPU that n room lines take, in ns. */
+static long long
+cost_of_rooms(int n)
+{
+	static char text[1 << 20];
+	struct timespec before, after;
+	struct config *conf;
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		len += (size_t)snprintf(
+		    text + len, sizeof(text) - len, "room #r%d key k\n", i);
+	conf_write("conf", text, len, 0600);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	conf = conf_load(false);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	ck_assert_ptr_nonnull(conf);
+	config_free(conf);
+	return (after.tv_sec - before.tv_sec) * 1000000000LL + after.tv_nsec -
+	    before.tv_nsec;
+}
+
+/* Everybody waits while the file is read again: ten times the lines take some
+ * ten times as long, not a hundred times. */
+START_TEST(many_rooms)
+{
+	long long few = cost_of_rooms(2000), again = cost_of_rooms(2000);
+
+	ck_assert_int_lt(
+	    cost_of_rooms(20000), 40 * (few < again ? few : again));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -384,6 +419,7 @@ main(void)
 	UNIT_TESTS(tc, no_file, no_file_but_something, a_directory, defaults,
 	    host_name, blanks_and_comments, quotes, continued_lines, room_names,
 	    all_wrong_lines, keywords_are_exact, many_words, nul_byte,
-	    long_keyword, password_modes, motd, motd_size, listen_texts);
+	    long_keyword, password_modes, motd, motd_size, listen_texts,
+	    many_rooms);
 	return unit_run(s);
 }
