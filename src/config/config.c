@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
@@ -139,6 +141,32 @@ config_unfinished(const struct config *conf)
 	if (conf->empty)
 		return "is empty";
 	return conf->cut ? "has a last line without an end" : NULL;
+}
+
+static int
+room_cmp(struct config_room *a, struct config_room *b)
+{
+	return strcasecmp(a->name, b->name);
+}
+
+RB_PROTOTYPE(config_room_tree, config_room, by_name, room_cmp)
+RB_GENERATE(config_room_tree, config_room, by_name, room_cmp)
+
+struct config_room *
+config_room_add(struct config *conf, const char *name)
+{
+	struct config_room *room;
+
+	if ((room = calloc(1, sizeof(*room))) == NULL)
+		return NULL;
+	strlcpy(room->name, name, sizeof(room->name));
+	if (RB_INSERT(config_room_tree, &conf->rooms_by_name, room) != NULL) {
+		free(room);
+		errno = EEXIST;
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&conf->rooms, room, next);
+	return room;
 }
 
 void

@@ -310,18 +310,6 @@ set_default_room(
 		    value);
 }
 
-static bool
-room_is_listed(const struct config *conf, const char *name)
-{
-	const struct config_room *room;
-
-	TAILQ_FOREACH(room, &conf->rooms, next) {
-		if (strcasecmp(room->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The text after "topic" or "key"; false after a complaint. */
 static bool
 room_text(struct reader *r, const char *option, const char *text, char **field)
@@ -397,19 +385,14 @@ set_room(struct reader *r, const struct keyword *k, const struct words *w)
 		    w->n < 2 ? "" : w->word[1]);
 		return;
 	}
-	if (room_is_listed(r->conf, w->word[1])) {
+	if ((room = config_room_add(r->conf, w->word[1])) != NULL)
+		set_room_options(r, room, w);
+	else if (errno == EEXIST)
 		reader_complain(r,
 		    "room: %s was given before, expected each room once",
 		    w->word[1]);
-		return;
-	}
-	if ((room = calloc(1, sizeof(*room))) == NULL) {
+	else
 		reader_complain(r, "%s", strerror(errno));
-		return;
-	}
-	strlcpy(room->name, w->word[1], sizeof(room->name));
-	TAILQ_INSERT_TAIL(&r->conf->rooms, room, next);
-	set_room_options(r, room, w);
 }
 
 /* "8-digit" octal file modes are read by hand: strtonum(3) knows no base. */

@@ -263,6 +263,7 @@ set_defaults(struct reader *r)
 
 	TAILQ_INIT(&conf->listens);
 	TAILQ_INIT(&conf->rooms);
+	RB_INIT(&conf->rooms_by_name);
 	STAILQ_INIT(&conf->motd);
 	TAILQ_INIT(&conf->acl);
 	conf->log_level = LOG_LEVEL_INFO;

@@ -1,3 +1,5 @@
+#include <sys/param.h>
+
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -18,6 +20,8 @@
 #include "banterd/session/talk.h"
 #include "banterd/system/signals.h"
 
+#define LATE_MS      100   /* a timer is not; then we were stopped, */
+#define CATCH_UP_MS  100   /* and hear what came meanwhile */
 #define TURN_MS      8     /* for those who have more to say */
 #define STATUS_MS    1000  /* between two words to the manager */
 #define STOP_TICK_MS 20    /* between looks at who has all */
@@ -135,18 +139,38 @@ tick_logs(struct server *srv, uint64_t ms)
 	    log_burst_tick(&srv->session.password_burst, ms));
 }
 
+/* What is due is done when the turn has dealt with the sockets. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *srv = arg;
-	uint64_t ms, next, due;
-	struct client *c, *tmp;
 
 	(void)fd;
 	(void)what;
-	srv->timer_due = NEVER;
-	ms = server_now(srv);
-	next = hosts_tick(&srv->hosts, ms);
+	srv->timer_fired = true;
+}
+
+/*
+ * Whether what is due has to wait a little.  A timer that comes late tells that
+ * the daemon was stopped (SIGSTOP, a machine that stood still): what people
+ * sent meanwhile was in time, and is heard before anything is over.
+ */
+static bool
+has_to_catch_up(struct server *srv, uint64_t ms)
+{
+	uint64_t late = ms - MIN(ms, srv->timer_due);
+
+	if (late > LATE_MS && srv->caught_up_at == 0)
+		srv->caught_up_at = ms + CATCH_UP_MS;
+	return ms < srv->caught_up_at;
+}
+
+static uint64_t
+tick_clients(struct server *srv, uint64_t ms)
+{
+	uint64_t due, next = NEVER;
+	struct client *c, *tmp;
+
 	TAILQ_FOREACH_SAFE(c, &srv->waiting, waiting, tmp) {
 		due = talk_tick(c, ms);
 		next = earlier(next, due);
@@ -155,6 +179,26 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			c->is_waiting = false;
 		}
 	}
+	return next;
+}
+
+/* Does what is due, and has the timer come again for the rest. */
+static void
+tick(struct server *srv)
+{
+	uint64_t ms = server_now(srv), next;
+	bool wait = has_to_catch_up(srv, ms);
+
+	srv->timer_fired = false;
+	srv->timer_due = NEVER;
+	if (wait) {
+		server_wake_at(srv, srv->caught_up_at);
+		return;
+	}
+	srv->session.was_stopped = srv->caught_up_at != 0;
+	srv->caught_up_at = 0;
+	next = tick_clients(srv, ms);
+	srv->session.was_stopped = false;
 	rooms_tick(&srv->registry);
 	next = earlier(next, srv->registry.due);
 	next = earlier(next, trim(srv, ms));
@@ -378,18 +422,30 @@ serve_runnable(struct server *srv)
 	}
 }
 
+static void
+run_events(struct server *srv, bool wait)
+{
+	if (event_base_loop(
+		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
+		log_error("the event loop failed: %s", strerror(errno));
+		srv->done = srv->failed = true;
+	}
+}
+
 void
 loop_turn(struct server *srv, bool wait)
 {
 	srv->clock_is_fresh = false;
 	wait = wait && TAILQ_EMPTY(&srv->runnable) &&
 	    !fanout_is_owing(srv->fanout);
-	if (event_base_loop(
-		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
-		log_error("the event loop failed: %s", strerror(errno));
-		srv->done = srv->failed = true;
-	}
+	run_events(srv, wait);
+	/* A process that was stopped comes back from epoll_wait(2) without a
+	 * look at the sockets (EINTR). */
+	if (srv->timer_fired)
+		run_events(srv, false);
 	serve_runnable(srv);
+	if (srv->timer_fired)
+		tick(srv);
 	finish_turn(srv);
 }
 

@@ -60,7 +60,9 @@ reload_listen(struct server *srv)
 	bool ok;
 
 	srv->sockets_passed = passed.n > 0;
-	if (srv->sockets_passed)
+	if (passed.n < 0)
+		ok = false;
+	else if (srv->sockets_passed)
 		ok = adopt_sockets(srv, &passed);
 	else
 		ok = open_listeners(srv, srv->conf);

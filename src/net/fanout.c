@@ -328,6 +328,15 @@ is_refused(struct fanout *f, struct fanout_queue *q,
 	return true;
 }
 
+bool
+fanout_takes(struct fanout *f, struct fanout_queue *q,
+    const struct fanout_line *line, enum fanout_policy policy)
+{
+	/* To look may send something, and find the connection broken. */
+	return conn_error(q->conn) == 0 && !is_refused(f, q, line, policy) &&
+	    conn_error(q->conn) == 0;
+}
+
 uint32_t
 fanout_end_skipping(struct fanout *f, struct fanout_queue *q)
 {
@@ -345,11 +354,8 @@ fanout_append(struct fanout *f, struct fanout_queue *q,
     struct fanout_line *line, enum fanout_policy policy,
     enum fanout_urgency urgency)
 {
-	if (conn_error(q->conn) != 0)
-		return false;
 	reserve(f, line);
-	/* Both may have sent something, and found the connection broken. */
-	if (is_refused(f, q, line, policy) || conn_error(q->conn) != 0)
+	if (!fanout_takes(f, q, line, policy))
 		return false;
 	if (urgency == FANOUT_URGENT)
 		make_urgent(f, q);

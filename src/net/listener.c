@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,26 @@ listeners_init(struct listeners *ls, struct event_base *base,
 
 /* ---- opening ---- */
 
+/* An abstract name (unix(7)) begins with a NUL, for which '@' stands.  buf
+ * keeps what it has for one without a name. */
+static void
+unix_text(
+    const struct sockaddr_un *sun, socklen_t addrlen, char *buf, size_t size)
+{
+	size_t len = addrlen - offsetof(struct sockaddr_un, sun_path), i;
+
+	if (sun->sun_path[0] != '\0')
+		len = strnlen(sun->sun_path, len);
+	if (len == 0 || len >= size) /* it has no name */
+		return;
+	memcpy(buf, sun->sun_path, len);
+	buf[len] = '\0';
+	for (i = 0; i < len; i++) {
+		if (buf[i] == '\0')
+			buf[i] = '@';
+	}
+}
+
 /* Where a socket really listens, as text: the port may have been 0. */
 static void
 socket_text(int fd, char *buf, size_t size)
@@ -60,8 +81,7 @@ socket_text(int fd, char *buf, size_t size)
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		return;
 	if (ss.ss_family == AF_UNIX)
-		snprintf(buf, size, "%.*s", (int)sizeof(sun->sun_path),
-		    sun->sun_path);
+		unix_text(sun, len, buf, size);
 	else if (getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host),
 		     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		snprintf(buf, size,

@@ -9,6 +9,7 @@
 #include "banterd/base/deadline.h"
 #include "banterd/chat/room.h"
 #include "banterd/dialect/plain.h"
+#include "banterd/net/host.h"
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
 #include "banterd/session/pace.h"
@@ -360,17 +361,33 @@ static const enum fanout_policy policies[] = {
 	[EVENT_REPLY] = FANOUT_ALWAYS,
 };
 
+/* An event as c reads it. */
+static struct fanout_line *
+line_for(const struct client *c, const struct chat_event *ev)
+{
+	unsigned with = (c->set_time || ev->replayed ? WITH_TIME : 0) |
+	    (ev->bell ? WITH_BELL : 0);
+
+	return rendered_line(c->ctx->rendering, ev, with);
+}
+
+static bool
+takes(struct user *u, const struct chat_event *ev)
+{
+	struct client *c = client_of_user(u);
+
+	return fanout_takes(
+	    c->ctx->fanout, &c->out, line_for(c, ev), policies[ev->kind]);
+}
+
 static bool
 deliver(struct user *u, const struct chat_event *ev)
 {
 	struct client *c = client_of_user(u);
-	unsigned with = (c->set_time || ev->replayed ? WITH_TIME : 0) |
-	    (ev->bell ? WITH_BELL : 0);
 	bool queued;
 
-	queued = fanout_append(c->ctx->fanout, &c->out,
-	    rendered_line(c->ctx->rendering, ev, with), policies[ev->kind],
-	    ev->many ? FANOUT_BULK : FANOUT_URGENT);
+	queued = fanout_append(c->ctx->fanout, &c->out, line_for(c, ev),
+	    policies[ev->kind], ev->many ? FANOUT_BULK : FANOUT_URGENT);
 	if (c->out.full)
 		slow_watch(c);
 	return queued;
@@ -401,7 +418,32 @@ const struct conn_ops talk_conn_ops = {
 	.broken = on_broken,
 };
 
-const struct registry_ops talk_registry_ops = { .deliver = deliver };
+/* UNIX sockets have no addresses to count by. */
+static bool
+room_made(struct user *by, void **maker)
+{
+	struct client *c = client_of_user(by);
+
+	if (!c->has_address || c->host == NULL)
+		return true;
+	if (!host_take_room(c->host))
+		return false;
+	*maker = c->host;
+	return true;
+}
+
+static void
+room_gone(void *maker, uint64_t now)
+{
+	host_give_room_back(maker, now);
+}
+
+const struct registry_ops talk_registry_ops = {
+	.deliver = deliver,
+	.takes = takes,
+	.room_made = room_made,
+	.room_gone = room_gone,
+};
 
 /* ---- time ---- */
 
@@ -410,16 +452,15 @@ talk_tick(struct client *c, uint64_t now)
 {
 	uint64_t next = NEVER;
 
-	if (deadline_is_due(c->resumes_at, now)) {
-		c->resumes_at = 0;
+	if (deadline_take(&c->resumes_at, now)) {
 		(void)conn_probe(c->out.conn);
 		talk_run(c);
 	}
-	if (deadline_is_due(c->stalls_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->stalls_at, now) && c->state != CLIENT_GONE)
 		slow_check_stall(c);
-	if (deadline_is_due(c->looks_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->looks_at, now) && c->state != CLIENT_GONE)
 		slow_look(c);
-	if (deadline_is_due(c->ends_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->ends_at, now) && c->state != CLIENT_GONE)
 		client_time_is_over(c);
 	if (c->state == CLIENT_LINGERING && c->ctx->stopping && slow_has_all(c))
 		client_gone(c);

@@ -18,7 +18,8 @@
 #include "banterd/system/log.h"
 #include "banterd/system/notify.h"
 
-#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+#define LISTEN_FDS_START 3    /* sd_listen_fds(3) */
+#define MAX_PASSED       1024 /* sockets; no service has as many */
 
 static bool
 reach_manager(const struct notify *n)
@@ -189,6 +190,22 @@ notify_status(struct notify *n, unsigned clients, unsigned rooms)
 	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
 }
 
+/* How many sockets are passed; -1 after logging that this is no number. */
+static int
+count_passed(void)
+{
+	const char *value = getenv("LISTEN_FDS"), *errstr = NULL;
+	int n = 0;
+
+	if (value != NULL)
+		n = (int)strtonum(value, 0, MAX_PASSED, &errstr);
+	if (errstr == NULL)
+		return n;
+	log_error("LISTEN_FDS is \"%s\", expected a number from 0 to %d", value,
+	    MAX_PASSED);
+	return -1;
+}
+
 struct notify_sockets
 notify_sockets(void)
 {
@@ -196,7 +213,7 @@ notify_sockets(void)
 	const char *names = getenv("LISTEN_FDNAMES");
 
 	if (getenv("LISTEN_PID") != NULL && is_for_us("LISTEN_PID")) {
-		s.n = (int)env_number("LISTEN_FDS");
+		s.n = count_passed();
 		if (names != NULL)
 			s.names = strdup(names);
 	}

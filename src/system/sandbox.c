@@ -78,8 +78,10 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group)
 };
 
-/* What is readable, what is not acknowledged, and whether it is a terminal. */
-static const unsigned long ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS };
+/* What is readable, what is not acknowledged, whether it is a terminal, and
+ * what the interface of a link-local address is called. */
+static const unsigned long ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS, SIOCGIFNAME,
+	SIOCGIFINDEX };
 
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 

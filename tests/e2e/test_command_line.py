@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 
+from banter import wait
 from banter.address import refused, reserve_address
 from banter.case import Case, main
-from banter.command import run_banterd
+from banter.command import banterd_command, clean_environment, run_banterd
 from banter.files import read, scratch_path, write, written
 from banter.host import AS_NOBODY, HAS_IPV6
 
@@ -131,6 +132,34 @@ class Options(Case):
             taken = "%s:%d" % other.getsockname()
             status, _, err = run_banterd("-t", "-l", taken, "-f", conf(""))
             self.assertEqual(status, 0, err)
+
+
+class Passed(Case):
+    """Sockets that a service manager passes."""
+
+    def test_abstract(self):
+        """A name of unix(7) that is no file's is logged, and whole."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            name = "banter-test-%d" % os.getpid()
+            sock.bind("\0" + name)
+            sock.listen()
+            daemon = self.daemon(listen=None, passed=sock)
+        self.assertEqual(daemon.addresses, ["@" + name])
+
+    def test_how_many(self):
+        """LISTEN_FDS that is no number of sockets is said, and no start."""
+        for value in ("-1", "3000000000", "1025", "two", ""):
+            with self.subTest(value):
+                done = subprocess.run(
+                    ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh"]
+                    + banterd_command() + ["-f", "/dev/null"],
+                    env=clean_environment({"LISTEN_FDS": value}), check=False,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE, timeout=wait.DEADLINE, **AS_NOBODY)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(
+                    'error: LISTEN_FDS is "%s", expected a number from 0 to '
+                    "1024\n" % value, done.stderr.decode())
 
 
 class Good(Case):

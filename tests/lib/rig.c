@@ -1,4 +1,5 @@
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -112,13 +113,34 @@ rig_turn(void)
 }
 
 /* The timer of the loop counts real time. */
-void
-rig_let_pass(uint64_t ms)
+static void
+move_clock(uint64_t to)
 {
-	rig.now += ms;
+	rig.now = to;
 	rig.srv.clock_is_fresh = false;
 	if (rig.srv.timer_due <= rig.now) {
 		evtimer_del(rig.srv.timer);
 		event_active(rig.srv.timer, EV_TIMEOUT, 0);
+		rig.wakes++;
 	}
+}
+
+void
+rig_let_pass(uint64_t ms)
+{
+	uint64_t until = rig.now + ms;
+
+	while (rig.srv.timer_due < until) {
+		move_clock(MIN(MAX(rig.srv.timer_due, rig.now + 10), until));
+		if (rig.now == until)
+			return;
+		rig_turn();
+	}
+	move_clock(until);
+}
+
+void
+rig_stand_still(uint64_t ms)
+{
+	move_clock(rig.now + ms);
 }

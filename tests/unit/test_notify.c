@@ -364,9 +364,15 @@ START_TEST(passed)
 	ck_assert_int_eq(sockets_with(NULL, "2", NULL).n, 0);
 	ck_assert_int_eq(sockets_with(ours, NULL, NULL).n, 0);
 	ck_assert_int_eq(sockets_with(ours, "0", NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, "-1", NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, "x", NULL).n, 0);
 	ck_assert_int_eq(sockets_with("x", "2", NULL).n, 0);
+	/* none is meant, or somebody else is; but this is wrong */
+	ck_assert_int_eq(sockets_with(ours, "-1", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "x", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "1025", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "3000000000", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(other, "-1", NULL).n, 0);
+	ck_assert_int_eq(sockets_with(ours, "1024", NULL).n, 1024);
 }
 END_TEST
 

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <bsd/sys/tree.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,11 +45,13 @@ TAILQ_HEAD(config_listens, config_listen);
 /* One room line. */
 struct config_room {
 	TAILQ_ENTRY(config_room) next;
+	RB_ENTRY(config_room) by_name;
 	char name[ROOM_MAX + 1];
 	char *topic; /* or NULL */
 	char *key;   /* or NULL */
 };
 TAILQ_HEAD(config_rooms, config_room);
+RB_HEAD(config_room_tree, config_room);
 
 /* One line of the motd file, cleaned. */
 struct config_motd {
@@ -60,6 +64,7 @@ struct config {
 	struct config_listens listens;
 	bool listens_default; /* no listen line was given */
 	struct config_rooms rooms;
+	struct config_room_tree rooms_by_name; /* the same */
 	struct config_motds motd;
 	struct acl acl;
 	char *server_name;
@@ -89,6 +94,10 @@ struct config {
 /* Where each wrong line is told: "FILE:LINE: what is wrong, what was
  * expected", without a newline. */
 typedef void config_report(void *arg, const char *message);
+
+/* Adds a room line for that name.  Returns NULL if there is one (errno EEXIST),
+ * or when memory is out. */
+struct config_room *config_room_add(struct config *conf, const char *name);
 
 /* Logs what is no mistake, and may not be meant. */
 void config_warn(const struct config *conf);

@@ -51,6 +51,8 @@ struct server {
 	uint64_t trim_at;        /* ms: when it will be; 0: not wanted */
 	struct event *timer;
 	uint64_t timer_due;     /* ms; NEVER: not armed */
+	uint64_t caught_up_at;  /* ms: after we were stopped; 0: we were not */
+	bool timer_fired;       /* in this turn; not dealt with yet */
 	struct event *watchdog; /* NULL: none wanted */
 	struct event *signals[SIGNALS_HANDLED];
 	struct notify notify;

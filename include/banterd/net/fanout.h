@@ -112,6 +112,10 @@ bool fanout_append(struct fanout *f, struct fanout_queue *q,
     struct fanout_line *line, enum fanout_policy policy,
     enum fanout_urgency urgency);
 
+/* Whether fanout_append() would queue it.  One that is skipped is counted. */
+bool fanout_takes(struct fanout *f, struct fanout_queue *q,
+    const struct fanout_line *line, enum fanout_policy policy);
+
 /* Sends all that is urgent, and a piece of the bulk.  Has to be called again as
  * long as fanout_is_owing(). */
 void fanout_flush(struct fanout *f);

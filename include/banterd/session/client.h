@@ -71,22 +71,22 @@ struct client {
 	struct input input;
 	uint8_t state; /* enum client_state */
 	uint8_t wrong_passwords;
-	bool has_address;
-	bool is_waiting, is_runnable; /* for the daemon: in its lists */
-	bool counted;                 /* has a place, and a host */
-	bool set_time;                /* put a time before each line */
-	uint32_t tokens;              /* in thousandths of a line */
-	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
-	uint64_t refilled;    /* ms: when tokens was right */
-	uint64_t resumes_at;  /* ms: reads again; 0: not waiting */
-	uint64_t stalls_at;   /* ms: it has stalled; 0: it has not */
-	uint64_t looks_at;    /* ms: whether the peer is gone; 0: no backlog */
-	uint64_t ends_at;     /* ms: login, closing, lingering is over; 0 */
+	bool set_time;                        /* put a time before each line */
+	bool has_address : 1;                 /* not of a UNIX socket */
+	bool is_waiting : 1, is_runnable : 1; /* the daemon's: in its lists */
+	bool counted : 1;                     /* has a place, and a host */
+	uint32_t tokens;                      /* in thousandths of a line */
+	uint64_t refilled;                    /* ms: when tokens was right */
+	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
+	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
+	uint64_t looks_at;   /* ms: whether the peer is gone; 0: no backlog */
+	uint64_t ends_at;    /* ms: login, closing, lingering is over; 0 */
 	TAILQ_ENTRY(client) next;     /* the daemon's: all, or those gone */
 	TAILQ_ENTRY(client) waiting;  /* the daemon's, if is_waiting */
 	TAILQ_ENTRY(client) runnable; /* the daemon's, if is_runnable */
 	struct host *host;            /* NULL: has no place */
 	struct address address;
+	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
 };
 TAILQ_HEAD(clients, client);
 
@@ -109,6 +109,10 @@ void client_enter(struct client *c);
 
 /* Says what is wrong about a password; the third time ends the client. */
 void client_wrong_password(struct client *c);
+
+/* Counts a wrong key of that room as a wrong password, and slows it down; what
+ * is to be said to that is the caller's. */
+void client_wrong_key(struct client *c, const char *room);
 
 /* Keeps to a new configuration, which may no longer allow it in. */
 #define CLIENT_NOT_ALLOWED "! Your address is not allowed here."

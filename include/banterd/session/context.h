@@ -45,6 +45,8 @@ struct session_context {
 	struct log_burst password_burst;    /* wrong ones */
 	uint64_t lines_in, slowed, stalled; /* since the start */
 	bool stopping; /* what has arrived is carried out whatever the rate */
+	bool was_stopped; /* the daemon itself, until now: nobody is to blame
+			   * for not having been heard */
 };
 
 static inline uint64_t

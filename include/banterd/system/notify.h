@@ -36,12 +36,12 @@ void notify_status(struct notify *n, unsigned clients, unsigned rooms);
 
 /* What the service manager passed to this process. */
 struct notify_sockets {
-	int first, n; /* descriptors first to first + n - 1 */
+	int first, n; /* descriptors first to first + n - 1; n -1: wrong */
 	char *names;  /* LISTEN_FDNAMES, "a:b"; NULL: none */
 };
 
 /* Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES and takes them out of the
- * environment; the caller owes free() of names. */
+ * environment, logging what is wrong; the caller owes free() of names. */
 struct notify_sockets notify_sockets(void);
 
 #endif
