@@ -14,6 +14,7 @@
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
+#include "banterd/net/timer.h"
 #include "banterd/session/talk.h"
 
 #define TURN_MS      8     /* for those who have more to say */
@@ -185,13 +186,11 @@ static bool
 start_watchdog(struct server *srv)
 {
 	uint64_t half = srv->notify.watchdog_ms / 2;
-	struct timeval tv = { .tv_sec = (time_t)(half / 1000),
-		.tv_usec = (suseconds_t)(half % 1000 * 1000) };
 
 	if (half == 0)
 		return true;
 	srv->watchdog = event_new(srv->base, -1, EV_PERSIST, on_watchdog, srv);
-	return srv->watchdog != NULL && event_add(srv->watchdog, &tv) == 0;
+	return srv->watchdog != NULL && timer_add(srv->watchdog, half) == 0;
 }
 
 static void

@@ -16,6 +16,7 @@
 
 #include "banterd/net/conn.h"
 #include "banterd/net/listener.h"
+#include "banterd/net/timer.h"
 #include "banterd/system/log.h"
 
 #define BACKLOG 1024 /* the kernel lowers it to its somaxconn */
@@ -37,7 +38,7 @@
 #define KERNEL_SEND_BUFFER    (64 << 10)
 
 /* How long a listener is suspended when there are no descriptors. */
-static const struct timeval pause_time = { 1, 0 };
+#define PAUSE_MS 1000
 
 static void on_accept(evutil_socket_t, short, void *);
 static void on_resume(evutil_socket_t, short, void *);
@@ -450,7 +451,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (event_add(l->accepts, NULL) == -1)
-		(void)evtimer_add(l->resumes, &pause_time);
+		(void)timer_add(l->resumes, PAUSE_MS);
 }
 
 /*
@@ -481,7 +482,7 @@ out_of_descriptors(struct listener *l)
 	if (nobody)
 		return;
 	log_warning("cannot accept: %s", strerror(error));
-	if (evtimer_add(l->resumes, &pause_time) == 0)
+	if (timer_add(l->resumes, PAUSE_MS) == 0)
 		event_del(l->accepts);
 }
 

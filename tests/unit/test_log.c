@@ -368,6 +368,25 @@ START_TEST(bursts)
 }
 END_TEST
 
+/* On a 32-bit machine, too. */
+START_TEST(beyond_2_gb)
+{
+	const off_t huge = (off_t)3 << 30;
+	struct stat st;
+	off_t end;
+
+	ck_assert_int_eq(truncate("log", huge), 0);
+	log_info("the first line after 3 GB");
+	ck_assert_int_eq(stat("log", &st), 0);
+	ck_assert_int_gt(st.st_size, huge);
+	ck_assert_int_eq(log_reopen(), 0);
+	end = st.st_size;
+	log_info("and one after a rotation that did not happen");
+	ck_assert_int_eq(stat("log", &st), 0);
+	ck_assert_int_gt(st.st_size, end);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -378,6 +397,6 @@ main(void)
 	UNIT_TESTS(tc, levels_and_prefix, level_filters, forged_lines,
 	    every_byte, long_message, errno_is_kept, file_mode, appends,
 	    reopens, reopen_fails, open_fails, journal_prefix, not_the_journal,
-	    file_is_not_the_journal, full_pipe, full_disk, bursts);
+	    file_is_not_the_journal, full_pipe, full_disk, bursts, beyond_2_gb);
 	return unit_run(s);
 }
