@@ -196,21 +196,23 @@ start_watchdog(struct server *srv)
 static void
 tell_status(struct server *srv)
 {
-	unsigned clients = srv->registry.nusers, rooms = srv->registry.nrooms;
-	uint64_t ms;
+	srv->status_at = server_now(srv);
+	srv->status_clients = srv->registry.nusers;
+	srv->status_rooms = srv->registry.nrooms;
+	notify_status(&srv->notify, srv->status_clients, srv->status_rooms);
+}
 
+static void
+update_status(struct server *srv)
+{
 	if (srv->notify.fd == -1 ||
-	    (clients == srv->status_clients && rooms == srv->status_rooms))
+	    (srv->registry.nusers == srv->status_clients &&
+		srv->registry.nrooms == srv->status_rooms))
 		return;
-	ms = server_now(srv);
-	if (ms - srv->status_at < STATUS_MS) {
+	if (server_now(srv) - srv->status_at < STATUS_MS)
 		server_wake_at(srv, srv->status_at + STATUS_MS);
-		return;
-	}
-	notify_status(&srv->notify, clients, rooms);
-	srv->status_at = ms;
-	srv->status_clients = clients;
-	srv->status_rooms = rooms;
+	else
+		tell_status(srv);
 }
 
 /* ---- the beginning ---- */
@@ -332,7 +334,7 @@ finish_turn(struct server *srv)
 	want_trim(srv);
 	server_wake_at(srv, srv->registry.due);
 	server_wake_at(srv, tick_logs(srv, server_now(srv)));
-	tell_status(srv);
+	update_status(srv);
 }
 
 /*
@@ -446,6 +448,7 @@ loop_run(struct server *srv)
 {
 	if (!start_watchdog(srv))
 		log_warning("no memory for the watchdog");
+	tell_status(srv);
 	notify_ready(&srv->notify);
 	while (!srv->done) {
 		loop_turn(srv, true);
