@@ -5,8 +5,6 @@ install(FILES README.md CHANGELOG.md docs/architecture.md docs/lan.md
 	contrib/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(PROGRAMS contrib/systemd/reload
 	DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/banterd)
-install(FILES contrib/firewalld/banterd.xml
-	DESTINATION lib/firewalld/services)
 install(FILES contrib/systemd/banterd.sysusers
 	DESTINATION lib/sysusers.d RENAME banterd.conf)
 install(FILES contrib/systemd/banterd.tmpfiles

@@ -1,12 +1,14 @@
 # shellcheck shell=sh
-# What contrib/quickstart, contrib/test and .ci/run share: saying what is done,
-# installing what is missing, building. To be sourced in the project's folder.
+# What the scripts of contrib and .ci share: saying what is done, installing
+# what is missing, building. To be sourced in the project's folder.
 
 # shellcheck disable=SC2034 # used by those who source this
 BUILD_PACKAGES='build-essential cmake pkg-config libevent-dev libbsd-dev libseccomp-dev'
 # shellcheck disable=SC2034
-# (file: cpack asks it which files are programs)
 TEST_PACKAGES='check file python3 netcat-openbsd telnet'
+# shellcheck disable=SC2034
+# (file: cpack asks it which files are programs; dpkg-dev: what these depend on)
+PACKAGE_PACKAGES='dpkg-dev file'
 
 say() {
 	printf '==> %s\n' "$*"
@@ -24,10 +26,13 @@ as_root() {
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		die "installing packages needs root, and there is no sudo here." \
-		    "Run this as root, or have an admin install: $MISSING"
+		die "\"$1\" needs root, and there is no sudo here. Run this" \
+		    "as root${MISSING:+, or have an admin install: $MISSING}."
 	fi
 }
+
+# What need_packages() has found to be missing.
+MISSING=
 
 # Prints those of its arguments that are not installed Debian packages.
 missing_packages() {

@@ -17,6 +17,7 @@
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
+#include "banterd/net/timer.h"
 #include "banterd/session/talk.h"
 #include "banterd/system/signals.h"
 
@@ -228,13 +229,11 @@ static bool
 start_watchdog(struct server *srv)
 {
 	uint64_t half = srv->notify.watchdog_ms / 2;
-	struct timeval tv = { .tv_sec = (time_t)(half / 1000),
-		.tv_usec = (suseconds_t)(half % 1000 * 1000) };
 
 	if (half == 0)
 		return true;
 	srv->watchdog = event_new(srv->base, -1, EV_PERSIST, on_watchdog, srv);
-	return srv->watchdog != NULL && event_add(srv->watchdog, &tv) == 0;
+	return srv->watchdog != NULL && timer_add(srv->watchdog, half) == 0;
 }
 
 /* ---- the opener ---- */
@@ -264,21 +263,23 @@ watch_opener(struct server *srv)
 static void
 tell_status(struct server *srv)
 {
-	unsigned clients = srv->registry.nusers, rooms = srv->registry.nrooms;
-	uint64_t ms;
+	srv->status_at = server_now(srv);
+	srv->status_clients = srv->registry.nusers;
+	srv->status_rooms = srv->registry.nrooms;
+	notify_status(&srv->notify, srv->status_clients, srv->status_rooms);
+}
 
+static void
+update_status(struct server *srv)
+{
 	if (srv->notify.fd == -1 ||
-	    (clients == srv->status_clients && rooms == srv->status_rooms))
+	    (srv->registry.nusers == srv->status_clients &&
+		srv->registry.nrooms == srv->status_rooms))
 		return;
-	ms = server_now(srv);
-	if (ms - srv->status_at < STATUS_MS) {
+	if (server_now(srv) - srv->status_at < STATUS_MS)
 		server_wake_at(srv, srv->status_at + STATUS_MS);
-		return;
-	}
-	notify_status(&srv->notify, clients, rooms);
-	srv->status_at = ms;
-	srv->status_clients = clients;
-	srv->status_rooms = rooms;
+	else
+		tell_status(srv);
 }
 
 /* ---- the beginning ---- */
@@ -400,7 +401,7 @@ finish_turn(struct server *srv)
 	want_trim(srv);
 	server_wake_at(srv, srv->registry.due);
 	server_wake_at(srv, tick_logs(srv, server_now(srv)));
-	tell_status(srv);
+	update_status(srv);
 }
 
 /*
@@ -516,6 +517,7 @@ loop_run(struct server *srv)
 		log_warning("no memory for the watchdog");
 	if (!watch_opener(srv))
 		log_warning("no memory to watch who opens files");
+	tell_status(srv);
 	notify_ready(&srv->notify);
 	while (!srv->done) {
 		loop_turn(srv, true);

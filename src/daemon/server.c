@@ -11,6 +11,7 @@
 
 #include "banterd/base/deadline.h"
 #include "banterd/daemon/server.h"
+#include "banterd/net/timer.h"
 
 /* Descriptors beside those of clients: standard ones, the loop's, the log,
  * files that are read, the spare one; and listeners. */
@@ -46,14 +47,11 @@ void
 server_wake_at(struct server *srv, uint64_t ms)
 {
 	uint64_t now = server_now(srv), wait;
-	struct timeval tv;
 
 	if (ms >= srv->timer_due)
 		return;
 	wait = ms > now + TIMER_GRAIN_MS ? ms - now : TIMER_GRAIN_MS;
-	tv.tv_sec = (time_t)(wait / 1000);
-	tv.tv_usec = (suseconds_t)(wait % 1000 * 1000);
-	if (evtimer_add(srv->timer, &tv) == 0)
+	if (timer_add(srv->timer, wait) == 0)
 		srv->timer_due = ms;
 }
 

@@ -16,14 +16,14 @@
 
 #include "banterd/net/listener.h"
 #include "banterd/net/socket.h"
+#include "banterd/net/timer.h"
 #include "banterd/system/log.h"
 
 #define ACCEPTS 64 /* in one turn of the loop */
 
 #define WARN_MS 60000 /* between two warnings of one listener */
 
-/* How long a listener is suspended that cannot accept. */
-static const struct timeval pause_time = { 1, 0 };
+#define PAUSE_MS 1000 /* a listener is suspended that cannot accept */
 
 static bool accept_one(struct listener *);
 static void on_accept(evutil_socket_t, short, void *);
@@ -439,7 +439,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (event_add(l->accepts, NULL) == -1)
-		(void)evtimer_add(l->resumes, &pause_time);
+		(void)timer_add(l->resumes, PAUSE_MS);
 }
 
 /* A warning a minute, however often; what stands for good is not news. */
@@ -467,7 +467,7 @@ static void
 suspend(struct listener *l, int error)
 {
 	warn(l, error);
-	if (evtimer_add(l->resumes, &pause_time) == 0)
+	if (timer_add(l->resumes, PAUSE_MS) == 0)
 		event_del(l->accepts);
 }
 

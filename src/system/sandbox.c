@@ -75,7 +75,12 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
 	SCMP_SYS(gettid), SCMP_SYS(wait4), SCMP_SYS(tgkill), SCMP_SYS(exit),
-	SCMP_SYS(exit_group)
+	SCMP_SYS(exit_group),
+	/* some of them again, as 32-bit machines have them */
+	SCMP_SYS(send), SCMP_SYS(recv), SCMP_SYS(fcntl64), SCMP_SYS(_llseek),
+	SCMP_SYS(fstat64), SCMP_SYS(stat64), SCMP_SYS(lstat64),
+	SCMP_SYS(fstatat64), SCMP_SYS(ugetrlimit), SCMP_SYS(ppoll_time64),
+	SCMP_SYS(futex_time64), SCMP_SYS(clock_gettime64), SCMP_SYS(sigreturn)
 };
 
 /* What is readable, what is not acknowledged, whether it is a terminal, and
@@ -86,7 +91,8 @@ static const unsigned long ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS, SIOCGIFNAME,
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 
 /* Memory that can be executed is never made. */
-static const int memory_calls[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
+static const int memory_calls[] = { SCMP_SYS(mmap), SCMP_SYS(mmap2),
+	SCMP_SYS(mprotect) };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

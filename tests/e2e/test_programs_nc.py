@@ -2,14 +2,17 @@
 """The netcats of this world, and what shells pipe through them."""
 
 import os
+import re
 import shutil
 import subprocess
 import unittest
 
 from banter import wait
 from banter.case import Case, main
-from banter.line import matches, rx
+from banter.files import read, scratch_path
+from banter.line import STAMP, matches, rx
 from banter.process import Program, die_with_parent
+from banter.wait import eventually
 
 SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
 
@@ -177,6 +180,65 @@ class Bash(Pipes):
         """A shell can't half-close; /quit is what ends it."""
         self.check([BASH, "-c", 'exec 3<>"/dev/tcp/$0/$1" && cat >&3 && '
                     "cat <&3", self.host, self.port])
+
+
+@unittest.skipUnless(OPENBSD_NC, "OpenBSD's nc is not here")
+class Recipes(Case):
+    """The command lines of docs/lan.md, word by word."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.daemon()
+        self.watcher = self.server.client("watcher", "#ops")
+        self.watcher.sync()
+        path = os.path.join(os.environ["SOURCE_DIR"], "docs/lan.md")
+        with open(path, encoding="utf-8") as f:
+            self.page = f.read()
+
+    def recipe(self, words):
+        """The first block of code after some words, for this server."""
+        start = self.page.index("```sh\n", self.page.index(words)) + 6
+        block = self.page[start:self.page.index("```\n", start)]
+        self.assertIn("BOX 5531", block)
+        host, port = self.server.addresses[0].rsplit(":", 1)
+        return block.replace("BOX 5531", host + " " + port)
+
+    def script(self, recipe):
+        done = subprocess.run(
+            ["sh", "-c", recipe], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            timeout=wait.DEADLINE, preexec_fn=die_with_parent, check=False)
+        return done.returncode, done.stdout.decode()
+
+    def test_a_line_is_said(self):
+        recipe = self.recipe("A line into a room")
+        self.assertEqual(self.script(recipe), (0, ""))
+        self.assertIn("[#ops] ci: build 812 is green", self.watcher.sync())
+
+    def test_a_line_is_not_said(self):
+        """The room has a key; nobody is told, and the script is."""
+        recipe = self.recipe("A line into a room").replace("/join ops",
+                                                           "/join secret")
+        self.watcher.ask("/join secret hush")
+        status, said = self.script(recipe)
+        self.assertEqual(status, 1)
+        self.assertRegex(said, "^! .*key")
+
+    def test_nobody_is_there(self):
+        recipe = self.recipe("A line into a room")
+        self.server.stop()
+        self.assertEqual(self.script(recipe), (1, ""))
+
+    def test_a_rooms_talk(self):
+        recipe = self.recipe("A room's talk into a file")
+        log = scratch_path("ops.log")
+        with Program(["sh", "-c", recipe.replace("ops.log", log)],
+                     stderr=subprocess.DEVNULL):
+            self.watcher.until("[#ops] -- scribe joined")
+            self.watcher.send("for the record")
+            eventually(lambda: re.search(
+                "^" + STAMP + r"\[#ops\] watcher: for the record\r?$",
+                read(log), re.M), "it is in the file")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import socket
 import threading
 
 from banter import proc
@@ -13,7 +14,7 @@ from banter.client import settle
 from banter.files import read, scratch_path, written
 from banter.host import needs_root
 from banter.line import GOING_DOWN, PASSWORD_NEEDED, STAMP, rx
-from banter.wait import eventually
+from banter.wait import DEADLINE, eventually
 
 
 def flood(address):
@@ -329,6 +330,26 @@ class Startup(Case):
             daemon.wait_log("listening on")
             daemon.signal(signal.SIGTERM)
             self.assertEqual(daemon.wait_exit(), 0)
+
+
+class Manager(Case):
+    """What the service manager is told."""
+
+    def test_the_status_is_there_from_the_start(self):
+        """Before anybody has come, as "systemctl status" shows it."""
+        name = "banter-manager-%d" % os.getpid()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind("\0" + name)
+            daemon = self.daemon("room #dev\n",
+                                 env={"NOTIFY_SOCKET": "@" + name})
+            manager.settimeout(DEADLINE)
+            told = [manager.recv(128), manager.recv(128)]
+            self.assertEqual(told, [b"STATUS=0 clients in 2 rooms",
+                                    b"READY=1"])
+            daemon.client("alice")
+            self.assertEqual(manager.recv(128),
+                             b"STATUS=1 client in 2 rooms")
+
 
 
 if __name__ == "__main__":

@@ -109,13 +109,31 @@ fails(enum fault_kind kind)
 	return true;
 }
 
-/* ISO C knows no way from a pointer to an object to one to a function. */
+/*
+ * What stands behind a function of this file.  It has the name that this one
+ * has for the linker, which is not always that in the source: on 32-bit
+ * machines the headers make "open64" of open, and "__time64" of time.
+ *
+ * ISO C knows no way from a pointer to an object to one to a function.
+ */
+static void
+find(void *real, const void *own)
+{
+	Dl_info info;
+
+	if (*(void **)real != NULL)
+		return;
+	if (dladdr(own, &info) == 0 || info.dli_saddr != own ||
+	    (*(void **)real = dlsym(RTLD_NEXT, info.dli_sname)) == NULL)
+		abort();
+}
+
 #define REAL(name) real_##name
-#define FIND(name)                                             \
-	do {                                                   \
-		if (REAL(name) == NULL)                        \
-			*(void **)(void *)&REAL(name) = dlsym( \
-			    RTLD_NEXT, #name);                 \
+#define FIND(name)                                                       \
+	do {                                                             \
+		__typeof__(&name) own = name;                            \
+                                                                         \
+		find((void *)&REAL(name), *(const void **)(void *)&own); \
 	} while (0)
 
 /* ---- allocation ---- */
@@ -369,17 +387,17 @@ openat(int fd, const char *path, int flags, ...)
 }
 
 /* As fortified headers have it where no file may be made. */
-int __open_2(const char *, int);
-int __openat_2(int, const char *, int);
+int __open64_2(const char *, int);
+int __openat64_2(int, const char *, int);
 
 int
-__open_2(const char *path, int flags)
+__open64_2(const char *path, int flags)
 {
 	return open(path, flags);
 }
 
 int
-__openat_2(int fd, const char *path, int flags)
+__openat64_2(int fd, const char *path, int flags)
 {
 	return openat(fd, path, flags);
 }

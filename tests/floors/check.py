@@ -44,6 +44,7 @@ LIBEVENT = {
     "src/net/conn.c": ("event2/buffer.h", "event2/bufferevent.h",
                        "event2/event.h"),
     "src/net/listener.c": ("event2/event.h",),
+    "src/net/timer.c": ("event2/event.h", "event2/event-config.h"),
     "src/daemon/": ("event2/event.h",),
 }
 

@@ -169,6 +169,9 @@ class Service(BoxTest):
         eventually(lambda: box.run(
             "test", "-s", log, check=False).returncode == 0,
             "there is a log file")
+        # As banterd.conf(5) says, with the service's umask.
+        self.assertEqual(box.run("stat", "-c", "%a", log).stdout.strip(),
+                         "600")
         box.run("logrotate", "--force", "/etc/logrotate.d/banterd")
         eventually(lambda: box.run(
             "test", "-e", log, check=False).returncode == 0,

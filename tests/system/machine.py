@@ -183,10 +183,10 @@ class Machine:
                 "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                 "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", *command]
 
-    def run(self, *command, check=True, stdin=None):
+    def run(self, *command, check=True, stdin=None, timeout=180):
         done = subprocess.run(
             self.inside(*command), capture_output=True, text=True,
-            timeout=180, check=False,
+            timeout=timeout, check=False,
             **({"input": stdin} if stdin is not None
                else {"stdin": subprocess.DEVNULL}))
         if check and done.returncode != 0:

@@ -19,21 +19,27 @@ def run(log, *command, **options):
                  f"{log.name} is above")
 
 
-def build(source, work):
-    """Returns the path of the package."""
+def copy_source(source, work):
+    """A clone, but with what is not committed yet: work/package/source."""
     tree = os.path.join(work, "package")
-    for old in glob.glob(os.path.join(tree, "*.deb")):
-        os.unlink(old)
+    shutil.rmtree(tree, ignore_errors=True)
+    clone = os.path.join(tree, "source")
+    shutil.copytree(source, clone, symlinks=True,
+                    ignore=shutil.ignore_patterns("build", ".git"))
+    return clone
+
+
+def build(source, work):
+    """Returns the path of the package, made as README says."""
+    clone = copy_source(source, work)
     path = os.path.join(work, "package.log")
     print("building the package (log: " + path + ")", flush=True)
     with open(path, "wb") as log:
-        run(log, "cmake", "-S", source, "-B", tree,
-            "-DCMAKE_BUILD_TYPE=Release", "-DBANTERD_TESTS=OFF",
-            "-DBANTERD_BENCH=OFF", "-DBANTERD_FUZZ=OFF",
-            "-DBANTERD_SYSTEM_TESTS=OFF")
-        run(log, "cmake", "--build", tree, "--parallel", "2")
-        run(log, "cpack", "-G", "DEB", cwd=tree)
-    (deb,) = glob.glob(os.path.join(tree, "*.deb"))
+        run(log, os.path.join(clone, "contrib/package"))
+    (made,) = glob.glob(os.path.join(clone, "build/package/*.deb"))
+    deb = os.path.join(work, "package", os.path.basename(made))
+    shutil.move(made, deb)
+    shutil.rmtree(os.path.join(clone, "build"))
     return deb
 
 

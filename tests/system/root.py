@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 from unittest import SkipTest
@@ -15,6 +16,15 @@ PACKAGES = [
     "libbsd0", "libevent-core-2.1-7", "libseccomp2", "libmd0",
     "man-db", "ufw", "avahi-daemon", "avahi-utils",
 ]
+
+
+def build_packages():
+    """What contrib/install would fetch; there is no network in the machine."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "../../contrib/lib.sh")
+    with open(path, encoding="utf-8") as f:
+        return re.search("^BUILD_PACKAGES='(.*)'", f.read(),
+                         re.M).group(1).split()
 
 
 def os_release():
@@ -49,7 +59,7 @@ def make(directory, name):
             ["debootstrap", "--variant=minbase",
              "--components=main" + (",universe" if os_release().get("ID") ==
                                     "ubuntu" else ""),
-             "--include=" + ",".join(PACKAGES), name, new],
+             "--include=" + ",".join(PACKAGES + build_packages()), name, new],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             check=False)
     if done.returncode != 0:
@@ -70,7 +80,8 @@ def get():
     name = suite()
     if shutil.which("debootstrap") is None:
         raise SkipTest("debootstrap is not installed")
-    key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    key = hashlib.sha256(" ".join(PACKAGES + build_packages()).encode()) \
+        .hexdigest()[:8]
     cache = cache_directory()
     os.makedirs(cache, mode=0o755, exist_ok=True)
     directory = os.path.join(cache, f"{name}-{platform.machine()}-{key}")

@@ -17,6 +17,7 @@ import package
 import root
 from box import Box, BoxTest
 from check_install import Install
+from check_plain import Plain
 from check_removal import Removal
 from check_sandbox import Sandbox
 from check_service import Service
@@ -25,7 +26,7 @@ from machine import Lan, Machine
 
 LATER_VERSION = "9.0.0-1"
 # Later ones build on what earlier ones left: order matters.
-CASES = [Install, Sandbox, Service, Socket, Removal]
+CASES = [Install, Sandbox, Service, Socket, Removal, Plain]
 
 
 def end_on_signal(number, _frame):

@@ -539,6 +539,25 @@ START_TEST(bursts)
 }
 END_TEST
 
+/* On a 32-bit machine, too. */
+START_TEST(beyond_2_gb)
+{
+	const off_t huge = (off_t)3 << 30;
+	struct stat st;
+	off_t end;
+
+	ck_assert_int_eq(truncate("log", huge), 0);
+	log_info("the first line after 3 GB");
+	ck_assert_int_eq(stat("log", &st), 0);
+	ck_assert_int_gt(st.st_size, huge);
+	ck_assert_int_eq(log_reopen(), 0);
+	end = st.st_size;
+	log_info("and one after a rotation that did not happen");
+	ck_assert_int_eq(stat("log", &st), 0);
+	ck_assert_int_gt(st.st_size, end);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -552,6 +571,6 @@ main(void)
 	    file_is_not_the_journal, full_pipe, nearly_full_pipe, full_disk,
 	    fifo_without_reader, to_syslog, syslog_is_stuck,
 	    syslog_is_not_there, errors_are_on_stderr_too, stderr_as_a_file,
-	    bursts);
+	    bursts, beyond_2_gb);
 	return unit_run(s);
 }

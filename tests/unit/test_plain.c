@@ -186,6 +186,12 @@ START_TEST(stamps)
 		plain_stamp(times[i].when, text);
 		ck_assert_str_eq(text, times[i].want);
 	}
+	/* The last second of 31 bits, and the first after it: no 32-bit
+	 * machine may stop there. */
+	plain_stamp((time_t)INT64_C(2147483647), text);
+	ck_assert_str_eq(text, "08:44 ");
+	plain_stamp((time_t)INT64_C(2147483700), text);
+	ck_assert_str_eq(text, "08:45 ");
 	/* No calendar has that year; a time there is all the same. */
 	plain_stamp((time_t)INT64_MAX, text);
 	ck_assert_uint_eq(strlen(text), PLAIN_STAMP_LEN);
