@@ -389,8 +389,9 @@ read_the_rest(struct server *srv)
 			loop_turn(srv, false);
 		while (!TAILQ_EMPTY(&srv->runnable) && srv->clock() < until &&
 		    !srv->done);
-		if (srv->conns.bytes_in == before || srv->clock() >= until ||
-		    srv->done)
+		/* At first, what was pending may be all. */
+		if ((i > 0 && srv->conns.bytes_in == before) ||
+		    srv->clock() >= until || srv->done)
 			break;
 	}
 }

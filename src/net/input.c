@@ -57,20 +57,45 @@ take(struct input *in, unsigned max, const struct telnet_event *t,
 	return 0;
 }
 
+/*
+ * Of so many bytes used, how many are of no line; the unfinished one had held
+ * bytes before, and text is how many were text.  The first max bytes of a line
+ * that is given up are its own.
+ */
+static size_t
+count_lineless(const struct input *in, unsigned max, size_t held, size_t used,
+    size_t text, const struct input_event *ev)
+{
+	size_t in_lines = in->line.counted;
+
+	if (ev->kind == INPUT_LINE)
+		in_lines += held + text;
+	else if (ev->kind == INPUT_TOO_LONG || ev->kind == INPUT_NO_MEMORY)
+		in_lines += max;
+	used += held;
+	return used > in_lines ? used - in_lines : 0;
+}
+
 size_t
 input_next(struct input *in, unsigned max, const unsigned char *p, size_t n,
     struct input_event *ev)
 {
 	const unsigned char *at = p;
-	size_t left = n, unused;
+	size_t left = n, before, held, unused, text;
 	struct telnet_event t;
 
 	ev->kind = INPUT_NOTHING;
+	ev->lineless = 0;
 	while (ev->kind == INPUT_NOTHING && left > 0) {
+		before = left;
+		held = in->line.counted;
 		telnet_next(&in->telnet, &at, &left, &t);
 		unused = take(in, max, &t, ev);
 		at -= unused;
 		left += unused;
+		text = t.kind == TELNET_TEXT ? t.len - unused : 0;
+		ev->lineless += count_lineless(
+		    in, max, held, before - left, text, ev);
 	}
 	return n - left;
 }
@@ -82,6 +107,7 @@ input_end(struct input *in, struct input_event *ev)
 
 	linebuf_end(&in->line, &line);
 	translate(&line, ev);
+	ev->lineless = 0;
 }
 
 void
