@@ -243,14 +243,33 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 	}
 }
 
-unsigned
-room_count_history(const struct room *room, const struct user *u)
+/* The oldest of the last n that u may hear; NULL: there is none.  *found is
+ * how many that are.  Looks no further back than that. */
+static const struct history_entry *
+find_last(
+    const struct room *room, const struct user *u, unsigned n, unsigned *found)
 {
-	const struct history_entry *entry;
-	unsigned n = 0;
+	const struct history_entry *entry, *oldest = NULL;
 
-	STAILQ_FOREACH(entry, &room->history.list, next)
-		n += !user_ignores(u, entry->speaker);
+	*found = 0;
+	TAILQ_FOREACH_REVERSE(entry, &room->history.list, history_entries, next)
+	{
+		if (*found == n)
+			break;
+		if (user_ignores(u, entry->speaker))
+			continue;
+		oldest = entry;
+		++*found;
+	}
+	return oldest;
+}
+
+unsigned
+room_count_history(const struct room *room, const struct user *u, unsigned most)
+{
+	unsigned n;
+
+	(void)find_last(room, u, most, &n);
 	return n;
 }
 
@@ -273,10 +292,11 @@ room_replay(
     struct registry *reg, const struct room *room, struct user *u, unsigned n)
 {
 	const struct history_entry *entry;
-	unsigned left = room_count_history(room, u);
+	unsigned found;
 
-	STAILQ_FOREACH(entry, &room->history.list, next) {
-		if (!user_ignores(u, entry->speaker) && left-- <= n)
+	for (entry = find_last(room, u, n, &found); entry != NULL;
+	     entry = TAILQ_NEXT(entry, next)) {
+		if (!user_ignores(u, entry->speaker))
 			replay(reg, room, u, entry);
 	}
 }

@@ -227,7 +227,7 @@ cmd_topic(struct client *c, char *args)
 void
 cmd_history(struct client *c, char *args)
 {
-	unsigned n = c->ctx->conf->history, there;
+	unsigned n = c->ctx->conf->history;
 	const char *word = next_word(&args), *errstr = NULL;
 	struct room *room;
 
@@ -246,9 +246,7 @@ cmd_history(struct client *c, char *args)
 	}
 	if ((room = current_room(c)) == NULL)
 		return;
-	there = room_count_history(room, &c->user);
-	if (n > there)
-		n = there;
+	n = room_count_history(room, &c->user, n);
 	if (n == 0)
 		client_tell(c,
 		    room->history.n == 0 ?

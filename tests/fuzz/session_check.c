@@ -335,7 +335,7 @@ check_room(struct server *srv, const struct room *room, unsigned history)
 
 	FUZZ_CHECK(text_is_room(room->name), "a wrong name");
 	check_members(srv, room);
-	STAILQ_FOREACH(past, &room->history.list, next) {
+	TAILQ_FOREACH(past, &room->history.list, next) {
 		FUZZ_CHECK(past->kind <= EVENT_ACTION && past->speaker != 0,
 		    "nobody said that");
 		n++;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "people.h"
 #include "unit.h"
@@ -589,10 +590,41 @@ START_TEST(history_of_the_ignored)
 	say(b, room, "two");
 	say(a, room, "three");
 	user_ignore(&people.reg, &c->user, &b->user);
-	ck_assert_uint_eq(room_count_history(room, &c->user), 2);
-	ck_assert_uint_eq(room_count_history(room, &a->user), 3);
+	ck_assert_uint_eq(room_count_history(room, &c->user, 9), 2);
+	ck_assert_uint_eq(room_count_history(room, &a->user, 9), 3);
+	ck_assert_uint_eq(room_count_history(room, &c->user, 1), 1);
 	room_replay(&people.reg, room, &c->user, 2);
 	people_heard(c, "00:00 [#dev] a: one\n00:00 [#dev] a: three\n");
+	say(b, room, "four");
+	room_replay(&people.reg, room, &c->user, 1);
+	people_heard(c, "00:00 [#dev] a: three\n");
+	user_ignore(&people.reg, &c->user, &a->user);
+	ck_assert_uint_eq(room_count_history(room, &c->user, 9), 0);
+	room_replay(&people.reg, room, &c->user, 9);
+	people_heard(c, "");
+}
+END_TEST
+
+/* The last line is found without a look at all of them. */
+START_TEST(history_from_its_end)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_join(a, "#dev");
+	clock_t began;
+	int i;
+
+	people.conf.history = 100000;
+	people_configure();
+	for (i = 0; i < 100000; i++)
+		say(a, room, "x");
+	ck_assert_uint_eq(room->history.n, 100000);
+	began = clock();
+	for (i = 0; i < 20000; i++) {
+		ck_assert_uint_eq(room_count_history(room, &b->user, 1), 1);
+		b->len = 0;
+		room_replay(&people.reg, room, &b->user, 1);
+	}
+	ck_assert_int_lt(clock() - began, 2 * CLOCKS_PER_SEC);
 }
 END_TEST
 
@@ -643,4 +675,5 @@ UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     permanent_rooms, reload_adds, reload_removes, reload_removes_key,
     reload_default_room, reload_changes, reload_and_topics, saying, for_many,
     topics, bells, names_are_cut, names_for_a_viewer, history_ring,
-    history_changes, history_is_speech, history_of_the_ignored, longest_reason)
+    history_changes, history_is_speech, history_of_the_ignored,
+    history_from_its_end, longest_reason)

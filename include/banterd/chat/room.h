@@ -95,9 +95,11 @@ bool room_tally(struct registry *reg, struct room *room, enum room_tally what,
 void room_tell_tallied(struct registry *reg, struct room *room,
     enum room_tally what, const struct chat_event *ev, const struct user *doer);
 
-/* How much of the history u may hear: all but what people said whom u ignores.
- * Then, sends u the last n of that, oldest first, with their time. */
-unsigned room_count_history(const struct room *room, const struct user *u);
+/* How much of the history u may hear, up to so much: all but what people said
+ * whom u ignores.  Then, sends u the last n of that, oldest first, with their
+ * time.  Both cost as much as they find, and what is ignored in between. */
+unsigned room_count_history(
+    const struct room *room, const struct user *u, unsigned most);
 void room_replay(
     struct registry *reg, const struct room *room, struct user *u, unsigned n);
 

@@ -12,7 +12,7 @@
 #include "banterd/base/text.h"
 #include "banterd/chat/registry.h"
 
-/* A set of people's ids, who may be gone by now. */
+/* A set of people's ids, who may be gone by now; in ascending order. */
 struct id_set {
 	uint64_t *ids;
 	uint32_t n, size;
