@@ -16,6 +16,24 @@ room_cmp(struct room *a, struct room *b)
 
 RB_GENERATE(room_tree, room, by_name, room_cmp)
 
+static int
+room_rank(struct room *a, struct room *b)
+{
+	if (a->nmembers != b->nmembers)
+		return a->nmembers > b->nmembers ? -1 : 1;
+	return room_cmp(a, b);
+}
+
+RB_GENERATE(room_ranking, room, by_size, room_rank)
+
+void
+room_set_size(struct registry *reg, struct room *room, uint32_t nmembers)
+{
+	RB_REMOVE(room_ranking, &reg->ranking, room);
+	room->nmembers = nmembers;
+	RB_INSERT(room_ranking, &reg->ranking, room);
+}
+
 /* ---- which there are ---- */
 
 struct room *
@@ -38,6 +56,7 @@ room_make(struct registry *reg, const char *name)
 	strlcpy(room->name, name, sizeof(room->name));
 	history_init(&room->history);
 	RB_INSERT(room_tree, &reg->rooms, room);
+	RB_INSERT(room_ranking, &reg->ranking, room);
 	reg->nrooms++;
 	return room;
 }
@@ -55,6 +74,7 @@ room_free(struct registry *reg, struct room *room)
 		TAILQ_REMOVE(&reg->pending, room, pending);
 	history_trim(&room->history, 0);
 	RB_REMOVE(room_tree, &reg->rooms, room);
+	RB_REMOVE(room_ranking, &reg->ranking, room);
 	reg->nrooms--;
 	free(room->members);
 	free(room->topic);

@@ -366,6 +366,9 @@ check_rooms(struct server *srv, const struct limits *limits)
 	for (i = 0; i < n; i++) {
 		check_room(srv, rooms[i], limits->history);
 		members += rooms[i]->nmembers;
+		FUZZ_CHECK(RB_FIND(room_ranking, &srv->registry.ranking,
+			       rooms[i]) == rooms[i],
+		    "no rank");
 	}
 	return members;
 }

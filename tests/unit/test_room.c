@@ -500,6 +500,28 @@ START_TEST(names_for_a_viewer)
 }
 END_TEST
 
+/* The busiest first, those alike by name. */
+START_TEST(ranking)
+{
+	static const char *const order[] = { "#three", "#One", "#two", "#lobby",
+		NULL };
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	const char *const *name = order;
+	struct room *two = people_join(a, "#two"), *room;
+
+	people_join(b, "#two");
+	people_join(a, "#One");
+	people_join(a, "#three");
+	people_join(b, "#three");
+	leave(b, two, NULL);
+	RB_FOREACH(room, room_ranking, &people.reg.ranking)
+		ck_assert_str_eq(room->name, *name++);
+	ck_assert_ptr_null(*name);
+	leave(a, two, NULL);
+	people_check();
+}
+END_TEST
+
 /* ---- history ---- */
 
 START_TEST(history_ring)
@@ -674,6 +696,6 @@ UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
     permanent_rooms, reload_adds, reload_removes, reload_removes_key,
     reload_default_room, reload_changes, reload_and_topics, saying, for_many,
-    topics, bells, names_are_cut, names_for_a_viewer, history_ring,
+    topics, bells, names_are_cut, names_for_a_viewer, ranking, history_ring,
     history_changes, history_is_speech, history_of_the_ignored,
     history_from_its_end, longest_reason)

@@ -27,9 +27,11 @@ enum room_tally { TALLY_LEAVES, TALLY_JOINS, TALLY_NAMES, TALLY_KINDS };
 
 struct room {
 	RB_ENTRY(room) by_name;
+	RB_ENTRY(room) by_size;    /* in registry.ranking */
 	TAILQ_ENTRY(room) pending; /* in registry.pending if is_pending */
 	struct user **members;     /* in the order they joined */
-	uint32_t nmembers, members_size;
+	uint32_t nmembers;         /* room_set_size() changes it */
+	uint32_t members_size;
 	struct user *op;    /* who runs it; NULL: nobody */
 	char *topic;        /* NULL: none */
 	char *listed_topic; /* of the config; NULL: none */
@@ -44,6 +46,12 @@ struct room {
 };
 
 RB_PROTOTYPE(room_tree, room, by_name, room_cmp)
+
+/* The busiest first; those alike by name. */
+RB_PROTOTYPE(room_ranking, room, by_size, room_rank)
+
+/* Sets how many members a room has, and so its rank. */
+void room_set_size(struct registry *reg, struct room *room, uint32_t nmembers);
 
 struct room *room_find(struct registry *reg, const char *name);
 
