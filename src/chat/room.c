@@ -249,6 +249,7 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 	struct chat_event ev = room_event(
 	    reg, room, action ? EVENT_ACTION : EVENT_SAY);
 	struct user *member;
+	bool marked = false;
 	uint32_t i;
 
 	ev.who = u->name;
@@ -258,7 +259,11 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 		member = room->members[i];
 		if (member == u || user_ignores(member, u->id))
 			continue;
-		ev.bell = member->set_bell && text_mentions(text, member->name);
+		if (member->set_bell && !marked) {
+			user_mark_mentioned(reg, text);
+			marked = true;
+		}
+		ev.bell = member->set_bell && member->visit == reg->visit;
 		reg->ops->deliver(member, &ev);
 	}
 }

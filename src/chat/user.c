@@ -1,3 +1,5 @@
+#include <sys/param.h>
+
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -277,6 +279,38 @@ user_message(struct registry *reg, struct user *from, struct user *to,
 	to->reply_to = from->id;
 	tell_away(reg, from, to);
 	return true;
+}
+
+/* A full stop may be a part of a name, or stand beside it. */
+static void
+mark_word(struct registry *reg, const char *word, size_t len)
+{
+	char name[NICK_MAX + 1];
+	struct user *u;
+	size_t n;
+
+	for (; len > 0 && *word == '.'; len--)
+		word++;
+	for (n = len; n > 0 && word[n - 1] == '.'; n--)
+		;
+	for (; n > 0 && n <= MIN(len, NICK_MAX); n++) {
+		memcpy(name, word, n);
+		name[n] = '\0';
+		if ((u = user_find(reg, name)) != NULL)
+			u->visit = reg->visit;
+	}
+}
+
+void
+user_mark_mentioned(struct registry *reg, const char *text)
+{
+	size_t len;
+
+	reg->visit++;
+	while ((text = text_next_word(text, &len)) != NULL) {
+		mark_word(reg, text, len);
+		text += len;
+	}
 }
 
 bool

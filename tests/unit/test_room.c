@@ -455,6 +455,64 @@ START_TEST(bells)
 	ck_assert_uint_eq(c->bells, 0);
 	say(a, room, "bobby");
 	ck_assert_uint_eq(bob->bells, 1);
+	say(a, room, "c and bob");
+	ck_assert_uint_eq(bob->bells, 2);
+	ck_assert_uint_eq(c->bells, 1);
+}
+END_TEST
+
+/* It rings for the whole name, without case; a full stop may be a part of it,
+ * or not. */
+START_TEST(mentions)
+{
+	static const struct {
+		const char *text, *nick;
+		bool want;
+	} rows[] = {
+		{ "bob", "bob", true },
+		{ "hi bob", "bob", true },
+		{ "BOB: look", "bob", true },
+		{ "look, Bob!", "bOB", true },
+		{ "(bob)", "bob", true },
+		{ "ask bob.", "bob", true },
+		{ "bob. Then", "bob", true },
+		{ "thanks bob...", "bob", true },
+		{ "...bob", "bob", true },
+		{ "bob..", "bob.", true },
+		{ "bob", "bob.", false },
+		{ "bobby and bob", "bob", true },
+		{ "\xc3\xa9"
+		  "bob",
+		    "bob", true },
+		{ "!", "bob", false },
+		{ "bob.bob", "bob", false },
+		{ "bob.........................", "bob", true },
+		{ "abcdefghijklmnopqrstuvwx", "abcdefghijklmnopqrstuvwx",
+		    true },
+		{ "abcdefghijklmnopqrstuvwxy", "abcdefghijklmnopqrstuvwx",
+		    false },
+		{ "bo", "bob", false },
+		{ "bobby", "bob", false },
+		{ "kebob", "bob", false },
+		{ "bob2", "bob", false },
+		{ "bob_", "bob", false },
+		{ "-bob", "bob", false },
+		{ "bob.com", "bob", false },
+		{ "my.bob", "bob", false },
+		{ "alice", "bob", false },
+	};
+	struct person *a = people_enter("a"), *p = people_enter(NULL);
+	struct room *room = people_all("#dev");
+	size_t i;
+
+	p->user.set_bell = true;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		p->bells = 0;
+		(void)member_rename(&people.reg, &p->user, rows[i].nick);
+		say(a, room, rows[i].text);
+		ck_assert_msg(p->bells == rows[i].want, "\"%s\" and %s",
+		    rows[i].text, rows[i].nick);
+	}
 }
 END_TEST
 
@@ -696,6 +754,6 @@ UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
     permanent_rooms, reload_adds, reload_removes, reload_removes_key,
     reload_default_room, reload_changes, reload_and_topics, saying, for_many,
-    topics, bells, names_are_cut, names_for_a_viewer, ranking, history_ring,
-    history_changes, history_is_speech, history_of_the_ignored,
+    topics, bells, mentions, names_are_cut, names_for_a_viewer, ranking,
+    history_ring, history_changes, history_is_speech, history_of_the_ignored,
     history_from_its_end, longest_reason)
