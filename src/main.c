@@ -144,7 +144,8 @@ start(struct server *srv, struct options *o, const struct files *files)
 {
 	struct config *conf;
 
-	conf = reload_config(files, o->conf_path, !o->conf_given);
+	/* Still root: what only it may read, it reads by itself. */
+	conf = reload_config(NULL, o->conf_path, !o->conf_given);
 	if (conf == NULL || !reload_log(conf->log_target)) {
 		config_free(conf);
 		return false;
@@ -187,6 +188,7 @@ serve(struct options *o)
 		loop_free(&srv);
 	} else
 		log_error("not started");
+	log_set_files(NULL);
 	opener_stop(&o->opener);
 	return started ? EXIT_ASKED : EXIT_WRONG;
 }

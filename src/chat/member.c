@@ -170,9 +170,10 @@ part(struct registry *reg, struct user *u, struct room *room)
 static void
 pass_on(struct registry *reg, struct room *room, const struct user *former)
 {
-	if (room->op == former && !reg->closing)
-		room_set_op(
-		    reg, room, room->nmembers == 0 ? NULL : room->members[0]);
+	bool nobody = reg->closing || room->nmembers == 0;
+
+	if (room->op == former)
+		room_set_op(reg, room, nobody ? NULL : room->members[0]);
 }
 
 void

@@ -300,7 +300,6 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 	TAILQ_INIT(&srv->gone);
 	TAILQ_INIT(&srv->waiting);
 	TAILQ_INIT(&srv->runnable);
-	srv->started = server_now(srv);
 	server_fit_descriptors(srv);
 	if ((srv->base = event_base_new()) == NULL ||
 	    (srv->fanout = fanout_new(conf->send_queue)) == NULL ||
@@ -309,6 +308,7 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 		log_error("cannot start: %s", strerror(errno));
 		return false;
 	}
+	srv->started = server_now(srv);
 	return true;
 }
 
@@ -372,6 +372,12 @@ loop_turn(struct server *srv, bool wait)
 
 /* ---- the end ---- */
 
+static uint64_t
+progress(const struct server *srv)
+{
+	return srv->conns.bytes_in + srv->session.lines_in;
+}
+
 /* Reads and carries out what had arrived when the server was told to stop;
  * half of the time that is left belongs to what has to leave. */
 static void
@@ -384,13 +390,14 @@ read_the_rest(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		talk_run(c);
 	for (i = 0; i < STOP_ROUNDS; i++) {
-		before = srv->conns.bytes_in;
+		before = progress(srv);
 		do
 			loop_turn(srv, false);
 		while (!TAILQ_EMPTY(&srv->runnable) && srv->clock() < until &&
 		    !srv->done);
-		/* At first, what was pending may be all. */
-		if ((i > 0 && srv->conns.bytes_in == before) ||
+		/* What is carried out makes space for what is to be read; at
+		 * first that may be no line. */
+		if ((i > 0 && progress(srv) == before) ||
 		    srv->clock() >= until || srv->done)
 			break;
 	}

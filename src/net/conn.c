@@ -83,16 +83,24 @@ conn_free(struct conn *c)
 	free(c);
 }
 
+static void
+free_backlog(struct conn *c)
+{
+	bufferevent_free(c->bev);
+	c->bev = NULL;
+	c->conns->nbacklogs--;
+	c->conns->freed++;
+}
+
 void
 conn_stop(struct conn *c)
 {
 	(void)event_del(read_event(c));
-	if (c->bev != NULL) {
-		bufferevent_free(c->bev);
-		c->conns->freed++;
-	}
-	c->bev = NULL;
+	if (c->bev != NULL)
+		free_backlog(c);
 	c->reading = false;
+	if (c->error == 0)
+		c->error = ESHUTDOWN; /* nothing can be sent any more */
 	conn_drop_pending(c);
 }
 
@@ -231,6 +239,7 @@ begin_backlog(struct conn *c)
 		return false;
 	bufferevent_setcb(c->bev, NULL, on_written, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_WRITE, c->conns->low_water, 0);
+	c->conns->nbacklogs++;
 	set_user_timeout(c, 0);
 	c->conns->ops->backlogged(c->owner);
 	return true;
@@ -239,9 +248,7 @@ begin_backlog(struct conn *c)
 static void
 end_backlog(struct conn *c)
 {
-	bufferevent_free(c->bev);
-	c->bev = NULL;
-	c->conns->freed++;
+	free_backlog(c);
 	set_user_timeout(c, CONN_PEER_TIMEOUT);
 }
 

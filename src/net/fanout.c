@@ -158,14 +158,20 @@ flush_queue(struct fanout *f, struct fanout_queue *q)
 		set_broken(f, q);
 }
 
-/* Serves so many of a list, those first who wait for the longest. */
+/* Serves so many of a list, or about so many bytes, those first who wait for
+ * the longest. */
 static void
-flush_list(struct fanout *f, struct fanout_queues *list, unsigned most)
+flush_list(struct fanout *f, struct fanout_queues *list, unsigned most,
+    uint64_t most_bytes)
 {
+	uint64_t before = f->bytes;
 	struct fanout_queue *q;
 
-	for (; most > 0 && (q = TAILQ_FIRST(list)) != NULL; most--)
+	for (; most > 0 && f->bytes - before < most_bytes; most--) {
+		if ((q = TAILQ_FIRST(list)) == NULL)
+			break;
 		flush_queue(f, q);
+	}
 	if (!fanout_is_owing(f))
 		begin_generation(f);
 }
@@ -173,9 +179,22 @@ flush_list(struct fanout *f, struct fanout_queues *list, unsigned most)
 void
 fanout_flush(struct fanout *f)
 {
-	flush_list(f, &f->urgent, UINT_MAX);
+	flush_list(f, &f->urgent, UINT_MAX, UINT64_MAX);
 	f->ninput = 0;
-	flush_list(f, &f->bulk, FANOUT_PIECE);
+	flush_list(f, &f->bulk, FANOUT_PIECE, FANOUT_PIECE_BYTES);
+}
+
+bool
+fanout_is_congested(const struct fanout *f)
+{
+	return f->used >= FANOUT_CONGESTED && !TAILQ_EMPTY(&f->bulk);
+}
+
+bool
+fanout_is_pressed(const struct fanout *f, const struct fanout_queue *q)
+{
+	return !q->full && conn_error(q->conn) == 0 &&
+	    fanout_unsent(q) > f->limit / 2;
 }
 
 bool
@@ -189,7 +208,7 @@ fanout_count_input(struct fanout *f)
 {
 	if (++f->ninput < FANOUT_LINES)
 		return;
-	flush_list(f, &f->urgent, UINT_MAX);
+	flush_list(f, &f->urgent, UINT_MAX, UINT64_MAX);
 	f->ninput = 0;
 }
 
@@ -219,8 +238,8 @@ reserve(struct fanout *f, const struct fanout_line *line)
 		return;
 	if (f->scale < FANOUT_SCALE_MAX && resize(f, f->scale * 2))
 		return;
-	flush_list(f, &f->urgent, UINT_MAX);
-	flush_list(f, &f->bulk, UINT_MAX);
+	flush_list(f, &f->urgent, UINT_MAX, UINT64_MAX);
+	flush_list(f, &f->bulk, UINT_MAX, UINT64_MAX);
 }
 
 static void

@@ -82,10 +82,16 @@ input_next(struct input *in, unsigned max, const unsigned char *p, size_t n,
 {
 	const unsigned char *at = p;
 	size_t left = n, before, held, unused, text;
+	struct linebuf_event line;
 	struct telnet_event t;
 
-	ev->kind = INPUT_NOTHING;
 	ev->lineless = 0;
+	if (in->line.held) {
+		linebuf_held(&in->line, &line);
+		translate(&line, ev);
+		return 0;
+	}
+	ev->kind = INPUT_NOTHING;
 	while (ev->kind == INPUT_NOTHING && left > 0) {
 		before = left;
 		held = in->line.counted;
@@ -108,6 +114,20 @@ input_end(struct input *in, struct input_event *ev)
 	linebuf_end(&in->line, &line);
 	translate(&line, ev);
 	ev->lineless = 0;
+}
+
+bool
+input_hold(struct input *in, unsigned max, const struct input_event *ev)
+{
+	struct linebuf_event line = { .line = ev->line, .len = ev->len };
+
+	return linebuf_hold(&in->line, max, &line);
+}
+
+bool
+input_is_held(const struct input *in)
+{
+	return in->line.held;
 }
 
 void

@@ -134,6 +134,36 @@ linebuf_end(struct linebuf *lb, struct linebuf_event *ev)
 		finish(lb, UINT16_MAX, "", 0, ev);
 }
 
+bool
+linebuf_hold(struct linebuf *lb, unsigned max, const struct linebuf_event *ev)
+{
+	char *buf;
+
+	if (ev->len > lb->size) {
+		if ((buf = realloc(lb->buf, max)) == NULL)
+			return false;
+		lb->buf = buf;
+		lb->size = (uint16_t)max;
+	}
+	if (ev->line != lb->buf)
+		memcpy(lb->buf, ev->line, ev->len);
+	lb->len = (uint16_t)ev->len;
+	lb->held = true;
+	return true;
+}
+
+void
+linebuf_held(struct linebuf *lb, struct linebuf_event *ev)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->what = LINEBUF_LINE;
+	ev->ended = true;
+	ev->line = lb->buf;
+	ev->len = lb->len;
+	lb->len = 0;
+	lb->held = false;
+}
+
 void
 linebuf_erase_character(struct linebuf *lb)
 {

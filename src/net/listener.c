@@ -311,14 +311,14 @@ make_way(struct listeners *ls, const struct config_listen *wanted)
 	if (wanted->addr.ss_family == AF_UNIX)
 		return false;
 	TAILQ_FOREACH(l, &ls->list, next) {
-		if (l->keep || l->passed || l->suspended ||
+		if (l->keep || l->passed || l->made_way ||
 		    l->addr.ss_family != wanted->addr.ss_family ||
 		    port_of(&l->addr) != port_of(&wanted->addr))
 			continue;
 		/* Who is in its backlog would be reset. */
 		on_accept(l->fd, EV_READ, l);
 		if (shutdown(l->fd, SHUT_RD) == 0)
-			l->suspended = made = true;
+			l->made_way = made = true;
 	}
 	return made;
 }
@@ -390,7 +390,7 @@ roll_back(struct listeners *ls)
 		l->keep = !l->fresh;
 	sweep(ls);
 	TAILQ_FOREACH(l, &ls->list, next) {
-		if (l->suspended && listen(l->fd, BACKLOG) == -1)
+		if (l->made_way && listen(l->fd, BACKLOG) == -1)
 			log_error("cannot listen on %s again: %s", l->text,
 			    strerror(errno));
 	}
@@ -405,7 +405,7 @@ listeners_apply(
 	unsigned opened = 0, failed = 0;
 
 	TAILQ_FOREACH(l, &ls->list, next)
-		l->keep = l->fresh = l->suspended = false;
+		l->keep = l->fresh = l->made_way = false;
 	TAILQ_FOREACH(w, wanted, next) {
 		if ((l = find_open(ls, w)) != NULL)
 			l->keep = true;

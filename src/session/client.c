@@ -43,7 +43,7 @@ void
 client_tell(struct client *c, const char *fmt, ...)
 {
 	struct chat_event ev = registry_event(c->ctx->registry, EVENT_REPLY);
-	char text[CLIENT_LINE_MAX];
+	char text[CLIENT_LINE_MAX - 2]; /* without its end */
 	va_list ap;
 	int n;
 
@@ -91,7 +91,7 @@ void
 client_set_reading(struct client *c, bool on)
 {
 	if (!conn_set_reading(c->out.conn, on) && on)
-		client_drop(c, "connection lost");
+		client_drop(c, CLIENT_LOST);
 }
 
 /* To come again is no way around it: the pause is for all of a host. */

@@ -21,63 +21,71 @@ struct command {
 	bool before_login; /* works without the password */
 	void (*run)(struct client *, char *);
 	const char *help;
+	bool tells_rooms; /* of what it does; /msg: if it is for a room */
 };
 
 static const struct command commands[] = {
-	{ "nick", NULL, "NAME", 1, false, cmd_nick, "takes a name" },
+	{ "nick", NULL, "NAME", 1, false, cmd_nick, "takes a name", true },
 	{ "join", "j", "ROOM [KEY]", 1, false, cmd_join,
-	    "enters a room, making it if need be" },
+	    "enters a room, making it if need be", false },
 	{ "leave", "part", "[ROOM] [REASON]", 0, false, cmd_leave,
-	    "leaves a room" },
+	    "leaves a room", false },
 	{ "msg", "m", "TARGET TEXT", 2, false, cmd_msg,
-	    "speaks to one person, or to a room you are in" },
+	    "speaks to one person, or to a room you are in", true },
 	{ "reply", "r", "TEXT", 1, false, cmd_reply,
-	    "answers whoever last wrote to you in private" },
+	    "answers whoever last wrote to you in private", false },
 	{ "me", NULL, "TEXT", 1, false, cmd_me,
-	    "tells the room what you do: * alice waves" },
-	{ "who", "names", "[ROOM]", 0, false, cmd_who,
-	    "shows who is in a room" },
+	    "tells the room what you do: * alice waves", true },
+	{ "who", "names", "[ROOM]", 0, false, cmd_who, "shows who is in a room",
+	    false },
 	{ "rooms", "list", "", 0, false, cmd_rooms,
-	    "shows the rooms, the busiest first" },
+	    "shows the rooms, the busiest first", false },
 	{ "whois", NULL, "NICK", 1, false, cmd_whois,
-	    "shows where somebody is, and for how long idle" },
+	    "shows where somebody is, and for how long idle", false },
 	{ "topic", NULL, "[TEXT]", 0, false, cmd_topic,
-	    "shows or sets what the room is about" },
+	    "shows or sets what the room is about", true },
 	{ "history", NULL, "[N]", 0, false, cmd_history,
-	    "shows the last lines of the room" },
+	    "shows the last lines of the room", false },
 	{ "away", NULL, "[TEXT]", 0, false, cmd_away,
-	    "tells those who write to you why you are away" },
-	{ "back", NULL, "", 0, false, cmd_back, "ends being away" },
+	    "tells those who write to you why you are away", false },
+	{ "back", NULL, "", 0, false, cmd_back, "ends being away", false },
 	{ "ignore", NULL, "[NICK]", 0, false, cmd_ignore,
-	    "hides a person from you, or shows whom you hide" },
+	    "hides a person from you, or shows whom you hide", false },
 	{ "unignore", NULL, "NICK", 1, false, cmd_unignore,
-	    "ends ignoring a person" },
+	    "ends ignoring a person", false },
 	{ "kick", NULL, "NICK [REASON]", 1, false, cmd_kick,
-	    "puts somebody out of the room you run (@)" },
+	    "puts somebody out of the room you run (@)", true },
 	{ "op", NULL, "NICK", 1, false, cmd_op,
-	    "makes somebody else run the room (@)" },
+	    "makes somebody else run the room (@)", false },
 	{ "set", NULL, "[time|quiet|bell on|off]", 0, false, cmd_set,
-	    "a time on each line; no joined/left; a bell" },
+	    "a time on each line; no joined/left; a bell", false },
 	{ "pass", NULL, "PASSWORD", 1, true, cmd_pass,
-	    "gives the password, where one is needed" },
+	    "gives the password, where one is needed", false },
 	{ "help", "?", "[COMMAND]", 0, true, cmd_help,
-	    "shows this, or one command" },
-	{ "quit", "q", "[REASON]", 0, true, cmd_quit, "leaves" },
+	    "shows this, or one command", false },
+	{ "quit", "q", "[REASON]", 0, true, cmd_quit, "leaves", false },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 /* ---- the table at work ---- */
 
+static bool
+is_called(const char *called, const char *name, size_t len)
+{
+	return called != NULL && strlen(called) == len &&
+	    strncasecmp(called, name, len) == 0;
+}
+
+/* The command that has this name of len bytes, or NULL. */
 static const struct command *
-find_command(const char *name)
+find_command(const char *name, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < N_COMMANDS; i++) {
-		if (strcasecmp(commands[i].name, name) == 0 ||
-		    (commands[i].alias != NULL &&
-			strcasecmp(commands[i].alias, name) == 0))
+		if (is_called(commands[i].name, name, len) ||
+		    is_called(commands[i].alias, name, len))
 			return &commands[i];
 	}
 	return NULL;
@@ -102,7 +110,8 @@ cmd_help(struct client *c, char *args)
 	size_t i;
 
 	if (*name != '\0') {
-		cmd = find_command(name + (*name == '/'));
+		name += *name == '/';
+		cmd = find_command(name, strlen(name));
 		if (cmd == NULL)
 			client_tell(c,
 			    "! There is no command %s; /help lists them.",
@@ -148,7 +157,7 @@ run_command(struct client *c, char *text)
 	const char *name;
 
 	name = *text == ' ' || *text == '\t' ? "" : next_word(&text);
-	cmd = find_command(name);
+	cmd = find_command(name, strlen(name));
 	if (cmd == NULL)
 		client_tell(c,
 		    "! There is no command /%s; /help lists them. Nothing was sent.",
@@ -160,6 +169,20 @@ run_command(struct client *c, char *text)
 		    cmd->args);
 	else
 		cmd->run(c, text);
+}
+
+bool
+command_tells_rooms(const char *text)
+{
+	const struct command *cmd;
+	size_t len;
+
+	if (text[0] != '/' || text[1] == '/')
+		return true;
+	len = strcspn(++text, " \t");
+	if ((cmd = find_command(text, len)) == NULL || !cmd->tells_rooms)
+		return false;
+	return cmd->run != cmd_msg || strchr(text + len, '#') != NULL;
 }
 
 void

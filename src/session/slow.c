@@ -61,7 +61,7 @@ slow_look(struct client *c)
 	if (conn_backlog(c->out.conn) == 0 || c->state >= CLIENT_CLOSING)
 		c->looks_at = 0;
 	else if (conn_peer_is_gone(c->out.conn))
-		client_drop(c, "connection lost");
+		client_drop(c, CLIENT_LOST);
 	else
 		c->looks_at = session_now(c->ctx) + LOOK_MS;
 }

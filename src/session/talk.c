@@ -9,26 +9,11 @@
 #include "banterd/dialect/plain.h"
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
+#include "banterd/session/pace.h"
 #include "banterd/session/slow.h"
 #include "banterd/session/talk.h"
 
 /* ---- what it says ---- */
-
-static void
-run_line(struct client *c, const char *raw, size_t len)
-{
-	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
-
-	if (text_clean(raw, len, text) == 0)
-		return;
-	c->user.last_line = session_now(c->ctx);
-	if (c->state == CLIENT_CHAT && text[0] != '/' &&
-	    c->user.current != NULL)
-		room_say(
-		    c->ctx->registry, &c->user, c->user.current, text, false);
-	else
-		command_line(c, text);
-}
 
 /* What is thrown away was paid for when it became too long. */
 static void
@@ -51,6 +36,36 @@ reply_telnet(struct client *c, const unsigned char reply[3])
 }
 
 static void
+say_line(struct client *c, char *text)
+{
+	c->user.last_line = session_now(c->ctx);
+	if (c->state == CLIENT_CHAT && text[0] != '/' &&
+	    c->user.current != NULL)
+		room_say(
+		    c->ctx->registry, &c->user, c->user.current, text, false);
+	else
+		command_line(c, text);
+}
+
+static void
+run_line(struct client *c, const struct input_event *ev)
+{
+	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
+	size_t len = text_clean(ev->line, ev->len, text);
+
+	/* Where there is no memory to hold it, it can't wait. */
+	if (len > 0 && pace_must_wait(c, text) &&
+	    input_hold(&c->input, c->ctx->conf->max_line, ev)) {
+		client_pause(c, PACE_WAIT_MS);
+		return;
+	}
+	pay(c);
+	if (len > 0)
+		say_line(c, text);
+	input_release(&c->input);
+}
+
+static void
 carry_out(struct client *c, const struct input_event *ev)
 {
 	rate_pay_bytes(&c->rate, c->ctx->conf, ev->lineless);
@@ -59,9 +74,7 @@ carry_out(struct client *c, const struct input_event *ev)
 	case INPUT_NOTHING:
 		break;
 	case INPUT_LINE:
-		pay(c);
-		run_line(c, ev->line, ev->len);
-		input_release(&c->input);
+		run_line(c, ev);
 		break;
 	case INPUT_TOO_LONG:
 		pay(c);
@@ -140,7 +153,7 @@ end_of_input(struct client *c)
 		input_end(&c->input, &ev);
 		carry_out(c, &ev);
 	}
-	client_close(c, broken ? "connection lost" : NULL);
+	client_close(c, broken ? CLIENT_LOST : NULL);
 }
 
 /* Something was carried out, or may not be yet: what comes next? */
@@ -149,7 +162,7 @@ go_on(struct client *c)
 {
 	struct conn *conn = c->out.conn;
 	bool broken = conn_error(conn) != 0;
-	bool more = conn_has_pending(conn);
+	bool more = conn_has_pending(conn) || input_is_held(&c->input);
 
 	if (c->state >= CLIENT_CLOSING)
 		return;
@@ -217,11 +230,14 @@ void
 talk_run(struct client *c)
 {
 	struct conn *conn = c->out.conn;
-	bool may = c->state <= CLIENT_CHAT && may_go_on(c);
 
-	if (may && conn_has_pending(conn))
+	if (c->state <= CLIENT_CHAT && input_is_held(&c->input)) {
+		take(c, NULL, 0);
+		go_on(c);
+	} else if (c->state <= CLIENT_CHAT && conn_has_pending(conn))
 		conn_offer(conn);
-	else if (may && conn_error(conn) != 0 && !conn_has_ended(conn))
+	else if (c->state <= CLIENT_CHAT && conn_error(conn) != 0 &&
+	    !conn_has_ended(conn))
 		conn_read(conn);
 	else
 		go_on(c);
@@ -233,7 +249,7 @@ talk_broken(struct client *c)
 	if (c->state >= CLIENT_CLOSING)
 		client_gone(c);
 	else if (conn_error(c->out.conn) == ENOMEM)
-		client_drop(c, "connection lost");
+		client_drop(c, CLIENT_LOST);
 	else
 		talk_run(c);
 }
@@ -316,14 +332,23 @@ rendered_line(struct rendering *r, const struct chat_event *ev, unsigned with)
 	return &r->lines[with];
 }
 
-/* What becomes of an event whose reader's send queue is full. */
-static enum fanout_policy
-policy_of(enum event_kind kind)
-{
-	if (kind == EVENT_PRIVATE || kind == EVENT_PRIVATE_ACTION)
-		return FANOUT_REFUSE;
-	return kind >= EVENT_KICKED ? FANOUT_ALWAYS : FANOUT_SKIP;
-}
+/* What becomes of an event whose reader's send queue is full; what is not here
+ * is queued all the same. */
+static const enum fanout_policy policies[] = {
+	[EVENT_SAY] = FANOUT_SKIP,
+	[EVENT_ACTION] = FANOUT_SKIP,
+	[EVENT_PRIVATE] = FANOUT_REFUSE,
+	[EVENT_PRIVATE_ACTION] = FANOUT_REFUSE,
+	[EVENT_JOIN] = FANOUT_SKIP,
+	[EVENT_LEAVE] = FANOUT_SKIP,
+	[EVENT_RENAME] = FANOUT_SKIP,
+	[EVENT_TOPIC] = FANOUT_SKIP,
+	[EVENT_KICK] = FANOUT_SKIP,
+	[EVENT_JOINS] = FANOUT_SKIP,
+	[EVENT_LEAVES] = FANOUT_SKIP,
+	[EVENT_FIRST_NAMES] = FANOUT_SKIP,
+	[EVENT_REPLY] = FANOUT_ALWAYS,
+};
 
 static bool
 deliver(struct user *u, const struct chat_event *ev)
@@ -337,7 +362,7 @@ deliver(struct user *u, const struct chat_event *ev)
 	if (c == c->ctx->answered)
 		c->ctx->answer += line->len;
 	queued = fanout_append(c->ctx->fanout, &c->out, line,
-	    policy_of(ev->kind), ev->many ? FANOUT_BULK : FANOUT_URGENT);
+	    policies[ev->kind], ev->many ? FANOUT_BULK : FANOUT_URGENT);
 	if (c->out.full)
 		slow_watch(c);
 	return queued;
@@ -378,6 +403,7 @@ talk_tick(struct client *c, uint64_t now)
 	uint64_t next = NEVER;
 
 	if (deadline_is_due(c->resumes_at, now)) {
+		c->resumes_at = 0;
 		(void)conn_probe(c->out.conn);
 		talk_run(c);
 	}

@@ -16,6 +16,7 @@
 #include <bsd/string.h>
 #include <bsd/vis.h>
 
+#include "banterd/base/deadline.h"
 #include "banterd/base/files.h"
 #include "banterd/system/log.h"
 
@@ -211,12 +212,12 @@ uint64_t
 log_burst_tick(struct log_burst *b, uint64_t now)
 {
 	if (b->held == 0)
-		return UINT64_MAX;
+		return NEVER;
 	if (now - b->since < BURST_MS)
 		return b->since + BURST_MS;
 	log_message(b->level, "%u more lines like these held back", b->held);
 	b->held = 0;
-	return UINT64_MAX;
+	return NEVER;
 }
 
 void

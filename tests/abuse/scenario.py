@@ -152,6 +152,12 @@ class Case(case.Case):
         found = self.d.wait_log(r"clients (\d+), rooms (\d+)")
         return int(found.group(1)), int(found.group(2))
 
+    def skipped(self):
+        """Lines of rooms that were skipped since the start."""
+        self.d.mark()
+        self.d.signal(signal.SIGUSR1)
+        return int(self.d.wait_log(r"skipped (\d+)").group(1))
+
     def state(self):
         return self.counters() + (proc.descriptors(self.d.pid),)
 

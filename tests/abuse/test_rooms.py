@@ -53,6 +53,18 @@ class Rooms(Case):
             "-n", 25, "-r", "-e", r"/rooms\n"), seconds=(4, 20),
             clients=50, full=50, rooms=500)
 
+    def test_long_lines_at_once(self):
+        """A host's whole burst, each byte of which becomes three, to a crowd
+        that reads as fast as it can: nobody loses a line."""
+        n = size(200, 900)
+        self.server(self.CONFIG)
+        arena = r"/join arena\n/leave #lobby\n"
+        self.scenario("50 say 20 lines of 3 KB at once to %d" % n, self.begin(
+            "-n", n, "-S", 20, "-r", "-p", arena), self.begin(
+            "-n", 50, "-r", "-p", arena + (r"\x80" * 1020 + r"\n") * 18),
+            seconds=(4, 20), clients=n + 50, full=n + 50, rooms=1)
+        self.assertEqual(self.skipped(), 0)
+
     def test_kick_and_come_back(self):
         self.server(self.CONFIG + "rate off\n")
         self.scenario("kicked and back again without end", self.begin(

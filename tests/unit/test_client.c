@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "banterd/base/deadline.h"
 #include "banterd/session/talk.h"
 #include "daemon.h"
 #include "unit.h"
@@ -399,6 +400,29 @@ START_TEST(rate)
 	/* others are not slowed */
 	daemon_type(b, "x");
 	daemon_heard(a, "[#lobby] guest2: x\n");
+}
+END_TEST
+
+/* A pause that is over wakes nobody again. */
+START_TEST(rest_after_a_pause)
+{
+	struct peer *a;
+
+	ck_assert(daemon_reload("rate 2 1\n"));
+	a = daemon_connect(HOST);
+	daemon_send(a, BYTES("1\n2\n3\n"));
+	ck_assert_uint_ne(rig.srv.timer_due, NEVER);
+	daemon_advance(1001);
+	ck_assert(conn_is_reading(a->c->out.conn));
+	daemon_advance(1);
+	ck_assert_uint_eq(rig.srv.timer_due, NEVER);
+	/* nor does one for a wrong password */
+	ck_assert(daemon_reload("password x\nlogin-timeout 30\n"));
+	a = daemon_connect(HOST);
+	daemon_type(a, "/pass y");
+	daemon_advance(5000);
+	daemon_advance(1);
+	ck_assert_uint_eq(rig.srv.timer_due, a->c->ends_at);
 }
 END_TEST
 
@@ -804,8 +828,8 @@ END_TEST
 UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
     max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
-    telnet_in_bytes, plain, rate, rate_defaults, rate_counts_all_lines,
-    rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
-    reset_within_a_line, said_before_the_end, deaf, place_is_free, lingering,
-    stopping, lingering_with_input_left, turns, turns_of_the_busy,
-    turns_of_the_lost, left_in_the_kernel, for_many)
+    telnet_in_bytes, plain, rate, rest_after_a_pause, rate_defaults,
+    rate_counts_all_lines, rate_of_a_host, rate_off, rate_and_half_close,
+    half_close, connection_lost, reset_within_a_line, said_before_the_end, deaf,
+    place_is_free, lingering, stopping, lingering_with_input_left, turns,
+    turns_of_the_busy, turns_of_the_lost, left_in_the_kernel, for_many)

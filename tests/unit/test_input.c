@@ -133,6 +133,47 @@ START_TEST(telnet)
 }
 END_TEST
 
+/* A line that is held comes again, before anything else. */
+START_TEST(held)
+{
+	static const char *const pieces[] = { "one\ntwo\n", "o", "ne\n",
+		"two\n" };
+	const unsigned char *p;
+	struct input in = { 0 };
+	struct input_event ev;
+	size_t used;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (i == 1) { /* it has come in pieces */
+			p = (const unsigned char *)pieces[1];
+			used = input_next(&in, MAX_LINE, p, 1, &ev);
+			ck_assert_int_eq(ev.kind, INPUT_NOTHING);
+		}
+		p = (const unsigned char *)pieces[2 * i];
+		used = input_next(&in, MAX_LINE, p, strlen(pieces[2 * i]), &ev);
+		ck_assert(input_hold(&in, MAX_LINE, &ev));
+		ck_assert(input_is_held(&in));
+		ck_assert_uint_eq(
+		    input_next(&in, MAX_LINE, p + used, 4, &ev), 0);
+		ck_assert_int_eq(ev.kind, INPUT_LINE);
+		unit_bytes("line", ev.line, ev.len, "one", 3);
+		ck_assert(input_hold(&in, MAX_LINE, &ev)); /* once more */
+		(void)input_next(&in, MAX_LINE, NULL, 0, &ev);
+		unit_bytes("line", ev.line, ev.len, "one", 3);
+		ck_assert(!input_is_held(&in));
+		input_release(&in);
+		if (i == 0) {
+			used = input_next(&in, MAX_LINE, p + used, 4, &ev);
+			ck_assert_uint_eq(used, 4);
+			unit_bytes("line", ev.line, ev.len, "two", 3);
+			input_release(&in);
+		}
+	}
+	ck_assert_ptr_null(in.line.buf);
+}
+END_TEST
+
 START_TEST(too_long)
 {
 	char raw[200];
@@ -149,4 +190,4 @@ START_TEST(too_long)
 }
 END_TEST
 
-UNIT_MAIN("input", NULL, NULL, lines, entered_once, telnet, too_long)
+UNIT_MAIN("input", NULL, NULL, lines, entered_once, telnet, held, too_long)

@@ -204,6 +204,25 @@ START_TEST(late_and_no_memory)
 }
 END_TEST
 
+/* A piece is no more than a turn can bear, however long the lines are. */
+START_TEST(pieces_of_bytes)
+{
+	static char text[FANOUT_CONGESTED + 1];
+
+	memset(text, 'y', sizeof(text) - 1);
+	add_to_crowd(0, 1, "x");
+	ck_assert(!fanout_is_congested(out));
+	add_to_crowd(0, CROWD, text);
+	ck_assert(fanout_is_congested(out));
+	fanout_flush(out);
+	ck_assert_uint_ge(out->bytes, FANOUT_PIECE_BYTES);
+	ck_assert_uint_lt(out->bytes, FANOUT_PIECE_BYTES + 2 * sizeof(text));
+	while (fanout_is_owing(out))
+		fanout_flush(out);
+	ck_assert(!fanout_is_congested(out));
+}
+END_TEST
+
 static void
 count_lines(int n)
 {
@@ -235,4 +254,4 @@ END_TEST
 
 UNIT_MAIN("pieces", queues_setup, teardown, in_pieces, few_first,
     few_of_the_many, many_queue_up, late_and_gone, late_and_full,
-    late_and_no_memory, lines_of_input)
+    late_and_no_memory, pieces_of_bytes, lines_of_input)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banterd/session/pace.h"
 #include "daemon.h"
 #include "unit.h"
 
@@ -49,6 +50,9 @@ say_number(struct peer *p, unsigned n)
 
 	snprintf(text, sizeof(text), "%080u", n);
 	daemon_type(p, text);
+	/* who speaks waits a little for those who don't read */
+	while (input_is_held(&p->c->input))
+		daemon_advance(PACE_WAIT_MS);
 	return n + 1;
 }
 

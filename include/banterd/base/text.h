@@ -2,8 +2,8 @@
  * Text: cleaning what people type, and checking names.  Knows nothing else:
  * no sockets, no rooms, no allocation.
  */
-#ifndef BANTERD_TEXT_H
-#define BANTERD_TEXT_H
+#ifndef BANTERD_BASE_TEXT_H
+#define BANTERD_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -38,9 +38,10 @@ struct room {
 	char *key;          /* NULL: none */
 	struct history history;
 	struct tally tallies[TALLY_KINDS];
-	bool permanent;     /* of the config; has no op */
-	bool was_permanent; /* before the last reading of it */
-	bool listed;        /* in a room line of it */
+	uint64_t waits_since; /* ms: who speaks here waits for its readers; 0 */
+	bool permanent;       /* of the config; has no op */
+	bool was_permanent;   /* before the last reading of it */
+	bool listed;          /* in a room line of it */
 	bool is_pending;
 	char name[ROOM_MAX + 1];
 };

@@ -1,8 +1,8 @@
 /*
  * A configuration: what banterd.conf(5) says, or the defaults.
  */
-#ifndef BANTERD_CONFIG_H
-#define BANTERD_CONFIG_H
+#ifndef BANTERD_CONFIG_CONFIG_H
+#define BANTERD_CONFIG_CONFIG_H
 
 #include <bsd/sys/queue.h>
 #include <sys/socket.h>

@@ -2,8 +2,8 @@
  * The keywords of the configuration file: what each is called, takes and
  * sets.
  */
-#ifndef BANTERD_KEYWORD_H
-#define BANTERD_KEYWORD_H
+#ifndef BANTERD_CONFIG_KEYWORD_H
+#define BANTERD_CONFIG_KEYWORD_H
 
 #include <stddef.h>
 

@@ -5,8 +5,8 @@
  * which files these are, and opens no others.  It never hears
  * of a client.  Only a daemon that was started as root has one.
  */
-#ifndef BANTERD_OPENER_H
-#define BANTERD_OPENER_H
+#ifndef BANTERD_DAEMON_OPENER_H
+#define BANTERD_DAEMON_OPENER_H
 
 #include <stdbool.h>
 #include <stdint.h>

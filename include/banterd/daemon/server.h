@@ -22,8 +22,8 @@ struct event;
 struct event_base;
 struct files;
 
-/* Connections that are being turned away, or closed, at one time, for which a
- * descriptor is kept beyond max-clients. */
+/* Connections without a place for which a descriptor is kept beyond
+ * max-clients: of those who are turned away, or whose last output has left. */
 #define SERVER_CLOSING 24
 
 #define SERVER_SIGNALS 5
@@ -44,8 +44,8 @@ struct server {
 	struct clients gone;     /* to be freed at the turn's end */
 	struct clients waiting;  /* with something due some time */
 	struct clients runnable; /* with input that may be carried out */
-	unsigned nclients;       /* let in, not closing */
-	unsigned nclosing;       /* turned away, or closing */
+	unsigned nclients;       /* who have a place */
+	unsigned nclosing;       /* who have none (any more) */
 	unsigned max_clients;    /* what descriptors allow, too */
 	unsigned freed;          /* clients, since memory was given back */
 	uint64_t trim_at;        /* ms: when it will be; 0: not wanted */

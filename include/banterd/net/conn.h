@@ -3,13 +3,10 @@
  * input, its backlog and its end.  Only conn.c reads or writes a descriptor or
  * a bufferevent, and only conn.c knows what is in a struct conn.
  *
- * A connection is
- *
- *	bare        a read event, a direct recv and send.  Nearly all are,
- *nearly always. buffered    beside these a bufferevent, as long as the kernel
- *refuses something: its output is the backlog, which it sends when it can.
- *
- * What is read and cannot be taken yet is pending input.
+ * Bare, as nearly all are nearly always, it is a read event, a direct recv and
+ * a direct send.  As long as the kernel refuses something there is a
+ * bufferevent beside these: its output is the backlog, which it sends when it
+ * can.  What is read and cannot be taken yet is pending input.
  */
 #ifndef BANTERD_NET_CONN_H
 #define BANTERD_NET_CONN_H
@@ -36,9 +33,11 @@ struct conn_ops {
 	/* The kernel refused something, and a backlog begins.  Nothing may be
 	 * sent to anybody here. */
 	void (*backlogged)(void *owner);
-	/* It took so much of the backlog that it is at the low-water mark. */
+	/* It took so much of the backlog that this is at the low-water mark, or
+	 * below. */
 	void (*drained)(void *owner);
-	/* Sending failed, or memory is out (conn_error()). */
+	/* The backlog can't be sent (conn_error()).  What else breaks a
+	 * connection is seen by conn_write(), and by conn_has_ended(). */
 	void (*broken)(void *owner);
 };
 
@@ -48,6 +47,7 @@ struct conns {
 	const struct conn_ops *ops;
 	uint32_t low_water; /* bytes of a backlog; set before one begins */
 	uint64_t bytes_in;  /* read since the start */
+	unsigned nbacklogs; /* connections that have one */
 	unsigned freed;     /* bufferevents, since somebody set it to 0 */
 };
 

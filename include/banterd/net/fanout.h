@@ -29,8 +29,16 @@ struct conn;
 #define FANOUT_SPANS      4096
 #define FANOUT_SCALE_MAX  16
 
-#define FANOUT_PIECE 256 /* connections that are owed bulk, for one flush */
-#define FANOUT_LINES 32  /* lines of input; then the urgent need not wait */
+/* What one flush sends of the bulk: to so many connections, or so many bytes.
+ */
+#define FANOUT_PIECE       256
+#define FANOUT_PIECE_BYTES (4 << 20)
+
+/* So much of the arena is enough to go on with: whoever has more to say to many
+ * waits until it has left. */
+#define FANOUT_CONGESTED (32 << 10)
+
+#define FANOUT_LINES 32 /* lines of input; then the urgent need not wait */
 
 /* What a line is when the send queue of its reader is full. */
 enum fanout_policy {
@@ -108,6 +116,12 @@ bool fanout_append(struct fanout *f, struct fanout_queue *q,
  * long as fanout_is_owing(). */
 void fanout_flush(struct fanout *f);
 bool fanout_is_owing(const struct fanout *f);
+
+/* Whether so much bulk is on its way that more of it should wait. */
+bool fanout_is_congested(const struct fanout *f);
+
+/* Whether the queue is more than half full, and nothing is skipped yet. */
+bool fanout_is_pressed(const struct fanout *f, const struct fanout_queue *q);
 
 /* Notes that one more line of input is carried out: what the last FANOUT_LINES
  * made urgent does not wait for the turn's end. */

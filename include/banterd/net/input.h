@@ -5,6 +5,7 @@
 #ifndef BANTERD_NET_INPUT_H
 #define BANTERD_NET_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "banterd/net/linebuf.h"
@@ -36,14 +37,19 @@ struct input_event {
 
 /*
  * Takes the next thing that somebody has to hear of out of the n bytes (at
- * least 1) at p.  max is the longest line in bytes, at most UINT16_MAX.
- * Returns how many bytes were used: all of them with INPUT_NOTHING.
+ * least 1, if none is held) at p.  max is the longest line in bytes, at most
+ * UINT16_MAX. Returns how many bytes were used: all of them with INPUT_NOTHING.
  */
 size_t input_next(struct input *in, unsigned max, const unsigned char *p,
     size_t n, struct input_event *ev);
 
 /* The input has ended: what is left is a line, too. */
 void input_end(struct input *in, struct input_event *ev);
+
+/* Holds an INPUT_LINE that has just been told: input_next() will tell it again
+ * before anything else, whatever n is.  max as there.  False: no memory. */
+bool input_hold(struct input *in, unsigned max, const struct input_event *ev);
+bool input_is_held(const struct input *in);
 
 /* Gives back the memory of a line that has been dealt with. */
 void input_release(struct input *in);

@@ -2,8 +2,8 @@
  * Text to lines.  A line ends with LF, CR LF or CR NUL; any other CR is part
  * of it.  Knows no sockets.
  */
-#ifndef BANTERD_LINEBUF_H
-#define BANTERD_LINEBUF_H
+#ifndef BANTERD_NET_LINEBUF_H
+#define BANTERD_NET_LINEBUF_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +19,7 @@ struct linebuf {
 	uint16_t edited;  /* bytes of it without BS or DEL, from the start */
 	bool cr;          /* a CR came; LF or NUL may follow */
 	bool discarding;  /* too long: thrown away up to its end */
+	bool held;        /* buf has a finished line, to come again */
 };
 
 enum linebuf_what {
@@ -47,6 +48,12 @@ size_t linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
 
 /* The input has ended: what is left is a line, too. */
 void linebuf_end(struct linebuf *lb, struct linebuf_event *ev);
+
+/* Holds a line that linebuf_take() has just told, for linebuf_held() to tell it
+ * again; nothing may be taken before that.  max as there.  False: no memory. */
+bool linebuf_hold(
+    struct linebuf *lb, unsigned max, const struct linebuf_event *ev);
+void linebuf_held(struct linebuf *lb, struct linebuf_event *ev);
 
 /* Erases the last character of the unfinished line (telnet's EC). */
 void linebuf_erase_character(struct linebuf *lb);

@@ -43,7 +43,7 @@ struct listener {
 	int fd;
 	bool passed;      /* by the service manager */
 	bool keep, fresh; /* listeners_apply()'s marks */
-	bool suspended;   /* another of its marks: made way */
+	bool made_way;    /* another of its marks: does not listen */
 	char *text;       /* for the log */
 };
 

@@ -2,8 +2,8 @@
  * Telnet (RFC 854, 855, 860) out of a byte stream.  Knows no sockets: bytes
  * go in, events come out.  Holds two bytes of state, whatever comes.
  */
-#ifndef BANTERD_TELNET_H
-#define BANTERD_TELNET_H
+#ifndef BANTERD_NET_TELNET_H
+#define BANTERD_NET_TELNET_H
 
 #include <stddef.h>
 #include <stdint.h>

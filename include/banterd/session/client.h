@@ -16,10 +16,12 @@
  *	             v
  *	       CLIENT_GONE                freed when the turn ends
  *
- * client_drop() leads to CLIENT_GONE from anywhere.  Beside this stand two
- *facts about its connection: that it has ended (no more input), and that it is
- *broken (conn_error(): nothing can be sent).  One that is broken carries out
- *what it sent before, as far as its rate allows, and is closed then.
+ * client_gone() leads there from anywhere: at once (client_drop()), or because
+ * nobody is there to wait for.
+ *
+ * Beside this stand two facts about its connection.  It has ended: there is no
+ * more input.  It is broken (conn_error()): nothing can be sent; what it sent
+ * before is carried out, as far as its rate allows, and then it is closed.
  */
 #ifndef BANTERD_SESSION_CLIENT_H
 #define BANTERD_SESSION_CLIENT_H
@@ -48,6 +50,9 @@ struct host;
 
 /* What several have to say. */
 #define CLIENT_NO_MEMORY "! The server is out of memory; try again later."
+
+/* Why one leaves whose connection is broken. */
+#define CLIENT_LOST "connection lost"
 
 enum client_state {
 	CLIENT_LOGIN, /* has to give the password */

@@ -2,8 +2,10 @@
  * The commands: a table of what each is called, takes and does.  Help and the
  * checks of arguments come from the table too.
  */
-#ifndef BANTERD_COMMAND_H
-#define BANTERD_COMMAND_H
+#ifndef BANTERD_SESSION_COMMAND_H
+#define BANTERD_SESSION_COMMAND_H
+
+#include <stdbool.h>
 
 struct client;
 
@@ -12,5 +14,9 @@ struct client;
  * chat for the current room, or a command.
  */
 void command_line(struct client *c, char *text);
+
+/* Whether such a line is chat, or a command that tells rooms of what it does.
+ */
+bool command_tells_rooms(const char *text);
 
 #endif

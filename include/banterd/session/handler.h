@@ -3,8 +3,8 @@
  * command is called and takes; command_room.c has the handlers that deal with
  * rooms, command_user.c those that deal with people.
  */
-#ifndef BANTERD_HANDLER_H
-#define BANTERD_HANDLER_H
+#ifndef BANTERD_SESSION_HANDLER_H
+#define BANTERD_SESSION_HANDLER_H
 
 #include <stdbool.h>
 

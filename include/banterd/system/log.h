@@ -4,8 +4,8 @@
  * or reach the admin's terminal raw.  Its settings are the one hidden global
  * of the program.
  */
-#ifndef BANTERD_LOG_H
-#define BANTERD_LOG_H
+#ifndef BANTERD_SYSTEM_LOG_H
+#define BANTERD_SYSTEM_LOG_H
 
 #include <stdint.h>
 
@@ -66,7 +66,7 @@ void log_burst(struct log_burst *b, uint64_t now, const char *fmt, ...)
     LOG_PRINTF(3, 4);
 
 /* Tells how many lines were held back, once their second is over.  Returns when
- * (ms) to call again, UINT64_MAX for never. */
+ * (ms) to call again, NEVER for never. */
 uint64_t log_burst_tick(struct log_burst *b, uint64_t now);
 
 #endif

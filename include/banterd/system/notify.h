@@ -4,8 +4,8 @@
  * documented to be written by hand.  Without a service manager each function
  * does nothing.
  */
-#ifndef BANTERD_NOTIFY_H
-#define BANTERD_NOTIFY_H
+#ifndef BANTERD_SYSTEM_NOTIFY_H
+#define BANTERD_SYSTEM_NOTIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>

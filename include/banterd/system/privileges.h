@@ -1,8 +1,8 @@
 /*
  * What the daemon gives up once it listens.
  */
-#ifndef BANTERD_PRIVILEGES_H
-#define BANTERD_PRIVILEGES_H
+#ifndef BANTERD_SYSTEM_PRIVILEGES_H
+#define BANTERD_SYSTEM_PRIVILEGES_H
 
 #include <stdbool.h>
 

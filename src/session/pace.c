@@ -1,0 +1,62 @@
+#include <sys/param.h>
+
+#include "banterd/chat/room.h"
+#include "banterd/net/conn.h"
+#include "banterd/session/client.h"
+#include "banterd/session/command.h"
+#include "banterd/session/pace.h"
+
+/* Whether some member's send queue is so full that what is said next may have
+ * to be skipped. */
+static bool
+has_pressed_member(const struct session_context *ctx, const struct room *room)
+{
+	const struct client *c;
+	uint32_t i;
+
+	for (i = 0; i < room->nmembers; i++) {
+		c = client_of_user(room->members[i]);
+		if (fanout_is_pressed(ctx->fanout, &c->out))
+			return true;
+	}
+	return false;
+}
+
+/* Readers who take nothing, or nearly nothing, are not waited for any longer
+ * than the room's patience: then they are full, and no reason to wait. */
+static bool
+is_waiting_room(struct session_context *ctx, struct room *room)
+{
+	uint64_t now = session_now(ctx);
+
+	if (room->nmembers > EVENT_FEW && fanout_is_congested(ctx->fanout))
+		return true;
+	if (!has_pressed_member(ctx, room)) {
+		room->waits_since = 0;
+		return false;
+	}
+	if (room->waits_since == 0)
+		room->waits_since = now;
+	return now - room->waits_since < PACE_PATIENCE_MS;
+}
+
+bool
+pace_must_wait(struct client *c, const char *text)
+{
+	struct session_context *ctx = c->ctx;
+	const struct fanout *f = ctx->fanout;
+	uint16_t i;
+
+	/* Nearly always nobody can be pressed, and nothing is congested. */
+	if (ctx->conns->nbacklogs == 0 &&
+	    f->used < MIN(FANOUT_CONGESTED, f->limit / 2))
+		return false;
+	if (ctx->stopping || c->state != CLIENT_CHAT ||
+	    !command_tells_rooms(text))
+		return false;
+	for (i = 0; i < c->user.nrooms; i++) {
+		if (is_waiting_room(ctx, c->user.rooms[i]))
+			return true;
+	}
+	return false;
+}
