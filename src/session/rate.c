@@ -41,20 +41,21 @@ pay(struct rate *r, const struct config *conf, uint64_t tokens)
 		set_tokens(r, conf, r->tokens - (int64_t)(tokens * RATE_TOKEN));
 }
 
-/* What time has brought. */
+/* What time has brought; of more than 49 days, less than that. */
 static void
 refill(struct rate *r, const struct config *conf, uint64_t now)
 {
-	uint64_t gain = (now - r->refilled) * conf->rate_per_second;
+	uint32_t passed = (uint32_t)now - r->refilled;
+	uint64_t gain = (uint64_t)passed * conf->rate_per_second;
 
 	set_tokens(r, conf, r->tokens + (int64_t)gain);
-	r->refilled = now;
+	r->refilled = (uint32_t)now;
 }
 
 void
 rate_begin(struct rate *r, const struct config *conf, uint64_t now)
 {
-	r->refilled = now;
+	r->refilled = (uint32_t)now;
 	r->tokens = full(conf);
 }
 

@@ -34,7 +34,7 @@ struct config;
 
 /* What one client has left. */
 struct rate {
-	uint64_t refilled; /* ms: when tokens was right */
+	uint32_t refilled; /* ms, the low half: when tokens was right */
 	int32_t tokens;    /* in thousandths; below 0: owed */
 	uint16_t unpaid;   /* bytes that made no line */
 };
