@@ -11,10 +11,12 @@
 
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
+#include "banterd/daemon/check.h"
 #include "banterd/daemon/loop.h"
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
 #include "banterd/system/sandbox.h"
+#include "banterd/system/signals.h"
 #include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
@@ -55,6 +57,7 @@ usage(FILE *to)
 static int
 parse_options(int argc, char *argv[], struct options *o)
 {
+	const char *wrong;
 	int ch;
 
 	while ((ch = getopt(argc, argv, "f:hl:tvV")) != -1) {
@@ -67,11 +70,11 @@ parse_options(int argc, char *argv[], struct options *o)
 			usage(stdout);
 			return EXIT_ASKED;
 		case 'l':
-			if (!config_listen_add(
-				&o->listens, optarg, CONFIG_SOCKET_MODE)) {
-				fprintf(stderr,
-				    "banterd: -l %s: expected ADDR:PORT, [ADDR]:PORT or /PATH\n",
-				    optarg);
+			wrong = config_listen_add(
+			    &o->listens, optarg, CONFIG_SOCKET_MODE);
+			if (wrong != NULL) {
+				fprintf(stderr, "banterd: -l \"%s\" %s\n",
+				    optarg, wrong);
 				return EXIT_USAGE;
 			}
 			break;
@@ -105,17 +108,28 @@ report_to_stderr(void *arg, const char *message)
 	fprintf(stderr, "%s\n", safe);
 }
 
+static unsigned
+how_to_read(const struct options *o)
+{
+	return o->conf_given ? 0 : CONFIG_OPTIONAL;
+}
+
 static int
 check_config(const struct options *o)
 {
 	struct config *conf;
+	bool good;
 
 	conf = config_load(
-	    NULL, o->conf_path, !o->conf_given, report_to_stderr, NULL);
+	    NULL, o->conf_path, how_to_read(o), report_to_stderr, NULL);
 	if (conf == NULL)
 		return EXIT_WRONG;
 	config_warn(conf);
+	good = check_for_service(
+	    conf, o->conf_path, !o->conf_given, report_to_stderr, NULL);
 	config_free(conf);
+	if (!good)
+		return EXIT_WRONG;
 	fprintf(stderr, "%s: %s\n", o->conf_path,
 	    access(o->conf_path, F_OK) == 0 ?
 		"the configuration is good" :
@@ -145,7 +159,7 @@ start(struct server *srv, struct options *o, const struct files *files)
 	struct config *conf;
 
 	/* Still root: what only it may read, it reads by itself. */
-	conf = reload_config(NULL, o->conf_path, !o->conf_given);
+	conf = reload_config(NULL, o->conf_path, how_to_read(o));
 	if (conf == NULL || !reload_log(conf->log_target)) {
 		config_free(conf);
 		return false;
@@ -157,6 +171,7 @@ start(struct server *srv, struct options *o, const struct files *files)
 		return false;
 	}
 	srv->files = files;
+	srv->opener = &o->opener;
 	srv->verbose = o->verbose;
 	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
 	notify_init(&srv->notify);
@@ -182,6 +197,7 @@ serve(struct options *o)
 		log_error("cannot fork: %s", strerror(errno));
 	else
 		started = start(&srv, o, &files);
+	o->opener.patience_ms = OPENER_PATIENCE_MS;
 	if (started) {
 		loop_run(&srv);
 		started = !srv.failed;
@@ -200,6 +216,10 @@ main(int argc, char *argv[])
 	int status;
 
 	TAILQ_INIT(&o.listens);
+	if (!signals_reset()) {
+		log_error("cannot set signals: %s", strerror(errno));
+		return EXIT_WRONG;
+	}
 	if (!fill_descriptors()) {
 		log_error("cannot open /dev/null: %s", strerror(errno));
 		return EXIT_WRONG;

@@ -6,12 +6,10 @@
 int
 files_open(const struct files *files, enum file_kind kind, const char *path)
 {
-	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
-
 	if (files != NULL)
 		return files->open(files->arg, kind, path);
 	if (kind == FILE_LOG)
 		return open(path, FILE_LOG_FLAGS, FILE_LOG_MODE);
 	/* A FIFO that nobody writes to is no reason to wait. */
-	return open(path, flags | (kind == FILE_MOTD ? O_NONBLOCK : 0));
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }

@@ -1,6 +1,6 @@
 #include <arpa/inet.h>
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,8 @@
 
 #include "banterd/base/network.h"
 
-#define V4_BITS 96 /* the length of ::ffff:0:0 */
+#define V4_BITS         96 /* the length of ::ffff:0:0 */
+#define LINK_LOCAL_BITS 10
 
 static const unsigned char v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -44,6 +45,7 @@ address_from_socket(struct address *a, const struct sockaddr *sa)
 	struct sockaddr_in sin;
 	struct sockaddr_in6 sin6;
 
+	memset(a, 0, sizeof(*a));
 	switch (sa->sa_family) {
 	case AF_INET:
 		memcpy(&sin, sa, sizeof(sin));
@@ -52,17 +54,66 @@ address_from_socket(struct address *a, const struct sockaddr *sa)
 	case AF_INET6:
 		memcpy(&sin6, sa, sizeof(sin6));
 		a->in6 = sin6.sin6_addr;
+		if (address_is_link_local(a))
+			a->scope = sin6.sin6_scope_id;
 		return true;
 	default:
-		memset(a, 0, sizeof(*a));
 		return false;
 	}
+}
+
+in_port_t
+sockaddr_port(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *sin = (const void *)ss;
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+
+	switch (ss->ss_family) {
+	case AF_INET:
+		return sin->sin_port;
+	case AF_INET6:
+		return sin6->sin6_port;
+	default:
+		return 0;
+	}
+}
+
+bool
+sockaddr_is_wildcard(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *sin = (const void *)ss;
+	const struct sockaddr_in6 *sin6 = (const void *)ss;
+
+	switch (ss->ss_family) {
+	case AF_INET:
+		return sin->sin_addr.s_addr == htonl(INADDR_ANY);
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr) != 0;
+	default:
+		return false;
+	}
+}
+
+/* 0.0.0.0 has no interface. */
+void
+address_of_account(struct address *a, uid_t uid)
+{
+	static const struct in_addr none = { 0 };
+
+	map_v4(&a->in6, &none);
+	a->scope = uid;
 }
 
 bool
 address_is_v4(const struct address *a)
 {
 	return is_v4(&a->in6);
+}
+
+bool
+address_is_link_local(const struct address *a)
+{
+	return IN6_IS_ADDR_LINKLOCAL(&a->in6);
 }
 
 struct in6_addr
@@ -74,17 +125,89 @@ address_network(const struct address *a, unsigned bits)
 	return net;
 }
 
+/* Its name in buf (IF_NAMESIZE bytes), or its number if it is gone by now. */
+static const char *
+interface_name(uint32_t scope, char *buf)
+{
+	if (if_indextoname(scope, buf) == NULL)
+		snprintf(buf, IF_NAMESIZE, "%u", scope);
+	return buf;
+}
+
 const char *
 address_text(const struct address *a, char *buf)
 {
 	const void *v4 = a->in6.s6_addr + sizeof(v4_prefix);
 	const char *text;
+	char name[IF_NAMESIZE];
+	size_t len;
 
 	if (is_v4(&a->in6))
 		text = inet_ntop(AF_INET, v4, buf, ADDRESS_TEXT_SIZE);
 	else
 		text = inet_ntop(AF_INET6, &a->in6, buf, ADDRESS_TEXT_SIZE);
-	return text == NULL ? "?" : text;
+	if (text == NULL)
+		return "?";
+	if (a->scope != 0) {
+		len = strlen(text);
+		snprintf(buf + len, ADDRESS_TEXT_SIZE - len, "%%%s",
+		    interface_name(a->scope, name));
+	}
+	return text;
+}
+
+static void
+halve(uint64_t halves[2], const struct in6_addr *a)
+{
+	memcpy(halves, a, sizeof(*a));
+}
+
+/* Cuts "%INTERFACE" off an address; NULL, or what is wrong with it. */
+static const char *
+parse_interface(struct acl_rule *rule, char *addr)
+{
+	char *name = strchr(addr, '%');
+
+	if (name == NULL)
+		return NULL;
+	*name++ = '\0';
+	if (*name == '\0' ||
+	    strlcpy(rule->interface, name, sizeof(rule->interface)) >=
+		sizeof(rule->interface))
+		return "has no interface's name after the %";
+	return NULL;
+}
+
+/* The address itself; *width is that of its family. */
+static bool
+parse_address(struct in6_addr *a, const char *addr, unsigned *width)
+{
+	struct in_addr in4;
+
+	if (inet_pton(AF_INET, addr, &in4) == 1) {
+		map_v4(a, &in4);
+		*width = 32;
+		return true;
+	}
+	*width = 128;
+	return inet_pton(AF_INET6, addr, a) == 1;
+}
+
+/* The rule's bits, and the address that they are of; NULL, or what is wrong. */
+static const char *
+set_network(struct acl_rule *rule, struct in6_addr *a)
+{
+	struct in6_addr all;
+
+	if (rule->interface[0] != '\0' &&
+	    (rule->bits < LINK_LOCAL_BITS || !IN6_IS_ADDR_LINKLOCAL(a)))
+		return "names an interface, which is for link-local addresses (fe80::/10) alone";
+	memset(&all, 0xff, sizeof(all));
+	mask(&all, rule->bits);
+	mask(a, rule->bits);
+	halve(rule->mask, &all);
+	halve(rule->net, a);
+	return NULL;
 }
 
 /* Reads "ADDR" or "ADDR/BITS" into a rule; NULL, or what is wrong. */
@@ -92,33 +215,27 @@ static const char *
 parse_network(struct acl_rule *rule, const char *text)
 {
 	char addr[ADDRESS_TEXT_SIZE];
-	const char *errstr = NULL, *slash = strchr(text, '/');
+	const char *errstr = NULL, *wrong, *slash = strchr(text, '/');
 	size_t n = slash == NULL ? strlen(text) : (size_t)(slash - text);
-	struct in_addr in4;
-	unsigned base, width;
+	struct in6_addr a;
+	unsigned width;
 
 	if (n >= sizeof(addr))
 		return "is not an IPv4 or IPv6 address";
 	memcpy(addr, text, n);
 	addr[n] = '\0';
-	if (inet_pton(AF_INET, addr, &in4) == 1) {
-		map_v4(&rule->net, &in4);
-		base = V4_BITS;
-		width = 32;
-	} else if (inet_pton(AF_INET6, addr, &rule->net) == 1) {
-		base = 0;
-		width = 128;
-	} else
+	if ((wrong = parse_interface(rule, addr)) != NULL)
+		return wrong;
+	if (!parse_address(&a, addr, &width))
 		return "is not an IPv4 or IPv6 address";
 	rule->bits = 128;
 	if (slash != NULL)
-		rule->bits = base +
+		rule->bits = 128 - width +
 		    (unsigned)strtonum(slash + 1, 0, width, &errstr);
 	if (errstr != NULL)
 		return width == 32 ? "has a wrong prefix length (0 to 32)" :
 				     "has a wrong prefix length (0 to 128)";
-	mask(&rule->net, rule->bits);
-	return NULL;
+	return set_network(rule, &a);
 }
 
 static const char *
@@ -148,25 +265,32 @@ acl_add(struct acl *acl, const char *text, bool allow)
 	return append(acl, &rule);
 }
 
-/* A short IPv6 prefix such as ::/0 says nothing of mapped IPv4 addresses. */
 static bool
-matches(const struct acl_rule *rule, const struct address *a)
+is_on(const struct acl_rule *rule, const struct address *a)
 {
-	struct in6_addr net;
+	char name[IF_NAMESIZE];
 
-	if (rule->bits < V4_BITS && is_v4(&a->in6))
-		return false;
-	net = address_network(a, rule->bits);
-	return memcmp(&net, &rule->net, sizeof(net)) == 0;
+	if (rule->interface[0] == '\0')
+		return true;
+	return a->scope != 0 &&
+	    strcmp(rule->interface, interface_name(a->scope, name)) == 0;
 }
 
+/* There may be ten thousand rules, looked through for a thousand people at a
+ * reload.  A short IPv6 prefix such as ::/0 says nothing of mapped IPv4
+ * addresses. */
 bool
 acl_allows(const struct acl *acl, const struct address *a)
 {
+	unsigned least = is_v4(&a->in6) ? V4_BITS : 0;
 	const struct acl_rule *rule;
+	uint64_t halves[2];
 
+	halve(halves, &a->in6);
 	TAILQ_FOREACH(rule, acl, next) {
-		if (matches(rule, a))
+		if ((halves[0] & rule->mask[0]) == rule->net[0] &&
+		    (halves[1] & rule->mask[1]) == rule->net[1] &&
+		    rule->bits >= least && is_on(rule, a))
 			return rule->allow;
 	}
 	return true;

@@ -3,8 +3,11 @@
 #include <strings.h>
 
 #include "banterd/base/text.h"
+#include "banterd/base/unicode.h"
 
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+#define REPLACEMENT  "\xef\xbf\xbd" /* U+FFFD */
+#define NO_CHARACTER '\xff'         /* is in none */
+#define DEL          0x7f
 
 static size_t
 min_size(size_t a, size_t b)
@@ -62,28 +65,25 @@ utf8_sequence(const unsigned char *s, size_t len)
 	return n;
 }
 
-/*
- * Whether the valid sequence at s is a character that could change a
- * terminal: C0 (but TAB), DEL, C1, line and paragraph separator, bidi.
- */
-static bool
-is_forbidden(const unsigned char *s, size_t n)
+/* The code point of the valid sequence of n bytes at s. */
+static uint32_t
+utf8_point(const unsigned char *s, size_t n)
 {
+	uint32_t point;
+	size_t i;
+
 	if (n == 1)
-		return (s[0] < 0x20 && s[0] != '\t') || s[0] == 0x7f;
-	if (n == 2)
-		return s[0] == 0xc2 && s[1] < 0xa0;
-	if (n == 3 && s[0] == 0xe2 && s[1] == 0x80)
-		return s[2] >= 0xa8 && s[2] <= 0xae; /* U+2028-202E */
-	if (n == 3 && s[0] == 0xe2 && s[1] == 0x81)
-		return s[2] >= 0xa6 && s[2] <= 0xa9; /* U+2066-2069 */
-	return false;
+		return s[0];
+	point = s[0] & (0x7fU >> n);
+	for (i = 1; i < n; i++)
+		point = point << 6 | (s[i] & 0x3f);
+	return point;
 }
 
 static bool
 is_erase(char c)
 {
-	return c == '\b' || c == 0x7f;
+	return c == '\b' || c == DEL;
 }
 
 /* How many bytes are printable ASCII: most of what is said. */
@@ -97,35 +97,109 @@ plain_length(const char *s, size_t len)
 	return n;
 }
 
-size_t
-text_clean(const char *raw, size_t len, char *out)
+/*
+ * Whether the sequence of n bytes at s (0: there is none) may stay.  *marks is
+ * how many combining marks stand on the character before it.
+ */
+static bool
+may_stay(const unsigned char *s, size_t n, unsigned *marks)
 {
-	size_t i = 0, n, o = 0;
+	enum unicode_kind kind = UNICODE_FORBIDDEN;
 
-	while (i < len) {
-		n = plain_length(raw + i, len - i);
-		memcpy(out + o, raw + i, n);
-		o += n;
-		if ((i += n) == len)
-			break;
-		if (is_erase(raw[i])) {
-			o = text_erase_last(out, o);
-			i++;
+	if (n > 0)
+		kind = unicode_kind(utf8_point(s, n));
+	if (kind == UNICODE_JOINER)
+		return true;
+	if (kind != UNICODE_MARK) {
+		*marks = 0;
+		return kind != UNICODE_FORBIDDEN;
+	}
+	if (*marks == TEXT_MARKS_MAX)
+		return false;
+	++*marks;
+	return true;
+}
+
+static size_t
+append(char *out, size_t len, const char *what, size_t n)
+{
+	memcpy(out + len, what, n);
+	return len + n;
+}
+
+/* Cleans text in which nothing is to be erased.  It may be the last third of
+ * out: what is written never gets beyond what was read. */
+static size_t
+replace(const char *raw, size_t len, char *out)
+{
+	size_t i, n, o = 0;
+	unsigned marks = 0;
+	const unsigned char *s;
+
+	for (i = 0; i < len; i += n) {
+		if ((n = plain_length(raw + i, len - i)) > 0) {
+			o = append(out, o, raw + i, n);
+			marks = 0;
 			continue;
 		}
-		n = utf8_sequence((const unsigned char *)raw + i, len - i);
-		if (n == 0 || is_forbidden((const unsigned char *)raw + i, n)) {
-			memcpy(out + o, REPLACEMENT, 3);
-			o += 3;
-			i += n == 0 ? 1 : n;
-			continue;
-		}
-		memcpy(out + o, raw + i, n);
-		o += n;
-		i += n;
+		s = (const unsigned char *)raw + i;
+		n = utf8_sequence(s, len - i);
+		if (may_stay(s, n, &marks))
+			o = append(out, o, raw + i, n);
+		else
+			o = append(out, o, REPLACEMENT, 3);
+		if (n == 0)
+			n = 1;
 	}
 	out[o] = '\0';
 	return o;
+}
+
+/* Copies a raw line, and carries out each BS and DEL.  A byte that belongs to
+ * no character becomes one that can't: erasing what is between two such bytes
+ * makes no character of them. */
+static size_t
+copy_erased(const char *raw, size_t len, char *out)
+{
+	size_t i, n, o = 0;
+
+	for (i = 0; i < len; i += n) {
+		n = utf8_sequence((const unsigned char *)raw + i, len - i);
+		if (n == 0) {
+			out[o++] = NO_CHARACTER;
+			n = 1;
+		} else if (is_erase(raw[i]))
+			o = text_erase_last(out, o);
+		else
+			o = append(out, o, raw + i, n);
+	}
+	return o;
+}
+
+size_t
+text_clean(const char *raw, size_t len, char *out)
+{
+	char *erased = out + 2 * len;
+
+	if (len == 0 ||
+	    (memchr(raw, '\b', len) == NULL && memchr(raw, DEL, len) == NULL))
+		return replace(raw, len, out);
+	return replace(erased, copy_erased(raw, len, erased), out);
+}
+
+size_t
+text_blanks(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	enum unicode_kind kind;
+	size_t i, n;
+
+	for (i = 0; (n = utf8_sequence(s + i, 4)) > 0; i += n) {
+		kind = unicode_kind(utf8_point(s + i, n));
+		if (kind != UNICODE_SPACE && kind != UNICODE_JOINER)
+			break;
+	}
+	return i;
 }
 
 size_t

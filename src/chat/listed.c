@@ -21,6 +21,7 @@ make_permanent(struct registry *reg, const char *name)
 	if (room == NULL && (room = room_make(reg, name)) == NULL)
 		return NULL;
 	room->permanent = true;
+	room_disown(reg, room);
 	if (room->op != NULL)
 		tell_public(reg, room);
 	room->op = NULL;

@@ -48,8 +48,8 @@ reserve(struct room *room, struct user *u)
 
 /* Makes the room to join; *error says why there is none. */
 static struct room *
-open_room(struct registry *reg, const char *name, const char *key,
-    enum chat_error *error)
+open_room(struct registry *reg, struct user *u, const char *name,
+    const char *key, enum chat_error *error)
 {
 	struct room *room;
 
@@ -57,13 +57,17 @@ open_room(struct registry *reg, const char *name, const char *key,
 		*error = CHAT_TOO_MANY_ROOMS;
 		return NULL;
 	}
-	if ((room = room_make(reg, name)) == NULL) {
-		*error = CHAT_NO_MEMORY;
+	*error = CHAT_NO_MEMORY;
+	if ((room = room_make(reg, name)) == NULL)
+		return NULL;
+	if (reg->ops->room_made != NULL &&
+	    !reg->ops->room_made(u, &room->maker)) {
+		room_free(reg, room);
+		*error = CHAT_TOO_MANY_MADE;
 		return NULL;
 	}
 	if (!room_replace(&room->key, key)) {
 		room_free(reg, room);
-		*error = CHAT_NO_MEMORY;
 		return NULL;
 	}
 	return room;
@@ -73,7 +77,7 @@ static bool
 is_right_key(const struct room *room, const char *key)
 {
 	return room->key == NULL ||
-	    (key != NULL && strcmp(room->key, key) == 0);
+	    (key != NULL && text_same_secret(room->key, key));
 }
 
 enum chat_error
@@ -91,7 +95,8 @@ member_join(
 		return CHAT_TOO_MANY_JOINED;
 	if (room != NULL && !is_right_key(room, key))
 		return CHAT_WRONG_KEY;
-	if (room == NULL && (room = open_room(reg, name, key, &error)) == NULL)
+	if (room == NULL &&
+	    (room = open_room(reg, u, name, key, &error)) == NULL)
 		return error;
 	if (!reserve(room, u)) {
 		if (room_is_over(room))

@@ -68,8 +68,17 @@ room_is_over(const struct room *room)
 }
 
 void
+room_disown(struct registry *reg, struct room *room)
+{
+	if (room->maker != NULL)
+		reg->ops->room_gone(room->maker, reg->now);
+	room->maker = NULL;
+}
+
+void
 room_free(struct registry *reg, struct room *room)
 {
+	room_disown(reg, room);
 	if (room->is_pending)
 		TAILQ_REMOVE(&reg->pending, room, pending);
 	history_trim(&room->history, 0);

@@ -262,6 +262,20 @@ tell_away(struct registry *reg, struct user *from, struct user *to)
 	reg->ops->deliver(from, &ev);
 }
 
+/* Nothing comes to somebody who ignores the writer; but the writer is not to
+ * know. */
+static bool
+reach(struct registry *reg, struct user *from, struct user *to,
+    const struct chat_event *ev)
+{
+	if (user_ignores(to, from->id))
+		return reg->ops->takes == NULL || reg->ops->takes(to, ev);
+	if (!reg->ops->deliver(to, ev))
+		return false;
+	to->reply_to = from->id;
+	return true;
+}
+
 bool
 user_message(struct registry *reg, struct user *from, struct user *to,
     const char *text, bool action)
@@ -269,14 +283,11 @@ user_message(struct registry *reg, struct user *from, struct user *to,
 	struct chat_event ev = registry_event(
 	    reg, action ? EVENT_PRIVATE_ACTION : EVENT_PRIVATE);
 
-	if (user_ignores(to, from->id))
-		return true;
 	ev.who = from->name;
 	ev.text = text;
 	ev.bell = to->set_bell;
-	if (!reg->ops->deliver(to, &ev))
+	if (!reach(reg, from, to, &ev))
 		return false;
-	to->reply_to = from->id;
 	tell_away(reg, from, to);
 	return true;
 }

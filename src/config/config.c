@@ -2,30 +2,50 @@
 
 #include <arpa/inet.h>
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
 #include "banterd/config/config.h"
 
-static bool
+#define NO_MEMORY "does not fit into memory"
+#define NOT_AN_ADDRESS \
+	"is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH"
+
+static const char *
 parse_unix(struct config_listen *l, const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
+	_Static_assert(sizeof(sun.sun_path) == 108, "a message says so");
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
-		return false;
+		return "is too long, expected a path of at most 107 bytes";
 	memcpy(&l->addr, &sun, sizeof(sun));
 	l->addrlen = sizeof(sun);
-	return true;
+	return NULL;
+}
+
+/* What the kernel would not take. */
+static const char *
+check_v6(const struct sockaddr_in6 *sin6)
+{
+	if (sin6->sin6_family != AF_INET6)
+		return NULL;
+	if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr))
+		return "is an IPv4 address, expected it as ADDR:PORT";
+	if (IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr) && sin6->sin6_scope_id == 0)
+		return "is an address of one link, expected [ADDR%INTERFACE]:PORT";
+	return NULL;
 }
 
 /* Numbers only: a name could mean another address tomorrow. */
-static bool
+static const char *
 parse_inet(struct config_listen *l, const char *text)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC,
@@ -35,43 +55,72 @@ parse_inet(struct config_listen *l, const char *text)
 	const char *port, *errstr;
 	struct in_addr in4;
 	char host[128];
+	int error;
 
 	if ((port = strrchr(text, ':')) == NULL || port == text)
-		return false;
+		return NOT_AN_ADDRESS;
 	strtonum(port + 1, 0, 65535, &errstr);
 	if (errstr != NULL || (size_t)(port - text) >= sizeof(host))
-		return false;
+		return NOT_AN_ADDRESS;
 	strlcpy(host, text, (size_t)(port - text) + 1);
 	if (host[0] == '[') {
 		if (port[-1] != ']')
-			return false;
+			return NOT_AN_ADDRESS;
 		host[port - text - 1] = '\0';
 		memmove(host, host + 1, strlen(host));
 	} else if (inet_pton(AF_INET, host, &in4) != 1)
-		return false;
-	if (getaddrinfo(host, port + 1, &hints, &ai) != 0)
-		return false;
+		return NOT_AN_ADDRESS;
+	error = getaddrinfo(host, port + 1, &hints, &ai);
+	if (error != 0)
+		return error == EAI_MEMORY ? NO_MEMORY : NOT_AN_ADDRESS;
 	memcpy(&l->addr, ai->ai_addr, ai->ai_addrlen);
 	l->addrlen = ai->ai_addrlen;
 	freeaddrinfo(ai);
-	return true;
+	return check_v6((const void *)&l->addr);
 }
 
-bool
+/* The kernel gives a port to an address or to all addresses, not to both. */
+static bool
+excludes(const struct config_listen *a, const struct config_listen *b)
+{
+	return a->addr.ss_family == b->addr.ss_family &&
+	    sockaddr_port(&a->addr) != 0 &&
+	    sockaddr_port(&a->addr) == sockaddr_port(&b->addr) &&
+	    sockaddr_is_wildcard(&a->addr) != sockaddr_is_wildcard(&b->addr);
+}
+
+static const char *
+check_others(const struct config_listens *list, const struct config_listen *l)
+{
+	const struct config_listen *other;
+
+	TAILQ_FOREACH(other, list, next) {
+		if (excludes(l, other))
+			return "cannot be had with another one of that port, expected all addresses (0.0.0.0, [::]) or single ones";
+	}
+	return NULL;
+}
+
+const char *
 config_listen_add(struct config_listens *list, const char *text, mode_t mode)
 {
 	struct config_listen *l;
+	const char *wrong;
 
 	if ((l = calloc(1, sizeof(*l))) == NULL)
-		return false;
+		return NO_MEMORY;
 	l->mode = mode;
-	if (!(text[0] == '/' ? parse_unix(l, text) : parse_inet(l, text)) ||
-	    (l->text = strdup(text)) == NULL) {
+	wrong = (text[0] == '/' ? parse_unix : parse_inet)(l, text);
+	if (wrong == NULL)
+		wrong = check_others(list, l);
+	if (wrong == NULL && (l->text = strdup(text)) == NULL)
+		wrong = NO_MEMORY;
+	if (wrong != NULL) {
 		free(l);
-		return false;
+		return wrong;
 	}
 	TAILQ_INSERT_TAIL(list, l, next);
-	return true;
+	return NULL;
 }
 
 void
@@ -86,9 +135,47 @@ config_listens_free(struct config_listens *list)
 	}
 }
 
+const char *
+config_unfinished(const struct config *conf)
+{
+	if (conf->empty)
+		return "is empty";
+	return conf->cut ? "has a last line without an end" : NULL;
+}
+
+static int
+room_cmp(struct config_room *a, struct config_room *b)
+{
+	return strcasecmp(a->name, b->name);
+}
+
+RB_PROTOTYPE(config_room_tree, config_room, by_name, room_cmp)
+RB_GENERATE(config_room_tree, config_room, by_name, room_cmp)
+
+struct config_room *
+config_room_add(struct config *conf, const char *name)
+{
+	struct config_room *room;
+
+	if ((room = calloc(1, sizeof(*room))) == NULL)
+		return NULL;
+	strlcpy(room->name, name, sizeof(room->name));
+	if (RB_INSERT(config_room_tree, &conf->rooms_by_name, room) != NULL) {
+		free(room);
+		errno = EEXIST;
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&conf->rooms, room, next);
+	return room;
+}
+
 void
 config_warn(const struct config *conf)
 {
+	if (config_unfinished(conf) != NULL)
+		log_warning(
+		    "the configuration %s; a reload takes no such file, since somebody may still be writing it",
+		    config_unfinished(conf));
 	if (conf->motd_missing)
 		log_warning("motd %s is not there; nothing of it is shown",
 		    conf->motd_path);

@@ -30,6 +30,8 @@ static void set_user(
     struct reader *, const struct keyword *, const struct words *);
 static void set_rate(
     struct reader *, const struct keyword *, const struct words *);
+static void set_log_target(
+    struct reader *, const struct keyword *, const struct words *);
 static void set_log_level(
     struct reader *, const struct keyword *, const struct words *);
 
@@ -58,7 +60,7 @@ const struct keyword keywords[] = {
 	{ "stall-timeout", false, set_number, FIELD(stall_timeout), 1, 86400 },
 	{ "login-timeout", false, set_number, FIELD(login_timeout), 1, 86400 },
 	{ "shutdown-grace", false, set_number, FIELD(shutdown_grace), 0, 3600 },
-	{ "log-target", false, set_string, FIELD(log_target), 1, 4096 },
+	{ "log-target", false, set_log_target, FIELD(log_target), 1, 4096 },
 	{ "log-level", false, set_log_level, 0, 0, 0 },
 	{ "user", false, set_user, 0, 0, 0 },
 };
@@ -162,7 +164,7 @@ set_string(struct reader *r, const struct keyword *k, const struct words *w)
 	text_clean(value, len, cleaned);
 	if (strcmp(value, cleaned) != 0) {
 		reader_complain(r,
-		    "%s has a value with control characters or bad UTF-8, expected plain text",
+		    "%s has a value with control or invisible characters or bad UTF-8, expected plain text",
 		    k->name);
 		return;
 	}
@@ -176,6 +178,21 @@ set_password(struct reader *r, const struct keyword *k, const struct words *w)
 	if (w->n == 2 && (w->word[1][0] == ' ' || w->word[1][0] == '\t'))
 		reader_complain(r,
 		    "password begins with a blank, expected what can be typed after /pass");
+	else
+		set_string(r, k, w);
+}
+
+/* Any other word would be the name of a file, and nobody would look there. */
+static void
+set_log_target(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const char *value = w->word[1];
+
+	if (w->n == 2 && value[0] != '/' && value[0] != '\0' &&
+	    strcmp(value, "stderr") != 0 && strcmp(value, "syslog") != 0)
+		reader_complain(r,
+		    "log-target: \"%s\" is no target, expected stderr, syslog or a file's path that begins with /",
+		    value);
 	else
 		set_string(r, k, w);
 }
@@ -200,26 +217,38 @@ set_log_level(struct reader *r, const struct keyword *k, const struct words *w)
 	    value);
 }
 
+/* Whether the daemon can become that; false after a complaint. */
+static bool
+is_account(struct reader *r, const struct keyword *k, const char *name)
+{
+	const struct passwd *pw;
+
+	if (!privileges_account(name, &pw))
+		reader_complain(r, "%s: cannot look for account \"%s\": %s",
+		    k->name, name, strerror(errno));
+	else if (pw == NULL)
+		reader_complain(r,
+		    "%s: there is no account \"%s\", expected one without privileges",
+		    k->name, name);
+	else if (pw->pw_uid == 0)
+		reader_complain(r,
+		    "%s: \"%s\" is root, expected an account without privileges",
+		    k->name, name);
+	else
+		return true;
+	return false;
+}
+
+/* A look-up may take as long as a name server does; a daemon that serves
+ * people, and becomes nobody else any more, does without. */
 static void
 set_user(struct reader *r, const struct keyword *k, const struct words *w)
 {
-	const struct passwd *pw;
 	const char *value;
 
 	if ((value = only_value(r, w, "an account's name")) == NULL)
 		return;
-	if (!privileges_account(value, &pw))
-		reader_complain(r, "%s: cannot look for account \"%s\": %s",
-		    k->name, value, strerror(errno));
-	else if (pw == NULL)
-		reader_complain(r,
-		    "%s: there is no account \"%s\", expected one without privileges",
-		    k->name, value);
-	else if (pw->pw_uid == 0)
-		reader_complain(r,
-		    "%s: \"%s\" is root, expected an account without privileges",
-		    k->name, value);
-	else
+	if ((r->how & CONFIG_SERVING) != 0 || is_account(r, k, value))
 		reader_replace(r, &r->conf->user, value);
 }
 
@@ -281,18 +310,6 @@ set_default_room(
 		    value);
 }
 
-static bool
-room_is_listed(const struct config *conf, const char *name)
-{
-	const struct config_room *room;
-
-	TAILQ_FOREACH(room, &conf->rooms, next) {
-		if (strcasecmp(room->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The text after "topic" or "key"; false after a complaint. */
 static bool
 room_text(struct reader *r, const char *option, const char *text, char **field)
@@ -309,7 +326,7 @@ room_text(struct reader *r, const char *option, const char *text, char **field)
 	text_clean(text, len, cleaned);
 	if (strcmp(text, cleaned) != 0) {
 		reader_complain(r,
-		    "room: %s has control characters or bad UTF-8, expected plain text",
+		    "room: %s has control or invisible characters or bad UTF-8, expected plain text",
 		    option);
 		return false;
 	}
@@ -368,19 +385,14 @@ set_room(struct reader *r, const struct keyword *k, const struct words *w)
 		    w->n < 2 ? "" : w->word[1]);
 		return;
 	}
-	if (room_is_listed(r->conf, w->word[1])) {
+	if ((room = config_room_add(r->conf, w->word[1])) != NULL)
+		set_room_options(r, room, w);
+	else if (errno == EEXIST)
 		reader_complain(r,
 		    "room: %s was given before, expected each room once",
 		    w->word[1]);
-		return;
-	}
-	if ((room = calloc(1, sizeof(*room))) == NULL) {
+	else
 		reader_complain(r, "%s", strerror(errno));
-		return;
-	}
-	strlcpy(room->name, w->word[1], sizeof(room->name));
-	TAILQ_INSERT_TAIL(&r->conf->rooms, room, next);
-	set_room_options(r, room, w);
 }
 
 /* "8-digit" octal file modes are read by hand: strtonum(3) knows no base. */
@@ -399,6 +411,7 @@ static void
 set_listen(struct reader *r, const struct keyword *k, const struct words *w)
 {
 	mode_t mode = CONFIG_SOCKET_MODE;
+	const char *wrong;
 	bool with_mode;
 
 	(void)k;
@@ -416,10 +429,9 @@ set_listen(struct reader *r, const struct keyword *k, const struct words *w)
 		    w->n - 1);
 		return;
 	}
-	if (!config_listen_add(&r->conf->listens, w->word[1], mode))
-		reader_complain(r,
-		    "listen: \"%s\" is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH",
-		    w->word[1]);
+	if ((wrong = config_listen_add(&r->conf->listens, w->word[1], mode)) !=
+	    NULL)
+		reader_complain(r, "listen: \"%s\" %s", w->word[1], wrong);
 }
 
 size_t

@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,17 @@
 #include "banterd/config/reader.h"
 
 #define MAX_MOTD_SIZE 65536L /* bytes */
+
+/* What some editors begin a text with: U+FEFF in UTF-8. */
+static const char bom[3] = { '\xef', '\xbb', '\xbf' };
+
+static size_t
+bom_length(const char *text, size_t len)
+{
+	return len >= sizeof(bom) && memcmp(text, bom, sizeof(bom)) == 0 ?
+	    sizeof(bom) :
+	    0;
+}
 
 static void
 read_line(struct reader *r, char *line)
@@ -43,7 +56,7 @@ read_line(struct reader *r, char *line)
 }
 
 static void
-read_file(struct reader *r, FILE *f)
+read_lines(struct reader *r, FILE *f)
 {
 	/* A backslash at the end of a line goes on with the next one. */
 	const char delim[3] = { '\\', '\\', '\0' };
@@ -61,6 +74,91 @@ read_file(struct reader *r, FILE *f)
 	if (!feof(f))
 		reader_complain(r, "%s", strerror(ferror(f) ? errno : ENOMEM));
 	r->line = 0;
+}
+
+/*
+ * A file without what other systems' editors put at its beginning, and before
+ * the end of each line.
+ */
+struct plain_file {
+	FILE *f;
+	char head[sizeof(bom)]; /* of the file, if that is no BOM */
+	size_t at, end;         /* of head, what was not read yet */
+	int last;               /* byte; EOF: none yet */
+};
+
+static void
+begin_plain(struct plain_file *p, FILE *f)
+{
+	p->f = f;
+	p->end = fread(p->head, 1, sizeof(p->head), f);
+	p->at = bom_length(p->head, p->end);
+	p->last = EOF;
+}
+
+static int
+next_byte(struct plain_file *p)
+{
+	return p->at < p->end ? (unsigned char)p->head[p->at++] : getc(p->f);
+}
+
+static void
+unread_byte(struct plain_file *p, int ch)
+{
+	if (p->at > 0 && p->at < p->end)
+		p->at--;
+	else
+		(void)ungetc(ch, p->f);
+}
+
+/* As of fopencookie(3). */
+static ssize_t
+read_plain(void *arg, char *buf, size_t size)
+{
+	struct plain_file *p = arg;
+	int ch, following;
+	size_t n = 0;
+
+	while (n < size && (ch = next_byte(p)) != EOF) {
+		if (ch == '\r' && (following = next_byte(p)) != EOF) {
+			if (following == '\n')
+				ch = following;
+			else
+				unread_byte(p, following);
+		}
+		buf[n++] = (char)ch;
+		p->last = ch;
+	}
+	return ferror(p->f) ? -1 : (ssize_t)n;
+}
+
+/* Of a device, or the shell's <(...), nobody is still writing a line. */
+static void
+note_unfinished(struct config *conf, const struct plain_file *p)
+{
+	struct stat st;
+
+	if (fstat(fileno(p->f), &st) == -1 || !S_ISREG(st.st_mode))
+		return;
+	conf->empty = p->last == EOF;
+	conf->cut = p->last != EOF && p->last != '\n';
+}
+
+static void
+read_file(struct reader *r, FILE *f)
+{
+	const cookie_io_functions_t from_plain = { .read = read_plain };
+	struct plain_file p;
+	FILE *plain;
+
+	begin_plain(&p, f);
+	if ((plain = fopencookie(&p, "r", from_plain)) == NULL) {
+		reader_complain(r, "%s", strerror(errno));
+		return;
+	}
+	read_lines(r, plain);
+	(void)fclose(plain);
+	note_unfinished(r->conf, &p);
 }
 
 static FILE *
@@ -119,19 +217,19 @@ open_motd(struct reader *r, const char *path)
 static void
 read_motd(struct reader *r, const char *path)
 {
-	size_t size = 0;
-	ssize_t total = 0;
+	size_t size = 0, skip;
+	ssize_t len, total = 0;
 	char *line = NULL;
-	ssize_t len;
 	FILE *f;
 
 	if ((f = open_motd(r, path)) == NULL)
 		return;
 	while ((len = getline(&line, &size, f)) > 0 && total <= MAX_MOTD_SIZE) {
+		skip = total == 0 ? bom_length(line, (size_t)len) : 0;
 		total += len;
 		len -= (ssize_t)(line[len - 1] == '\n');
 		len -= (ssize_t)(len > 0 && line[len - 1] == '\r');
-		add_motd_line(r, line, (size_t)len);
+		add_motd_line(r, line + skip, (size_t)len - skip);
 	}
 	if (total > MAX_MOTD_SIZE)
 		reader_complain(r,
@@ -165,6 +263,7 @@ set_defaults(struct reader *r)
 
 	TAILQ_INIT(&conf->listens);
 	TAILQ_INIT(&conf->rooms);
+	RB_INIT(&conf->rooms_by_name);
 	STAILQ_INIT(&conf->motd);
 	TAILQ_INIT(&conf->acl);
 	conf->log_level = LOG_LEVEL_INFO;
@@ -191,11 +290,11 @@ default_listens(struct reader *r)
 	if (!TAILQ_EMPTY(&r->conf->listens))
 		return;
 	r->conf->listens_default = true;
-	if (!config_listen_add(&r->conf->listens, "127.0.0.1:" CONFIG_PORT,
-		CONFIG_SOCKET_MODE) ||
-	    !config_listen_add(
-		&r->conf->listens, "[::1]:" CONFIG_PORT, CONFIG_SOCKET_MODE))
-		reader_complain(r, "%s", strerror(errno));
+	if (config_listen_add(&r->conf->listens, "127.0.0.1:" CONFIG_PORT,
+		CONFIG_SOCKET_MODE) != NULL ||
+	    config_listen_add(&r->conf->listens, "[::1]:" CONFIG_PORT,
+		CONFIG_SOCKET_MODE) != NULL)
+		reader_complain(r, "%s", strerror(ENOMEM));
 }
 
 static void
@@ -215,12 +314,53 @@ check_secret(struct reader *r, FILE *f)
 	r->line = 0;
 }
 
+/*
+ * What is no file is read as it comes (-f /dev/stdin), and that is waited for:
+ * at the start, but not while people are served.  Returns false after a
+ * complaint.
+ */
+static bool
+wait_for_content(struct reader *r, int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct stat st;
+
+	if (fstat(fd, &st) == -1) {
+		reader_complain(r, "%s", strerror(errno));
+		return false;
+	}
+	if (S_ISREG(st.st_mode))
+		return true;
+	if ((r->how & CONFIG_SERVING) != 0) {
+		if (!S_ISFIFO(st.st_mode))
+			return true;
+		reader_complain(r,
+		    "is a pipe, which cannot be read again; expected a file");
+		return false;
+	}
+	if (poll(&pfd, 1, -1) != -1 && fcntl(fd, F_SETFL, 0) != -1)
+		return true;
+	reader_complain(r, "%s", strerror(errno));
+	return false;
+}
+
+static void
+read_config(struct reader *r, FILE *f)
+{
+	if (wait_for_content(r, fileno(f))) {
+		read_file(r, f);
+		check_secret(r, f);
+	}
+	(void)fclose(f);
+}
+
 struct config *
-config_load(const struct files *files, const char *path, bool optional,
+config_load(const struct files *files, const char *path, unsigned how,
     config_report *report, void *arg)
 {
 	struct reader r = { .path = path,
 		.files = files,
+		.how = how,
 		.report = report,
 		.report_arg = arg };
 	FILE *f;
@@ -230,11 +370,11 @@ config_load(const struct files *files, const char *path, bool optional,
 		return NULL;
 	}
 	set_defaults(&r);
-	if ((f = open_to_read(&r, FILE_CONFIG, path)) != NULL) {
-		read_file(&r, f);
-		check_secret(&r, f);
-		(void)fclose(f);
-	} else if (!optional || errno != ENOENT)
+	if ((f = open_to_read(&r, FILE_CONFIG, path)) != NULL)
+		read_config(&r, f);
+	else if ((how & CONFIG_OPTIONAL) != 0 && errno == ENOENT)
+		r.conf->no_file = true;
+	else
 		reader_complain(&r, "%s", strerror(errno));
 	default_listens(&r);
 	/* The opener reads only what a good file names. */

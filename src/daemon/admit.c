@@ -6,22 +6,41 @@
 #include "banterd/daemon/admit.h"
 #include "banterd/daemon/server.h"
 
+/* Who comes through a UNIX socket is of the host that their account is. */
+static struct address
+account_of(int fd)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+	struct address account;
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	address_of_account(&account, peer.uid);
+	return account;
+}
+
 /* Why a newcomer is turned away, as the line for it; NULL if it is not.  Its
  * host is counted in *host. */
 static const char *
-why_refused(
-    struct server *srv, const struct address *address, struct host **host)
+why_refused(struct server *srv, int fd, const struct address *address,
+    struct host **host)
 {
+	struct address account;
+
 	*host = NULL;
 	if (address != NULL && !acl_allows(&srv->conf->acl, address))
 		return CLIENT_NOT_ALLOWED;
 	if (srv->nclients >= srv->max_clients)
 		return LISTENER_FULL;
-	if ((*host = host_enter(&srv->hosts, address)) == NULL)
+	if (address == NULL)
+		account = account_of(fd);
+	*host = host_enter(
+	    &srv->hosts, address != NULL ? address : &account, server_now(srv));
+	if (*host == NULL)
 		return LISTENER_FULL;
 	if (address == NULL || (*host)->clients <= srv->conf->max_per_host)
 		return NULL;
-	(void)host_leave(&srv->hosts, *host, server_now(srv));
+	host_leave(*host, server_now(srv));
 	*host = NULL;
 	return "! Too many connections from your address.";
 }
@@ -53,7 +72,8 @@ count_refusal(
 /*
  * A newcomer begins with a full burst, less what others of its host have spent
  * of theirs lately and taken away with them: to come again is no way around
- * the rate.
+ * the rate.  Those who come through UNIX sockets are no host's, and owe nothing
+ * for each other.
  */
 static void
 take_place(struct server *srv, struct client *c, struct host *host)
@@ -61,8 +81,10 @@ take_place(struct server *srv, struct client *c, struct host *host)
 	c->host = host;
 	c->counted = true;
 	srv->nclients++;
-	rate_take_over(&c->rate, srv->conf,
-	    host_deficit(host, srv->conf->rate_per_second, server_now(srv)));
+	if (c->has_address)
+		rate_take_over(&c->rate, srv->conf,
+		    host_deficit(
+			host, srv->conf->rate_per_second, server_now(srv)));
 }
 
 void
@@ -70,7 +92,7 @@ admit(struct server *srv, int fd, const struct address *address)
 {
 	struct host *host;
 	struct client *c = NULL;
-	const char *refusal = why_refused(srv, address, &host);
+	const char *refusal = why_refused(srv, fd, address, &host);
 
 	srv->accepted++;
 	if (refusal != NULL)
@@ -79,8 +101,7 @@ admit(struct server *srv, int fd, const struct address *address)
 		c = client_new(&srv->session, fd, address);
 	if (c == NULL) {
 		if (host != NULL)
-			server_wake_at(srv,
-			    host_leave(&srv->hosts, host, server_now(srv)));
+			host_leave(host, server_now(srv));
 		send_off(fd, refusal != NULL ? refusal : LISTENER_FULL);
 		return;
 	}
@@ -101,13 +122,13 @@ admit_release_place(struct server *srv, struct client *c)
 
 	if (!c->counted)
 		return;
-	if (srv->conf->rate_burst > 0) {
+	if (srv->conf->rate_burst > 0 && c->has_address) {
 		(void)host_deficit(c->host, srv->conf->rate_per_second, now);
 		host_raise_deficit(c->host,
 		    rate_deficit(&c->rate, srv->conf, now),
 		    rate_max_deficit(srv->conf));
 	}
-	server_wake_at(srv, host_leave(&srv->hosts, c->host, now));
+	host_leave(c->host, now);
 	c->host = NULL;
 	c->counted = false;
 	srv->nclients--;
@@ -128,7 +149,23 @@ on_turned_away(void *owner)
 	srv->refused++;
 }
 
+static bool
+is_closing(void *owner)
+{
+	const struct server *srv = owner;
+
+	return !TAILQ_EMPTY(&srv->gone);
+}
+
+static uint64_t
+on_now(void *owner)
+{
+	return server_now(owner);
+}
+
 const struct listener_ops admit_listener_ops = {
 	.accepted = on_accepted,
 	.turned_away = on_turned_away,
+	.is_closing = is_closing,
+	.now = on_now,
 };

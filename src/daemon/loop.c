@@ -1,3 +1,5 @@
+#include <sys/param.h>
+
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -11,11 +13,15 @@
 #include "banterd/chat/room.h"
 #include "banterd/daemon/admit.h"
 #include "banterd/daemon/loop.h"
+#include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
 #include "banterd/session/talk.h"
+#include "banterd/system/signals.h"
 
+#define LATE_MS      100   /* a timer is not; then we were stopped, */
+#define CATCH_UP_MS  100   /* and hear what came meanwhile */
 #define TURN_MS      8     /* for those who have more to say */
 #define STATUS_MS    1000  /* between two words to the manager */
 #define STOP_TICK_MS 20    /* between looks at who has all */
@@ -23,9 +29,6 @@
 #define TRIM_FREED   64    /* clients gone, before memory is given back */
 #define TRIM_MS      1000  /* so many ms later; */
 #define TRIM_FEW_MS  10000 /* for fewer, so many */
-
-static const int handled_signals[SERVER_SIGNALS] = { SIGHUP, SIGUSR1, SIGUSR2,
-	SIGTERM, SIGINT };
 
 /* ---- what clients need of the daemon ---- */
 
@@ -136,18 +139,38 @@ tick_logs(struct server *srv, uint64_t ms)
 	    log_burst_tick(&srv->session.password_burst, ms));
 }
 
+/* What is due is done when the turn has dealt with the sockets. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *srv = arg;
-	uint64_t ms, next, due;
-	struct client *c, *tmp;
 
 	(void)fd;
 	(void)what;
-	srv->timer_due = NEVER;
-	ms = server_now(srv);
-	next = hosts_tick(&srv->hosts, ms);
+	srv->timer_fired = true;
+}
+
+/*
+ * Whether what is due has to wait a little.  A timer that comes late tells that
+ * the daemon was stopped (SIGSTOP, a machine that stood still): what people
+ * sent meanwhile was in time, and is heard before anything is over.
+ */
+static bool
+has_to_catch_up(struct server *srv, uint64_t ms)
+{
+	uint64_t late = ms - MIN(ms, srv->timer_due);
+
+	if (late > LATE_MS && srv->caught_up_at == 0)
+		srv->caught_up_at = ms + CATCH_UP_MS;
+	return ms < srv->caught_up_at;
+}
+
+static uint64_t
+tick_clients(struct server *srv, uint64_t ms)
+{
+	uint64_t due, next = NEVER;
+	struct client *c, *tmp;
+
 	TAILQ_FOREACH_SAFE(c, &srv->waiting, waiting, tmp) {
 		due = talk_tick(c, ms);
 		next = earlier(next, due);
@@ -156,6 +179,26 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			c->is_waiting = false;
 		}
 	}
+	return next;
+}
+
+/* Does what is due, and has the timer come again for the rest. */
+static void
+tick(struct server *srv)
+{
+	uint64_t ms = server_now(srv), next;
+	bool wait = has_to_catch_up(srv, ms);
+
+	srv->timer_fired = false;
+	srv->timer_due = NEVER;
+	if (wait) {
+		server_wake_at(srv, srv->caught_up_at);
+		return;
+	}
+	srv->session.was_stopped = srv->caught_up_at != 0;
+	srv->caught_up_at = 0;
+	next = tick_clients(srv, ms);
+	srv->session.was_stopped = false;
 	rooms_tick(&srv->registry);
 	next = earlier(next, srv->registry.due);
 	next = earlier(next, trim(srv, ms));
@@ -192,6 +235,30 @@ start_watchdog(struct server *srv)
 		return true;
 	srv->watchdog = event_new(srv->base, -1, EV_PERSIST, on_watchdog, srv);
 	return srv->watchdog != NULL && event_add(srv->watchdog, &tv) == 0;
+}
+
+/* ---- the opener ---- */
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *srv = arg;
+
+	(void)sig;
+	(void)what;
+	opener_reap(srv->opener);
+}
+
+static bool
+watch_opener(struct server *srv)
+{
+	if (srv->opener == NULL || srv->opener->pid == 0)
+		return true;
+	srv->child = evsignal_new(srv->base, SIGCHLD, on_child, srv);
+	if (srv->child == NULL || event_add(srv->child, NULL) == -1)
+		return false;
+	opener_reap(srv->opener); /* it may have ended before */
+	return true;
 }
 
 static void
@@ -233,7 +300,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	case SIGUSR2:
 		if (log_reopen() == -1)
 			log_error("cannot open the log file again: %s",
-			    strerror(errno));
+			    log_open_error(errno));
 		else
 			log_notice("log file opened again");
 		break;
@@ -250,14 +317,14 @@ add_signals(struct server *srv)
 {
 	size_t i;
 
-	(void)signal(SIGPIPE, SIG_IGN);
-	for (i = 0; i < SERVER_SIGNALS; i++) {
+	for (i = 0; i < SIGNALS_HANDLED; i++) {
 		srv->signals[i] = evsignal_new(
-		    srv->base, handled_signals[i], on_signal, srv);
+		    srv->base, signals_handled(i), on_signal, srv);
 		if (srv->signals[i] == NULL ||
 		    event_add(srv->signals[i], NULL) == -1)
 			return false;
 	}
+	signals_unblock();
 	return true;
 }
 
@@ -355,18 +422,30 @@ serve_runnable(struct server *srv)
 	}
 }
 
+static void
+run_events(struct server *srv, bool wait)
+{
+	if (event_base_loop(
+		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
+		log_error("the event loop failed: %s", strerror(errno));
+		srv->done = srv->failed = true;
+	}
+}
+
 void
 loop_turn(struct server *srv, bool wait)
 {
 	srv->clock_is_fresh = false;
 	wait = wait && TAILQ_EMPTY(&srv->runnable) &&
 	    !fanout_is_owing(srv->fanout);
-	if (event_base_loop(
-		srv->base, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK)) == -1) {
-		log_error("the event loop failed: %s", strerror(errno));
-		srv->done = srv->failed = true;
-	}
+	run_events(srv, wait);
+	/* A process that was stopped comes back from epoll_wait(2) without a
+	 * look at the sockets (EINTR). */
+	if (srv->timer_fired)
+		run_events(srv, false);
 	serve_runnable(srv);
+	if (srv->timer_fired)
+		tick(srv);
 	finish_turn(srv);
 }
 
@@ -437,24 +516,13 @@ reload_now(struct server *srv)
 	finish_turn(srv);
 }
 
-/* It has ended; a signal in the last moment changes nothing any more. */
-static void
-block_signals(void)
-{
-	sigset_t set;
-	size_t i;
-
-	sigemptyset(&set);
-	for (i = 0; i < SERVER_SIGNALS; i++)
-		sigaddset(&set, handled_signals[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 void
 loop_run(struct server *srv)
 {
 	if (!start_watchdog(srv))
 		log_warning("no memory for the watchdog");
+	if (!watch_opener(srv))
+		log_warning("no memory to watch who opens files");
 	notify_ready(&srv->notify);
 	while (!srv->done) {
 		loop_turn(srv, true);
@@ -465,7 +533,8 @@ loop_run(struct server *srv)
 		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients))
 			srv->done = true;
 	}
-	block_signals();
+	/* It has ended; one in the last moment changes nothing any more. */
+	signals_block();
 	log_notice("stopped");
 }
 
@@ -483,7 +552,7 @@ loop_free(struct server *srv)
 		client_free(c);
 	}
 	listeners_close(&srv->listeners);
-	for (i = 0; i < SERVER_SIGNALS; i++) {
+	for (i = 0; i < SIGNALS_HANDLED; i++) {
 		if (srv->signals[i] != NULL)
 			event_free(srv->signals[i]);
 	}
@@ -491,6 +560,8 @@ loop_free(struct server *srv)
 		event_free(srv->timer);
 	if (srv->watchdog != NULL)
 		event_free(srv->watchdog);
+	if (srv->child != NULL)
+		event_free(srv->child);
 	if (srv->base != NULL)
 		event_base_free(srv->base);
 	rooms_free(&srv->registry);

@@ -1,23 +1,27 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bsd/string.h>
 
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
-#include "banterd/net/listener.h"
+#include "banterd/net/socket.h"
 #include "banterd/system/log.h"
+#include "banterd/system/signals.h"
 #include "banterd/daemon/opener.h"
 
 #define KNOWN_LOGS 2 /* the one in force, and one that a reload tries */
@@ -157,6 +161,14 @@ ignore_report(void *arg, const char *message)
 	(void)message;
 }
 
+/* As it is now.  The daemon waits for an answer, and people for the daemon. */
+static struct config *
+read_config(const struct service *s)
+{
+	return config_load(NULL, s->conf_path, CONFIG_OPTIONAL | CONFIG_SERVING,
+	    ignore_report, NULL);
+}
+
 /* Whether the configuration, as it is now, names this motd or log. */
 static bool
 is_configured(const struct service *s, enum file_kind what, const char *path)
@@ -165,7 +177,7 @@ is_configured(const struct service *s, enum file_kind what, const char *path)
 	struct config *conf;
 	bool same;
 
-	conf = config_load(NULL, s->conf_path, true, ignore_report, NULL);
+	conf = read_config(s);
 	if (conf == NULL)
 		return false;
 	configured = what == FILE_MOTD ? conf->motd_path : conf->log_target;
@@ -213,7 +225,7 @@ note_sockets(struct service *s)
 	const struct config_listen *l, *noted;
 	struct config *conf;
 
-	conf = config_load(NULL, s->conf_path, true, ignore_report, NULL);
+	conf = read_config(s);
 	if (conf == NULL)
 		return;
 	TAILQ_FOREACH(l, &conf->listens, next) {
@@ -262,7 +274,7 @@ remove_sockets(const struct config_listens *listens)
 	const struct config_listen *l;
 
 	TAILQ_FOREACH(l, listens, next)
-		listener_remove_dead(l);
+		socket_remove_dead(l);
 }
 
 /* Returns false if the next question is none, or cannot be answered. */
@@ -299,17 +311,6 @@ serve(struct service *s, int from, const struct config_listens *listens)
 	config_listens_free(&s->sockets);
 }
 
-/* What stops, or speaks to, the daemon is not meant for its opener. */
-static void
-ignore_signals(void)
-{
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGTERM, SIG_IGN);
-	(void)signal(SIGUSR1, SIG_IGN);
-	(void)signal(SIGUSR2, SIG_IGN);
-}
-
 /* Sockets that the service manager passed are not the opener's to keep. */
 static void
 keep_only(int fd)
@@ -325,10 +326,11 @@ opener_start(struct opener *o, const char *conf_path,
 {
 	static struct service service; /* of the new process alone */
 	int fds[2], save_errno;
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
 		return false;
-	switch (fork()) {
+	switch (pid = fork()) {
 	case -1:
 		save_errno = errno;
 		close(fds[0]);
@@ -338,13 +340,14 @@ opener_start(struct opener *o, const char *conf_path,
 	case 0:
 		close(fds[0]);
 		keep_only(fds[1]);
-		ignore_signals();
+		signals_ignore_handled();
 		service.conf_path = conf_path;
 		serve(&service, fds[1], listens);
 		_exit(0);
 	}
 	close(fds[1]);
 	o->fd = fds[0];
+	o->pid = pid;
 	return true;
 }
 
@@ -354,19 +357,56 @@ opener_stop(struct opener *o)
 	if (o->fd != -1)
 		close(o->fd);
 	o->fd = -1;
+	while (o->pid != 0 && waitpid(o->pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	o->pid = 0;
+}
+
+void
+opener_reap(struct opener *o)
+{
+	int status;
+
+	if (o->pid == 0 || waitpid(o->pid, &status, WNOHANG) != o->pid)
+		return;
+	o->pid = 0;
+	log_error(
+	    "the process that opens files for banterd has ended (%s %d); nothing can be reloaded until banterd is started again",
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /* ---- who asks ---- */
+
+/* Waits for an answer, as long as o is patient. */
+static bool
+is_answered(const struct opener *o)
+{
+	struct pollfd pfd = { .fd = o->fd, .events = POLLIN };
+	struct timespec ts = { .tv_sec = o->patience_ms / 1000,
+		.tv_nsec = o->patience_ms % 1000 * 1000000L };
+	sigset_t all;
+	int n;
+
+	if (o->patience_ms == 0)
+		return true;
+	/* A hail of signals does not make it longer. */
+	sigfillset(&all);
+	n = ppoll(&pfd, 1, &ts, &all);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n == 1;
+}
 
 /* Returns false with errno set if there is no answer. */
 static bool
 ask(struct opener *o, const struct request *request, size_t size,
     struct answer *answer, int *fd)
 {
-	if (send(o->fd, request, size, MSG_NOSIGNAL) == -1)
+	if (send(o->fd, request, size, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
 		return false;
 	for (;;) {
-		if (!receive_answer(o->fd, answer, fd)) {
+		if (!is_answered(o) || !receive_answer(o->fd, answer, fd)) {
 			if (errno == EINTR)
 				continue;
 			return false;

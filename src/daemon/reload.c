@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "banterd/chat/listed.h"
 #include "banterd/config/loader.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
+#include "banterd/session/talk.h"
 
 /* "a:b:c": the name of each passed socket, for the log. */
 static bool
@@ -22,6 +24,22 @@ adopt_sockets(struct server *srv, struct notify_sockets *passed)
 			ok = false;
 	}
 	return ok;
+}
+
+/* Who has written a listen line is told why it does nothing. */
+static void
+warn_of_replaced(struct server *srv, const struct config *conf)
+{
+	const struct config_listen *l;
+
+	if (conf->listens_default)
+		return;
+	TAILQ_FOREACH(l, &conf->listens, next) {
+		if (!listeners_serve(&srv->listeners, l))
+			log_warning(
+			    "listen %s does nothing: the service manager passes the sockets; add ListenStream=%s to its socket unit, and restart both",
+			    l->text, l->text);
+	}
 }
 
 /* Only of the default ones may some not open: there may be no IPv6. */
@@ -42,11 +60,15 @@ reload_listen(struct server *srv)
 	bool ok;
 
 	srv->sockets_passed = passed.n > 0;
-	if (srv->sockets_passed)
+	if (passed.n < 0)
+		ok = false;
+	else if (srv->sockets_passed)
 		ok = adopt_sockets(srv, &passed);
 	else
 		ok = open_listeners(srv, srv->conf);
 	free(passed.names);
+	if (ok && srv->sockets_passed)
+		warn_of_replaced(srv, srv->conf);
 	if (ok)
 		server_preallocate_fd_slots(srv);
 	return ok;
@@ -60,9 +82,9 @@ report_to_log(void *arg, const char *message)
 }
 
 struct config *
-reload_config(const struct files *files, const char *path, bool optional)
+reload_config(const struct files *files, const char *path, unsigned how)
 {
-	return config_load(files, path, optional, report_to_log, NULL);
+	return config_load(files, path, how, report_to_log, NULL);
 }
 
 bool
@@ -70,8 +92,30 @@ reload_log(const char *target)
 {
 	if (log_open(target) != -1)
 		return true;
-	log_error("cannot log to %s: %s", target, strerror(errno));
+	log_error("cannot log to %s: %s", target, log_open_error(errno));
 	return false;
+}
+
+/* glibc reads a zone again whose name has changed, and /etc/localtime; but not
+ * the file that TZ names. */
+static void
+read_time_zone(void)
+{
+	static char none[] = "TZ=";
+	char *zone = getenv("TZ");
+
+	if (zone != NULL && putenv(none) == 0) {
+		tzset();
+		(void)putenv(zone - strlen(none)); /* takes no memory */
+	}
+	tzset();
+}
+
+static void
+warn_of_user(const char *old, const char *new)
+{
+	if (strcmp(old == NULL ? "" : old, new == NULL ? "" : new) != 0)
+		log_warning("user is another one now, which takes a restart");
 }
 
 /* The log goes first: what is wrong after that is found in the new one. */
@@ -82,10 +126,33 @@ apply(struct server *srv, struct config *conf)
 	    !reload_log(conf->log_target))
 		return false;
 	if (!srv->sockets_passed && !open_listeners(srv, conf)) {
-		(void)log_open(srv->conf->log_target);
+		(void)reload_log(srv->conf->log_target);
 		return false;
 	}
 	return true;
+}
+
+/*
+ * A file that is gone, empty or cut may be one that is being replaced: taken
+ * for a configuration, it would drop the password and let in who is denied.
+ */
+static struct config *
+read_again(struct server *srv)
+{
+	const char *unfinished;
+	unsigned how = CONFIG_SERVING;
+	struct config *conf;
+
+	if (srv->conf_optional && srv->conf->no_file)
+		how |= CONFIG_OPTIONAL;
+	conf = reload_config(srv->files, srv->conf_path, how);
+	if (conf == NULL || (unfinished = config_unfinished(conf)) == NULL)
+		return conf;
+	log_error(
+	    "%s: %s, expected a whole file: somebody may still be writing it",
+	    srv->conf_path, unfinished);
+	config_free(conf);
+	return NULL;
 }
 
 bool
@@ -94,15 +161,18 @@ reload(struct server *srv)
 	struct config *conf;
 	struct client *c, *next;
 
-	conf = reload_config(srv->files, srv->conf_path, srv->conf_optional);
+	conf = read_again(srv);
 	if (conf == NULL || !apply(srv, conf)) {
 		config_free(conf);
 		log_error("not reloaded; the old configuration stays in force");
 		return false;
 	}
+	warn_of_user(srv->conf->user, conf->user);
 	config_free(srv->conf);
 	srv->conf = conf;
 	srv->session.conf = conf;
+	read_time_zone();
+	talk_forget_zone(&srv->session);
 	if (!srv->verbose)
 		log_set_level(conf->log_level);
 	server_fit_descriptors(srv);
@@ -113,6 +183,8 @@ reload(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
 	config_warn(conf);
+	if (srv->sockets_passed)
+		warn_of_replaced(srv, conf);
 	log_notice("reloaded %s", srv->conf_path);
 	return true;
 }

@@ -21,6 +21,7 @@
 
 /* ---- time ---- */
 
+/* What a machine sleeps it does not count: then nobody could say anything. */
 uint64_t
 server_clock(void)
 {

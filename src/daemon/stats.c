@@ -53,7 +53,7 @@ stats_log(struct server *srv)
 	    (unsigned long long)session->lines_in,
 	    (unsigned long long)out->lines,
 	    (unsigned long long)srv->conns.bytes_in,
-	    (unsigned long long)out->bytes);
+	    (unsigned long long)srv->conns.bytes_out);
 	log_notice(
 	    "accepted %llu, refused %llu, slowed %llu, skipped %llu, stalled %llu, log lines lost %llu",
 	    (unsigned long long)srv->accepted, (unsigned long long)srv->refused,

@@ -96,8 +96,10 @@ void
 conn_stop(struct conn *c)
 {
 	(void)event_del(read_event(c));
-	if (c->bev != NULL)
+	if (c->bev != NULL) {
+		c->conns->bytes_out -= conn_backlog(c); /* is dropped */
 		free_backlog(c);
+	}
 	c->reading = false;
 	if (c->error == 0)
 		c->error = ESHUTDOWN; /* nothing can be sent any more */
@@ -298,6 +300,7 @@ send_now(struct conn *c, const struct iovec *iov, size_t n)
 			c->error = errno;
 		return 0;
 	}
+	c->conns->bytes_out += (size_t)sent;
 	return (size_t)sent;
 }
 
@@ -314,10 +317,12 @@ add_backlog(struct conn *c, const struct iovec *iov, size_t n, size_t sent)
 			sent -= iov[i].iov_len;
 			continue;
 		}
-		/* The write arms its event, too, but would not say if not. */
 		if (bufferevent_write(c->bev, (char *)iov[i].iov_base + sent,
-			iov[i].iov_len - sent) == -1 ||
-		    bufferevent_enable(c->bev, EV_WRITE) == -1)
+			iov[i].iov_len - sent) == -1)
+			return false;
+		c->conns->bytes_out += iov[i].iov_len - sent;
+		/* The write arms its event, too, but would not say if not. */
+		if (bufferevent_enable(c->bev, EV_WRITE) == -1)
 			return false;
 		sent = 0;
 	}

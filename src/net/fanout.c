@@ -148,7 +148,6 @@ flush_queue(struct fanout *f, struct fanout_queue *q)
 	TAILQ_REMOVE(list_of(f, q), q, next);
 	while (span != NULL && good) {
 		n = gather(f, &span, iov, &total);
-		f->bytes += total;
 		good = conn_write(q->conn, iov, n, total);
 	}
 	q->first.len = 0;
@@ -164,12 +163,13 @@ static void
 flush_list(struct fanout *f, struct fanout_queues *list, unsigned most,
     uint64_t most_bytes)
 {
-	uint64_t before = f->bytes;
 	struct fanout_queue *q;
+	uint64_t bytes;
 
-	for (; most > 0 && f->bytes - before < most_bytes; most--) {
+	for (bytes = 0; most > 0 && bytes < most_bytes; most--) {
 		if ((q = TAILQ_FIRST(list)) == NULL)
 			break;
+		bytes += q->owed;
 		flush_queue(f, q);
 	}
 	if (!fanout_is_owing(f))
@@ -328,6 +328,15 @@ is_refused(struct fanout *f, struct fanout_queue *q,
 	return true;
 }
 
+bool
+fanout_takes(struct fanout *f, struct fanout_queue *q,
+    const struct fanout_line *line, enum fanout_policy policy)
+{
+	/* To look may send something, and find the connection broken. */
+	return conn_error(q->conn) == 0 && !is_refused(f, q, line, policy) &&
+	    conn_error(q->conn) == 0;
+}
+
 uint32_t
 fanout_end_skipping(struct fanout *f, struct fanout_queue *q)
 {
@@ -345,11 +354,8 @@ fanout_append(struct fanout *f, struct fanout_queue *q,
     struct fanout_line *line, enum fanout_policy policy,
     enum fanout_urgency urgency)
 {
-	if (conn_error(q->conn) != 0)
-		return false;
 	reserve(f, line);
-	/* Both may have sent something, and found the connection broken. */
-	if (is_refused(f, q, line, policy) || conn_error(q->conn) != 0)
+	if (!fanout_takes(f, q, line, policy))
 		return false;
 	if (urgency == FANOUT_URGENT)
 		make_urgent(f, q);

@@ -23,20 +23,92 @@ translate(const struct linebuf_event *line, struct input_event *ev)
 	}
 }
 
-/* Returns how many bytes of a text were not used. */
+/* ---- how a connection begins ---- */
+
+static const char mark[] = "\xef\xbb\xbf"; /* U+FEFF */
+
+#define MARK_LEN  (sizeof(mark) - 1)
+#define MARK_OVER (MARK_LEN + 1)
+
+/*
+ * Returns how many of the n bytes at p (at least 1) end a U+FEFF with which the
+ * connection begins.  What has come of it before is in the unfinished line, for
+ * it might have been something else.
+ */
 static size_t
-take(struct input *in, unsigned max, const struct telnet_event *t,
+drop_mark(struct input *in, const char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && in->mark < MARK_LEN && p[i] == mark[in->mark]; i++)
+		in->mark++;
+	if (in->mark == MARK_LEN) {
+		input_clear(in);
+		return i;
+	}
+	if (i < n)
+		in->mark = MARK_OVER;
+	return 0;
+}
+
+/* A program's request is not edited: to its reader this is another byte. */
+static void
+erase_character(struct input *in)
+{
+	linebuf_erase_character(&in->line);
+	if (in->mark > 0)
+		in->mark = MARK_OVER;
+	http_scan(&in->http, "\x7f", 1);
+}
+
+/* What came of the first line, or of n bytes of it.  That it is too long is
+ * told as soon as it is known to be no request. */
+static void
+look_at_first(struct input *in, const char *p, size_t n, bool ended,
+    struct input_event *ev)
+{
+	http_scan(&in->http, p, n);
+	in->begun = ended;
+	if (ev->kind == INPUT_TOO_LONG) {
+		in->too_long = true;
+		ev->kind = INPUT_NOTHING;
+	}
+	if (ended && http_is_request(&in->http))
+		ev->kind = INPUT_HTTP;
+	else if (in->too_long && (ended || http_is_none(&in->http))) {
+		in->too_long = false;
+		ev->kind = INPUT_TOO_LONG;
+	}
+}
+
+/* ---- what comes ---- */
+
+/* Returns how many bytes were used. */
+static size_t
+take_text(struct input *in, unsigned max, const char *p, size_t n,
     struct input_event *ev)
 {
 	struct linebuf_event line;
 	size_t used;
 
+	if (in->mark != MARK_OVER && (used = drop_mark(in, p, n)) > 0)
+		return used;
+	used = linebuf_take(&in->line, max, p, n, &line);
+	translate(&line, ev);
+	if (!in->begun)
+		look_at_first(in, p, used, line.ended, ev);
+	return used;
+}
+
+/* Returns how many bytes of a text were not used. */
+static size_t
+take(struct input *in, unsigned max, const struct telnet_event *t,
+    struct input_event *ev)
+{
 	switch (t->kind) {
 	case TELNET_TEXT:
-		used = linebuf_take(
-		    &in->line, max, (const char *)t->text, t->len, &line);
-		translate(&line, ev);
-		return t->len - used;
+		return t->len -
+		    take_text(in, max, (const char *)t->text, t->len, ev);
 	case TELNET_REPLY:
 		ev->kind = INPUT_REPLY;
 		memcpy(ev->reply, t->reply, sizeof(ev->reply));
@@ -45,11 +117,11 @@ take(struct input *in, unsigned max, const struct telnet_event *t,
 		ev->kind = INPUT_ARE_YOU_THERE;
 		break;
 	case TELNET_ERASE_CHARACTER:
-		linebuf_erase_character(&in->line);
+		erase_character(in);
 		break;
 	case TELNET_ERASE_LINE:
 	case TELNET_INTERRUPT:
-		linebuf_clear(&in->line);
+		input_clear(in);
 		break;
 	case TELNET_END:
 		break;
@@ -117,6 +189,8 @@ input_end(struct input *in, struct input_event *ev)
 	linebuf_end(&in->line, &line);
 	translate(&line, ev);
 	ev->lineless = 0;
+	if (!in->begun)
+		look_at_first(in, "", 0, line.ended, ev);
 }
 
 bool
@@ -143,4 +217,8 @@ void
 input_clear(struct input *in)
 {
 	linebuf_clear(&in->line);
+	memset(&in->http, 0, sizeof(in->http));
+	in->too_long = false;
+	if (in->mark > 0)
+		in->mark = MARK_OVER;
 }

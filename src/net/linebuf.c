@@ -7,8 +7,11 @@
 void
 linebuf_clear(struct linebuf *lb)
 {
+	bool cr = lb->cr;
+
 	free(lb->buf);
 	memset(lb, 0, sizeof(*lb));
+	lb->cr = cr; /* of the line before */
 }
 
 void
@@ -22,36 +25,38 @@ linebuf_release(struct linebuf *lb)
 }
 
 /* From here to its end the line is thrown away. */
-static bool
+static void
 give_up(struct linebuf *lb, struct linebuf_event *ev, enum linebuf_what why)
 {
 	linebuf_clear(lb);
 	lb->discarding = true;
 	ev->what = why;
-	return false;
 }
 
-/* Adds to the unfinished line.  False if it was given up just now. */
-static bool
+/* Adds to the unfinished line, unless it is, or has to be, given up. */
+static void
 append(struct linebuf *lb, unsigned max, const char *p, size_t n,
     struct linebuf_event *ev)
 {
 	char *buf;
 
 	if (lb->discarding || n == 0)
-		return true;
-	if (lb->counted + n > max)
-		return give_up(lb, ev, LINEBUF_TOO_LONG);
+		return;
+	if (lb->counted + n > max) {
+		give_up(lb, ev, LINEBUF_TOO_LONG);
+		return;
+	}
 	if (lb->len + n > lb->size) {
-		if ((buf = realloc(lb->buf, max)) == NULL)
-			return give_up(lb, ev, LINEBUF_NO_MEMORY);
+		if ((buf = realloc(lb->buf, max)) == NULL) {
+			give_up(lb, ev, LINEBUF_NO_MEMORY);
+			return;
+		}
 		lb->buf = buf;
 		lb->size = (uint16_t)max;
 	}
 	memcpy(lb->buf + lb->len, p, n);
 	lb->len = (uint16_t)(lb->len + n);
 	lb->counted = (uint16_t)(lb->counted + n);
-	return true;
 }
 
 /* The line ends after the n bytes at p. */
@@ -66,7 +71,8 @@ finish(struct linebuf *lb, unsigned max, const char *p, size_t n,
 		ev->len = n;
 		return;
 	}
-	if (append(lb, max, p, n, ev) && !lb->discarding) {
+	append(lb, max, p, n, ev);
+	if (!lb->discarding) {
 		ev->what = LINEBUF_LINE;
 		ev->line = lb->buf;
 		ev->len = lb->len;
@@ -75,6 +81,7 @@ finish(struct linebuf *lb, unsigned max, const char *p, size_t n,
 	lb->discarding = false;
 }
 
+/* Where the first CR or LF is; n if there is none. */
 static size_t
 find_end(const char *p, size_t n)
 {
@@ -87,49 +94,45 @@ find_end(const char *p, size_t n)
 }
 
 static bool
-ends_after_cr(char c)
+belongs_to_cr(char c)
 {
 	return c == '\n' || c == '\0';
+}
+
+/* The line ends with the CR before the n bytes at p.  Returns how many of them
+ * belong to it; if there are none, what comes later may. */
+static size_t
+after_cr(struct linebuf *lb, const char *p, size_t n)
+{
+	lb->cr = n == 0;
+	return n > 0 && belongs_to_cr(*p);
 }
 
 size_t
 linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
     struct linebuf_event *ev)
 {
-	size_t len;
+	size_t used = 0, len;
 
 	memset(ev, 0, sizeof(*ev));
-	if (lb->cr) {
-		lb->cr = false;
-		if (ends_after_cr(*p)) {
-			finish(lb, max, p, 0, ev);
-			return 1;
-		}
-		/* What follows is thrown away, too, unless it is a CR. */
-		if (!append(lb, max, "\r", 1, ev))
-			return *p == '\r' ? 0 : 1;
+	if (lb->cr)
+		used = after_cr(lb, p, n);
+	len = find_end(p + used, n - used);
+	if (used + len == n) {
+		append(lb, max, p + used, len, ev);
+		return n;
 	}
-	len = find_end(p, n);
-	if (len < n && p[len] == '\n') {
-		finish(lb, max, p, len, ev);
-		return len + 1;
-	}
-	if (len + 1 < n && ends_after_cr(p[len + 1])) {
-		finish(lb, max, p, len, ev);
-		return len + 2;
-	}
-	if (append(lb, max, p, len, ev) && len < n) {
-		lb->cr = true; /* to be seen with what follows */
-		len++;
-	}
-	return len;
+	finish(lb, max, p + used, len, ev);
+	used += len + 1;
+	if (p[used - 1] == '\r')
+		used += after_cr(lb, p + used, n - used);
+	return used;
 }
 
 void
 linebuf_end(struct linebuf *lb, struct linebuf_event *ev)
 {
 	memset(ev, 0, sizeof(*ev));
-	lb->cr = false;
 	if (lb->len > 0 || lb->discarding)
 		finish(lb, UINT16_MAX, "", 0, ev);
 }

@@ -1,11 +1,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,31 +14,18 @@
 #include <bsd/string.h>
 #include <event2/event.h>
 
-#include "banterd/net/conn.h"
 #include "banterd/net/listener.h"
+#include "banterd/net/socket.h"
 #include "banterd/system/log.h"
 
-#define BACKLOG 1024 /* the kernel lowers it to its somaxconn */
-#define ACCEPTS 64   /* in one turn of the loop */
+#define ACCEPTS 64 /* in one turn of the loop */
 
-/* A peer that is gone is found within two minutes: after 60 silent seconds, 4
- * probes 15 seconds apart (tcp(7)); or when what we sent is not acknowledged
- * for CONN_PEER_TIMEOUT. */
-#define KEEPALIVE_IDLE     60 /* seconds */
-#define KEEPALIVE_INTERVAL 15 /* seconds */
-#define KEEPALIVE_PROBES   4
+#define WARN_MS 60000 /* between two warnings of one listener */
 
-/*
- * The kernel's share of a slow reader's output, in bytes.  Left to itself it
- * grows to megabytes for each, and then a thousand of them use up what TCP may
- * have on this machine.
- */
-#define KERNEL_RECEIVE_BUFFER (32 << 10) /* the same for input that waits */
-#define KERNEL_SEND_BUFFER    (64 << 10)
-
-/* How long a listener is suspended when there are no descriptors. */
+/* How long a listener is suspended that cannot accept. */
 static const struct timeval pause_time = { 1, 0 };
 
+static bool accept_one(struct listener *);
 static void on_accept(evutil_socket_t, short, void *);
 static void on_resume(evutil_socket_t, short, void *);
 
@@ -61,103 +48,24 @@ listeners_init(struct listeners *ls, struct event_base *base,
 
 /* ---- opening ---- */
 
-static bool
-set_option(int fd, int level, int option, int value)
+/* An abstract name (unix(7)) begins with a NUL, for which '@' stands.  buf
+ * keeps what it has for one without a name. */
+static void
+unix_text(
+    const struct sockaddr_un *sun, socklen_t addrlen, char *buf, size_t size)
 {
-	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
-}
+	size_t len = addrlen - offsetof(struct sockaddr_un, sun_path), i;
 
-/*
- * Options that an accepted socket inherits, so that accepting one costs no
- * call for each.  The urgent byte stays in the stream: telnet sends the second
- * half of IAC DM as one (RFC 854, "Synch").
- */
-static bool
-set_inherited(int fd, int family)
-{
-	if (!set_option(fd, SOL_SOCKET, SO_SNDBUF, KERNEL_SEND_BUFFER) ||
-	    !set_option(fd, SOL_SOCKET, SO_RCVBUF, KERNEL_RECEIVE_BUFFER))
-		return false;
-	if (family == AF_UNIX)
-		return true;
-	return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1) &&
-	    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-	    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE) &&
-	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL) &&
-	    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) &&
-	    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, CONN_PEER_TIMEOUT);
-}
-
-void
-listener_remove_dead(const struct config_listen *l)
-{
-	const struct sockaddr_un *sun = (const void *)&l->addr;
-	struct stat st;
-	int fd;
-
-	if (sun->sun_family != AF_UNIX || lstat(sun->sun_path, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
+	if (sun->sun_path[0] != '\0')
+		len = strnlen(sun->sun_path, len);
+	if (len == 0 || len >= size) /* it has no name */
 		return;
-	/* A datagram is not what anybody there takes (EPROTOTYPE), so that who
-	 * lives is not disturbed; and it waits for no backlog. */
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return;
-	if (connect(fd, (const struct sockaddr *)sun, l->addrlen) == -1 &&
-	    errno == ECONNREFUSED)
-		(void)unlink(sun->sun_path);
-	close(fd);
-}
-
-static int
-bind_unix(int fd, const struct config_listen *l)
-{
-	const struct sockaddr_un *sun = (const void *)&l->addr;
-	struct stat st;
-	mode_t mask;
-	int result;
-
-	listener_remove_dead(l);
-	mask = umask(~l->mode & 0777);
-	result = bind(fd, (const struct sockaddr *)&l->addr, l->addrlen);
-	umask(mask);
-	/* "Address in use" would be true, and no help. */
-	if (result == -1 && errno == EADDRINUSE &&
-	    lstat(sun->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		errno = ENOTSOCK;
-	return result;
-}
-
-static int
-bind_inet(int fd, const struct config_listen *l)
-{
-	if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
-		return -1;
-	/* So that 0.0.0.0 and [::] may both be listened on. */
-	if (l->addr.ss_family == AF_INET6 &&
-	    !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
-		return -1;
-	return bind(fd, (const struct sockaddr *)&l->addr, l->addrlen);
-}
-
-/* socket, bind, listen.  Returns the descriptor, or -1 with errno set. */
-static int
-open_socket(const struct config_listen *l)
-{
-	int family = l->addr.ss_family, fd, save_errno;
-
-	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -1;
-	if ((family == AF_UNIX ? bind_unix : bind_inet)(fd, l) == -1 ||
-	    !set_inherited(fd, family) || listen(fd, BACKLOG) == -1) {
-		save_errno = errno;
-		close(fd);
-		errno = save_errno;
-		return -1;
+	memcpy(buf, sun->sun_path, len);
+	buf[len] = '\0';
+	for (i = 0; i < len; i++) {
+		if (buf[i] == '\0')
+			buf[i] = '@';
 	}
-	return fd;
 }
 
 /* Where a socket really listens, as text: the port may have been 0. */
@@ -173,28 +81,32 @@ socket_text(int fd, char *buf, size_t size)
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		return;
 	if (ss.ss_family == AF_UNIX)
-		snprintf(buf, size, "%.*s", (int)sizeof(sun->sun_path),
-		    sun->sun_path);
+		unix_text(sun, len, buf, size);
 	else if (getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host),
 		     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		snprintf(buf, size,
 		    ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+/*
+ * Its file goes first: as long as the socket is open, no new file gets its
+ * inode, and so no other daemon's socket is taken for it.
+ */
 static void
 listener_close(struct listeners *ls, struct listener *l)
 {
 	const struct sockaddr_un *sun = (const void *)&l->addr;
 
-	log_notice("no longer listening on %s", l->text);
+	if (!l->lost)
+		log_notice("no longer listening on %s", l->text);
+	if (l->addr.ss_family == AF_UNIX && !l->passed)
+		socket_remove_file(sun->sun_path, l->dev, l->ino);
 	TAILQ_REMOVE(&ls->list, l, next);
 	if (l->accepts != NULL)
 		event_free(l->accepts);
 	if (l->resumes != NULL)
 		event_free(l->resumes);
 	close(l->fd);
-	if (l->addr.ss_family == AF_UNIX && !l->passed)
-		(void)unlink(sun->sun_path);
 	free(l->text);
 	free(l);
 }
@@ -263,14 +175,52 @@ listener_adopt(struct listeners *ls, int fd, const char *name)
 	}
 	if (evutil_make_socket_nonblocking(fd) == -1 ||
 	    evutil_make_socket_closeonexec(fd) == -1 ||
-	    !set_inherited(fd, ss.ss_family) ||
 	    (l = listener_add(ls, fd)) == NULL) {
 		log_error(
 		    "passed socket %d (%s): %s", fd, name, strerror(errno));
 		return false;
 	}
+	socket_set_inherited(fd, ss.ss_family);
+	l->addr = ss;
+	l->addrlen = len;
 	l->passed = true;
 	return true;
+}
+
+/* Whether who connects to that address of b reaches a, too. */
+static bool
+covers(const struct listener *a, const struct config_listen *b)
+{
+	const struct sockaddr_un *sun = (const void *)&a->addr,
+				 *wanted = (const void *)&b->addr;
+	int v6only = 0;
+	socklen_t len = sizeof(v6only);
+
+	if (b->addr.ss_family == AF_UNIX)
+		return a->addr.ss_family == AF_UNIX &&
+		    strncmp(sun->sun_path, wanted->sun_path,
+			sizeof(sun->sun_path)) == 0;
+	if (sockaddr_port(&a->addr) != sockaddr_port(&b->addr))
+		return false;
+	if (a->addr.ss_family == b->addr.ss_family)
+		return sockaddr_is_wildcard(&a->addr) ||
+		    memcmp(&a->addr, &b->addr, b->addrlen) == 0;
+	/* [::] may take IPv4, too. */
+	return sockaddr_is_wildcard(&a->addr) &&
+	    getsockopt(a->fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 &&
+	    v6only == 0;
+}
+
+bool
+listeners_serve(const struct listeners *ls, const struct config_listen *wanted)
+{
+	const struct listener *l;
+
+	TAILQ_FOREACH(l, &ls->list, next) {
+		if (covers(l, wanted))
+			return true;
+	}
+	return false;
 }
 
 /* ---- what the configuration wants ---- */
@@ -281,20 +231,11 @@ find_open(struct listeners *ls, const struct config_listen *wanted)
 	struct listener *l;
 
 	TAILQ_FOREACH(l, &ls->list, next) {
-		if (!l->passed && l->addrlen == wanted->addrlen &&
+		if (!l->passed && !l->lost && l->addrlen == wanted->addrlen &&
 		    memcmp(&l->addr, &wanted->addr, l->addrlen) == 0)
 			return l;
 	}
 	return NULL;
-}
-
-static in_port_t
-port_of(const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in *sin = (const void *)ss;
-	const struct sockaddr_in6 *sin6 = (const void *)ss;
-
-	return ss->ss_family == AF_INET ? sin->sin_port : sin6->sin6_port;
 }
 
 /*
@@ -307,20 +248,66 @@ make_way(struct listeners *ls, const struct config_listen *wanted)
 {
 	struct listener *l;
 	bool made = false;
+	int i;
 
 	if (wanted->addr.ss_family == AF_UNIX)
 		return false;
 	TAILQ_FOREACH(l, &ls->list, next) {
 		if (l->keep || l->passed || l->made_way ||
 		    l->addr.ss_family != wanted->addr.ss_family ||
-		    port_of(&l->addr) != port_of(&wanted->addr))
+		    sockaddr_port(&l->addr) != sockaddr_port(&wanted->addr))
 			continue;
 		/* Who is in its backlog would be reset. */
-		on_accept(l->fd, EV_READ, l);
+		for (i = 0; i <= SOCKET_BACKLOG && accept_one(l); i++)
+			;
 		if (shutdown(l->fd, SHUT_RD) == 0)
 			l->made_way = made = true;
 	}
 	return made;
+}
+
+/* Which file a UNIX socket has; none if that is gone already. */
+static void
+note_file(struct listener *l)
+{
+	const struct sockaddr_un *sun = (const void *)&l->addr;
+	struct stat st;
+
+	if (l->addr.ss_family != AF_UNIX || lstat(sun->sun_path, &st) == -1)
+		return;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+}
+
+/*
+ * Whether there is no way to a UNIX socket any more: its file was removed (by
+ * who cleans up, say), or another one has its place.
+ */
+static bool
+is_lost(const struct listener *l)
+{
+	const struct sockaddr_un *sun = (const void *)&l->addr;
+	struct stat st;
+
+	if (l->addr.ss_family != AF_UNIX || l->passed)
+		return false;
+	if (lstat(sun->sun_path, &st) == -1)
+		return errno == ENOENT || errno == ENOTDIR;
+	return st.st_dev != l->dev || st.st_ino != l->ino;
+}
+
+static void
+find_lost(struct listeners *ls)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &ls->list, next) {
+		if (!l->lost && is_lost(l)) {
+			log_warning(
+			    "the socket %s is not there any more", l->text);
+			l->lost = true;
+		}
+	}
 }
 
 static bool
@@ -331,9 +318,9 @@ open_wanted(struct listeners *ls, const struct config_listen *wanted)
 
 	if (find_open(ls, wanted) != NULL)
 		return true;
-	fd = open_socket(wanted);
+	fd = socket_open(wanted);
 	if (fd == -1 && errno == EADDRINUSE && make_way(ls, wanted))
-		fd = open_socket(wanted);
+		fd = socket_open(wanted);
 	if (fd == -1)
 		return false;
 	if ((l = listener_add(ls, fd)) == NULL) {
@@ -343,6 +330,7 @@ open_wanted(struct listeners *ls, const struct config_listen *wanted)
 	l->addr = wanted->addr;
 	l->addrlen = wanted->addrlen;
 	l->mode = wanted->mode;
+	note_file(l);
 	l->keep = true;
 	l->fresh = true;
 	return true;
@@ -390,7 +378,7 @@ roll_back(struct listeners *ls)
 		l->keep = !l->fresh;
 	sweep(ls);
 	TAILQ_FOREACH(l, &ls->list, next) {
-		if (l->made_way && listen(l->fd, BACKLOG) == -1)
+		if (l->made_way && listen(l->fd, SOCKET_BACKLOG) == -1)
 			log_error("cannot listen on %s again: %s", l->text,
 			    strerror(errno));
 	}
@@ -404,6 +392,7 @@ listeners_apply(
 	struct listener *l;
 	unsigned opened = 0, failed = 0;
 
+	find_lost(ls);
 	TAILQ_FOREACH(l, &ls->list, next)
 		l->keep = l->fresh = l->made_way = false;
 	TAILQ_FOREACH(w, wanted, next) {
@@ -453,18 +442,46 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 		(void)evtimer_add(l->resumes, &pause_time);
 }
 
+/* A warning a minute, however often; what stands for good is not news. */
+static void
+warn(struct listener *l, int error)
+{
+	uint64_t now = l->listeners->ops->now(l->listeners->owner);
+
+	l->failures++;
+	if (l->warned_at != 0 && now - l->warned_at < WARN_MS)
+		return;
+	if (l->failures > 1)
+		log_warning(
+		    "cannot accept on %s: %s (%u times since the last warning)",
+		    l->text, strerror(error), l->failures);
+	else
+		log_warning(
+		    "cannot accept on %s: %s", l->text, strerror(error));
+	l->warned_at = now;
+	l->failures = 0;
+}
+
+/* For a second newcomers wait in its backlog. */
+static void
+suspend(struct listener *l, int error)
+{
+	warn(l, error);
+	if (evtimer_add(l->resumes, &pause_time) == 0)
+		event_del(l->accepts);
+}
+
 /*
  * No descriptor is left.  One is kept for this: it is given up to take the
- * newcomer and to turn it away with a word.  Then the listener is suspended for
- * a second, and newcomers wait in its backlog.
+ * newcomer and to turn it away with a word.  Returns false if there was nobody.
  */
-static void
-out_of_descriptors(struct listener *l)
+static bool
+turn_away(struct listener *l)
 {
 	static const char full[] = LISTENER_FULL "\r\n";
 	struct listeners *ls = l->listeners;
-	int fd, error = errno;
 	bool nobody = false;
+	int fd;
 
 	if (ls->spare_fd != -1) {
 		close(ls->spare_fd);
@@ -478,11 +495,18 @@ out_of_descriptors(struct listener *l)
 		}
 	}
 	ls->spare_fd = open_spare();
-	if (nobody)
-		return;
-	log_warning("cannot accept: %s", strerror(error));
-	if (evtimer_add(l->resumes, &pause_time) == 0)
-		event_del(l->accepts);
+	return !nobody;
+}
+
+/* It waits in the backlog for a descriptor of those who have gone, or is turned
+ * away. */
+static void
+out_of_descriptors(struct listener *l, int error)
+{
+	struct listeners *ls = l->listeners;
+
+	if (!ls->ops->is_closing(ls->owner) && turn_away(l))
+		suspend(l, error);
 }
 
 /* Accepts one; false if there is nobody, or no way to. */
@@ -502,17 +526,27 @@ accept_one(struct listener *l)
 		return true;
 	}
 	switch (errno) {
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		out_of_descriptors(l);
-		return false;
 	case EAGAIN:
 		return false;
-	default:
-		/* This one is gone again (accept(2), "Error handling"). */
+	case EINTR:
+	/* This one is gone again (accept(2), "Error handling"). */
+	case ECONNABORTED:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
 		return true;
+	case EMFILE:
+	case ENFILE:
+		out_of_descriptors(l, errno);
+		return false;
+	default:
+		suspend(l, errno);
+		return false;
 	}
 }
 

@@ -11,7 +11,7 @@
 
 #define MAX_WRONG_PASSWORDS 3
 #define LINGER_MS           2000   /* for their FIN after ours */
-#define WRONG_PAUSE_MS      500ULL /* for each wrong password of its host, */
+#define WRONG_PAUSE_MS      500ULL /* for each failure of its host, */
 #define WRONG_PAUSES        10     /* up to so many */
 
 struct client *
@@ -140,12 +140,12 @@ client_welcome(struct client *c)
 		client_tell(c, "* A password is needed: /pass PASSWORD");
 		c->state = CLIENT_LOGIN;
 		set_end(c, conf->login_timeout * 1000ULL);
-		pause_for_failures(
-		    c, host_failures(c->host, session_now(c->ctx)));
 	}
 	client_end_answer(c);
-	if (c->state <= CLIENT_CHAT)
-		client_set_reading(c, true);
+	if (c->state > CLIENT_CHAT)
+		return;
+	pause_for_failures(c, host_failures(c->host, session_now(c->ctx)));
+	client_set_reading(c, true);
 }
 
 /* The default room lets everybody in, whatever its key. */
@@ -204,6 +204,18 @@ client_wrong_password(struct client *c)
 		client_tell(c, "! Wrong password; /pass PASSWORD");
 		pause_for_failures(c, failures);
 	}
+}
+
+void
+client_wrong_key(struct client *c, const char *room)
+{
+	struct session_context *ctx = c->ctx;
+	unsigned failures = host_fail(c->host, session_now(ctx));
+	char text[CLIENT_TEXT_SIZE];
+
+	log_burst(&ctx->password_burst, session_now(ctx),
+	    "wrong key of %s from %s", room, client_text(c, text));
+	pause_for_failures(c, failures);
 }
 
 void
@@ -318,7 +330,6 @@ client_gone(struct client *c)
 void
 client_time_is_over(struct client *c)
 {
-	c->ends_at = 0;
 	if (c->state == CLIENT_LOGIN)
 		client_refuse(c, "! No password came in time; goodbye.");
 	else if (c->state >= CLIENT_CLOSING)

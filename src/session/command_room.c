@@ -9,6 +9,7 @@
 #include <bsd/string.h>
 
 #include "banterd/chat/member.h"
+#include "banterd/net/host.h"
 #include "banterd/session/client.h"
 #include "banterd/session/handler.h"
 
@@ -38,6 +39,11 @@ answer_not_joined(struct client *c, const char *name, enum chat_error error)
 		client_tell(c,
 		    "! There are too many rooms (limit %u); %s was not made.",
 		    conf->max_rooms, name);
+		break;
+	case CHAT_TOO_MANY_MADE:
+		client_tell(c,
+		    "! Your address has made too many rooms (limit %d); %s was not made.",
+		    HOST_ROOMS_MAX, name);
 		break;
 	case CHAT_TOO_MANY_JOINED:
 		client_tell(c,
@@ -72,6 +78,8 @@ cmd_join(struct client *c, char *args)
 	error = member_join(reg, &c->user, name, *key == '\0' ? NULL : key);
 	if (error != CHAT_OK) {
 		answer_not_joined(c, name, error);
+		if (error == CHAT_WRONG_KEY && *key != '\0')
+			client_wrong_key(c, name);
 		return;
 	}
 	room = c->user.current;

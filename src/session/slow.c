@@ -31,10 +31,10 @@ slow_check_stall(struct client *c)
 {
 	uint32_t unsent = fanout_unsent(&c->out);
 
-	c->stalls_at = 0;
 	if (!c->out.full && unsent < c->ctx->fanout->limit)
 		return;
-	if (unsent + conn_unacknowledged(c->out.conn) < c->full_unsent) {
+	if (c->ctx->was_stopped ||
+	    unsent + conn_unacknowledged(c->out.conn) < c->full_unsent) {
 		slow_watch(c);
 		return;
 	}
@@ -59,8 +59,8 @@ void
 slow_look(struct client *c)
 {
 	if (conn_backlog(c->out.conn) == 0 || c->state >= CLIENT_CLOSING)
-		c->looks_at = 0;
-	else if (conn_peer_is_gone(c->out.conn))
+		return;
+	if (!c->ctx->was_stopped && conn_peer_is_gone(c->out.conn))
 		client_drop(c, CLIENT_LOST);
 	else
 		c->looks_at = session_now(c->ctx) + LOOK_MS;

@@ -7,6 +7,7 @@
 #include "banterd/base/deadline.h"
 #include "banterd/chat/room.h"
 #include "banterd/dialect/plain.h"
+#include "banterd/net/host.h"
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
 #include "banterd/session/pace.h"
@@ -50,18 +51,24 @@ say_line(struct client *c, char *text)
 static void
 run_line(struct client *c, const struct input_event *ev)
 {
-	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)];
-	size_t len = text_clean(ev->line, ev->len, text);
+	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)], *line;
+	bool is_blank;
 
+	text_clean(ev->line, ev->len, text);
+	/* Blanks before a command would make it public. */
+	line = text + text_blanks(text);
+	is_blank = *line == '\0';
+	if (*line != '/')
+		line = text;
 	/* Where there is no memory to hold it, it can't wait. */
-	if (len > 0 && pace_must_wait(c, text) &&
+	if (!is_blank && pace_must_wait(c, line) &&
 	    input_hold(&c->input, c->ctx->conf->max_line, ev)) {
 		client_pause(c, PACE_WAIT_MS);
 		return;
 	}
 	pay(c);
-	if (len > 0)
-		say_line(c, text);
+	if (!is_blank)
+		say_line(c, line);
 	input_release(&c->input);
 }
 
@@ -86,6 +93,11 @@ carry_out(struct client *c, const struct input_event *ev)
 		pay(c);
 		client_tell(c,
 		    "! The server is out of memory; your line was not sent.");
+		break;
+	case INPUT_HTTP:
+		pay(c);
+		client_refuse(c,
+		    "! This is a chat server, not a web server; use telnet or nc.");
 		break;
 	case INPUT_REPLY:
 		reply_telnet(c, ev->reply);
@@ -288,6 +300,13 @@ talk_init(struct session_context *ctx)
 }
 
 void
+talk_forget_zone(struct session_context *ctx)
+{
+	ctx->rendering->minute = -1;
+	ctx->rendering->number = 0;
+}
+
+void
 talk_free(struct session_context *ctx)
 {
 	free(ctx->rendering);
@@ -350,13 +369,30 @@ static const enum fanout_policy policies[] = {
 	[EVENT_REPLY] = FANOUT_ALWAYS,
 };
 
+/* An event as c reads it. */
+static struct fanout_line *
+line_for(const struct client *c, const struct chat_event *ev)
+{
+	unsigned with = (c->set_time || ev->replayed ? WITH_TIME : 0) |
+	    (ev->bell ? WITH_BELL : 0);
+
+	return rendered_line(c->ctx->rendering, ev, with);
+}
+
+static bool
+takes(struct user *u, const struct chat_event *ev)
+{
+	struct client *c = client_of_user(u);
+
+	return fanout_takes(
+	    c->ctx->fanout, &c->out, line_for(c, ev), policies[ev->kind]);
+}
+
 static bool
 deliver(struct user *u, const struct chat_event *ev)
 {
 	struct client *c = client_of_user(u);
-	unsigned with = (c->set_time || ev->replayed ? WITH_TIME : 0) |
-	    (ev->bell ? WITH_BELL : 0);
-	struct fanout_line *line = rendered_line(c->ctx->rendering, ev, with);
+	struct fanout_line *line = line_for(c, ev);
 	bool queued;
 
 	if (c == c->ctx->answered)
@@ -393,7 +429,32 @@ const struct conn_ops talk_conn_ops = {
 	.broken = on_broken,
 };
 
-const struct registry_ops talk_registry_ops = { .deliver = deliver };
+/* UNIX sockets have no addresses to count by. */
+static bool
+room_made(struct user *by, void **maker)
+{
+	struct client *c = client_of_user(by);
+
+	if (!c->has_address || c->host == NULL)
+		return true;
+	if (!host_take_room(c->host))
+		return false;
+	*maker = c->host;
+	return true;
+}
+
+static void
+room_gone(void *maker, uint64_t now)
+{
+	host_give_room_back(maker, now);
+}
+
+const struct registry_ops talk_registry_ops = {
+	.deliver = deliver,
+	.takes = takes,
+	.room_made = room_made,
+	.room_gone = room_gone,
+};
 
 /* ---- time ---- */
 
@@ -402,16 +463,15 @@ talk_tick(struct client *c, uint64_t now)
 {
 	uint64_t next = NEVER;
 
-	if (deadline_is_due(c->resumes_at, now)) {
-		c->resumes_at = 0;
+	if (deadline_take(&c->resumes_at, now)) {
 		(void)conn_probe(c->out.conn);
 		talk_run(c);
 	}
-	if (deadline_is_due(c->stalls_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->stalls_at, now) && c->state != CLIENT_GONE)
 		slow_check_stall(c);
-	if (deadline_is_due(c->looks_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->looks_at, now) && c->state != CLIENT_GONE)
 		slow_look(c);
-	if (deadline_is_due(c->ends_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->ends_at, now) && c->state != CLIENT_GONE)
 		client_time_is_over(c);
 	if (c->state == CLIENT_LINGERING && c->ctx->stopping && slow_has_all(c))
 		client_gone(c);

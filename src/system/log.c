@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,9 +18,12 @@
 #include "banterd/base/deadline.h"
 #include "banterd/base/files.h"
 #include "banterd/system/log.h"
+#include "banterd/system/sink.h"
+#include "banterd/system/syslog.h"
 
 #define BURST_MS  1000
 #define LINE_SIZE 1024 /* of a message before strnvis(3) */
+#define TAG       "banterd"
 
 const char *const log_level_names[] = { "error", "warning", "notice", "info",
 	"debug", NULL };
@@ -29,13 +31,24 @@ const char *const log_level_names[] = { "error", "warning", "notice", "info",
 static const int syslog_priority[] = { LOG_ERR, LOG_WARNING, LOG_NOTICE,
 	LOG_INFO, LOG_DEBUG };
 
+enum target { TO_STDERR, TO_SYSLOG, TO_FILE };
+
 static struct {
 	enum log_level level;
-	int fd;     /* -1: syslog */
-	char *path; /* of the log file, else NULL */
+	enum target target;
+	struct sink standard_error;
+	struct sink file;
+	char *path; /* of the file */
+	struct syslog_socket syslog;
 	uint64_t lost;
+	uint64_t untold;           /* of these, since a line could be written */
 	const struct files *files; /* NULL: by itself */
-} settings = { .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+} settings = { .level = LOG_LEVEL_INFO,
+	.standard_error = SINK_CLOSED,
+	.file = SINK_CLOSED,
+	.syslog = { .path = _PATH_LOG, .fd = -1 } };
+
+static bool write_to_stderr(enum log_level level, const char *message);
 
 void
 log_set_files(const struct files *files)
@@ -43,29 +56,75 @@ log_set_files(const struct files *files)
 	settings.files = files;
 }
 
+void
+log_set_syslog(const char *path)
+{
+	syslog_socket_close(&settings.syslog);
+	settings.syslog.path = path;
+}
+
+/* The target is another one from now on; what the one before needed is given
+ * back. */
+static void
+switch_to(enum target target)
+{
+	settings.target = target;
+	if (target != TO_FILE) {
+		sink_close(&settings.file);
+		free(settings.path);
+		settings.path = NULL;
+	}
+	if (target != TO_SYSLOG)
+		syslog_socket_close(&settings.syslog);
+}
+
+static int
+open_file(const char *path)
+{
+	char *copy;
+	int fd;
+
+	if ((copy = strdup(path)) == NULL)
+		return -1;
+	fd = files_open(settings.files, FILE_LOG, path);
+	if (fd == -1) {
+		free(copy);
+		return -1;
+	}
+	free(settings.path);
+	settings.path = copy;
+	sink_own(&settings.file, fd);
+	return 0;
+}
+
+/* It may come later, at boot: that is no reason not to start. */
+static void
+open_syslog(void)
+{
+	char message[LINE_SIZE];
+
+	if (syslog_socket_open(&settings.syslog))
+		return;
+	(void)snprintf(message, sizeof(message),
+	    "no syslog daemon at %s (%s); what is logged is lost until there is one",
+	    settings.syslog.path, strerror(errno));
+	(void)write_to_stderr(LOG_LEVEL_WARNING, message);
+}
+
 int
 log_open(const char *target)
 {
-	char *path = NULL;
-	int fd = STDERR_FILENO;
-
 	if (strcmp(target, "syslog") == 0) {
-		openlog("banterd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-		fd = -1;
-	} else if (strcmp(target, "stderr") != 0) {
-		if ((path = strdup(target)) == NULL)
+		switch_to(TO_SYSLOG);
+		open_syslog();
+	} else if (strcmp(target, "stderr") == 0) {
+		switch_to(TO_STDERR);
+		sink_standard_error(&settings.standard_error);
+	} else {
+		if (open_file(target) == -1)
 			return -1;
-		fd = files_open(settings.files, FILE_LOG, path);
-		if (fd == -1) {
-			free(path);
-			return -1;
-		}
+		switch_to(TO_FILE);
 	}
-	if (settings.path != NULL)
-		close(settings.fd);
-	free(settings.path);
-	settings.path = path;
-	settings.fd = fd;
 	return 0;
 }
 
@@ -74,14 +133,20 @@ log_reopen(void)
 {
 	int fd;
 
-	if (settings.path == NULL)
+	if (settings.target != TO_FILE)
 		return 0;
 	fd = files_open(settings.files, FILE_LOG, settings.path);
 	if (fd == -1)
 		return -1;
-	close(settings.fd);
-	settings.fd = fd;
+	sink_reopen(&settings.file, fd);
 	return 0;
+}
+
+const char *
+log_open_error(int error)
+{
+	return error == ENXIO ? "a FIFO that nobody reads, or a socket" :
+				strerror(error);
 }
 
 void
@@ -120,13 +185,13 @@ stderr_is_journal(void)
 
 /* What a line begins with; returns its length. */
 static int
-prefix(char *buf, size_t size, enum log_level level)
+prefix(char *buf, size_t size, enum target target, enum log_level level)
 {
 	struct tm tm;
 	time_t now;
 	size_t n;
 
-	if (settings.path == NULL && stderr_is_journal())
+	if (target == TO_STDERR && stderr_is_journal())
 		return snprintf(buf, size, "<%d>", syslog_priority[level]);
 	now = time(NULL);
 	if (localtime_r(&now, &tm) == NULL)
@@ -134,21 +199,6 @@ prefix(char *buf, size_t size, enum log_level level)
 	n = strftime(buf, size, "%Y-%m-%d %H:%M:%S ", &tm);
 	return (int)n +
 	    snprintf(buf + n, size - n, "%s: ", log_level_names[level]);
-}
-
-/*
- * One line, whole or not at all.  A pipe that nobody reads must not stop the
- * daemon, and the descriptor is shared with others, so it is asked first
- * whether it would take the line instead of being made non-blocking.
- */
-static void
-write_line(const char *line, size_t len)
-{
-	struct pollfd pfd = { .fd = settings.fd, .events = POLLOUT };
-
-	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0 ||
-	    write(settings.fd, line, len) != (ssize_t)len)
-		settings.lost++;
 }
 
 static void
@@ -159,26 +209,92 @@ make_safe(char *to, const char *raw, size_t size)
 		strlcpy(to, "(out of memory: this line is lost)", size);
 }
 
+/* One line, with its prefix and its end. */
+static bool
+write_to(struct sink *sink, enum target target, enum log_level level,
+    const char *message)
+{
+	char line[SINK_LINE_MAX + 1];
+	size_t len = (size_t)prefix(line, sizeof(line), target, level);
+
+	make_safe(line + len, message, sizeof(line) - len - 1);
+	len += strlen(line + len);
+	line[len++] = '\n';
+	return sink_write(sink, line, len);
+}
+
+static bool
+write_to_stderr(enum log_level level, const char *message)
+{
+	if (settings.standard_error.fd == -1)
+		sink_standard_error(&settings.standard_error);
+	return write_to(&settings.standard_error, TO_STDERR, level, message);
+}
+
+/* Returns false if it is lost. */
+static bool
+write_to_target(enum log_level level, const char *message)
+{
+	char safe[4 * LINE_SIZE];
+
+	switch (settings.target) {
+	case TO_FILE:
+		return write_to(&settings.file, TO_FILE, level, message);
+	case TO_SYSLOG:
+		make_safe(safe, message, sizeof(safe));
+		return syslog_socket_send(&settings.syslog,
+		    LOG_DAEMON | syslog_priority[level], TAG, safe);
+	default:
+		return write_to_stderr(level, message);
+	}
+}
+
+/* Before the first line that can be written after some could not. */
+static void
+tell_loss(void)
+{
+	char message[64];
+
+	if (settings.untold == 0)
+		return;
+	(void)snprintf(message, sizeof(message),
+	    "log lines lost before this one: %llu",
+	    (unsigned long long)settings.untold);
+	if (write_to_target(LOG_LEVEL_WARNING, message))
+		settings.untold = 0;
+}
+
+/* What went wrong is also said where one looks first: on the terminal, in the
+ * service's journal. */
+static void
+repeat_error(const char *message)
+{
+	if (settings.target == TO_STDERR)
+		return;
+	if (settings.standard_error.fd == -1)
+		sink_standard_error(&settings.standard_error);
+	if (settings.target == TO_FILE &&
+	    sink_is_same(&settings.file, &settings.standard_error))
+		return;
+	(void)write_to_stderr(LOG_LEVEL_ERROR, message);
+}
+
 static void LOG_PRINTF(2, 0)
     log_vmessage(enum log_level level, const char *fmt, va_list ap)
 {
-	char raw[LINE_SIZE], line[64 + 4 * LINE_SIZE];
-	int save_errno = errno, n;
-	size_t len;
+	char message[LINE_SIZE];
+	int save_errno = errno;
 
 	if (level > settings.level)
 		return;
-	(void)vsnprintf(raw, sizeof(raw), fmt, ap);
-	if (settings.fd == -1) {
-		make_safe(line, raw, sizeof(line));
-		syslog(syslog_priority[level], "%s", line);
-	} else {
-		n = prefix(line, sizeof(line), level);
-		make_safe(line + n, raw, sizeof(line) - (size_t)n - 1);
-		len = strlen(line);
-		line[len++] = '\n';
-		write_line(line, len);
+	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	tell_loss();
+	if (!write_to_target(level, message)) {
+		settings.lost++;
+		settings.untold++;
 	}
+	if (level == LOG_LEVEL_ERROR)
+		repeat_error(message);
 	errno = save_errno;
 }
 

@@ -18,11 +18,23 @@
 #include "banterd/system/log.h"
 #include "banterd/system/notify.h"
 
-#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+#define LISTEN_FDS_START 3    /* sd_listen_fds(3) */
+#define MAX_PASSED       1024 /* sockets; no service has as many */
 
-/* One datagram to the service manager. */
+static bool
+reach_manager(const struct notify *n)
+{
+	return connect(n->fd, (const struct sockaddr *)&n->to, n->tolen) == 0;
+}
+
+/*
+ * One datagram to the service manager.  Its socket may be another one by now,
+ * made anew at the same place; a datagram socket can be connected again
+ * (connect(2)).
+ */
 static void LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
 {
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	char text[128];
 	va_list ap;
 	int len;
@@ -32,33 +44,46 @@ static void LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
 	va_start(ap, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (send(n->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
+	if (send(n->fd, text, (size_t)len, flags) != -1)
+		return;
+	if (errno == EAGAIN || !reach_manager(n) ||
+	    send(n->fd, text, (size_t)len, flags) == -1)
 		log_debug("notify: %s", strerror(errno));
 }
 
-/* A leading '@' stands for the NUL of an abstract address (sd_notify(3)). */
-static int
-connect_to_manager(const char *path)
+/* A leading '@' stands for the NUL of an abstract address (sd_notify(3)).
+ * Returns false for an address of a kind that is not known here. */
+static bool
+set_manager(struct notify *n, const char *path)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	size_t len = strlen(path);
-	int fd;
 
-	if ((path[0] != '/' && path[0] != '@') || len >= sizeof(sun.sun_path))
-		return -1;
-	memcpy(sun.sun_path, path, len);
+	if ((path[0] != '/' && path[0] != '@') || len >= sizeof(n->to.sun_path))
+		return false;
+	memset(&n->to, 0, sizeof(n->to));
+	n->to.sun_family = AF_UNIX;
+	memcpy(n->to.sun_path, path, len);
 	if (path[0] == '@')
-		sun.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -1;
-	if (connect(fd, (struct sockaddr *)&sun,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) ==
-	    -1) {
-		close(fd);
-		return -1;
+		n->to.sun_path[0] = '\0';
+	n->tolen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	return true;
+}
+
+static void
+connect_to_manager(struct notify *n, const char *path)
+{
+	if (!set_manager(n, path)) {
+		log_warning(
+		    "NOTIFY_SOCKET is \"%s\", expected a path from / on, or @ and a name, of at most 107 bytes; the service manager is told nothing",
+		    path);
+		return;
 	}
-	return fd;
+	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (n->fd != -1 && reach_manager(n))
+		return;
+	log_warning("cannot reach the service manager at %s: %s", path,
+	    strerror(errno));
+	notify_close(n);
 }
 
 /* A number out of the environment; 0 if there is none. */
@@ -86,9 +111,8 @@ notify_init(struct notify *n)
 
 	n->fd = -1;
 	n->watchdog_ms = 0;
-	if (path != NULL && (n->fd = connect_to_manager(path)) == -1)
-		log_warning("cannot reach the service manager at %s: %s", path,
-		    strerror(errno));
+	if (path != NULL)
+		connect_to_manager(n, path);
 	if (n->fd != -1 && is_for_us("WATCHDOG_PID"))
 		n->watchdog_ms = (uint64_t)env_number("WATCHDOG_USEC") / 1000;
 	unsetenv("NOTIFY_SOCKET");
@@ -166,6 +190,22 @@ notify_status(struct notify *n, unsigned clients, unsigned rooms)
 	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
 }
 
+/* How many sockets are passed; -1 after logging that this is no number. */
+static int
+count_passed(void)
+{
+	const char *value = getenv("LISTEN_FDS"), *errstr = NULL;
+	int n = 0;
+
+	if (value != NULL)
+		n = (int)strtonum(value, 0, MAX_PASSED, &errstr);
+	if (errstr == NULL)
+		return n;
+	log_error("LISTEN_FDS is \"%s\", expected a number from 0 to %d", value,
+	    MAX_PASSED);
+	return -1;
+}
+
 struct notify_sockets
 notify_sockets(void)
 {
@@ -173,7 +213,7 @@ notify_sockets(void)
 	const char *names = getenv("LISTEN_FDNAMES");
 
 	if (getenv("LISTEN_PID") != NULL && is_for_us("LISTEN_PID")) {
-		s.n = (int)env_number("LISTEN_FDS");
+		s.n = count_passed();
 		if (names != NULL)
 			s.names = strdup(names);
 	}

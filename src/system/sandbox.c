@@ -63,9 +63,10 @@ static const int allowed[] = {
 	SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
 	SCMP_SYS(umask), SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(lseek),
-	SCMP_SYS(fstat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(newfstatat),
-	SCMP_SYS(statx), SCMP_SYS(uname), SCMP_SYS(prlimit64),
-	SCMP_SYS(getrlimit), SCMP_SYS(setrlimit), SCMP_SYS(sysinfo),
+	SCMP_SYS(ftruncate), SCMP_SYS(fstat), SCMP_SYS(stat), SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(uname),
+	SCMP_SYS(prlimit64), SCMP_SYS(getrlimit), SCMP_SYS(setrlimit),
+	SCMP_SYS(sysinfo),
 	/* memory and time */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 	SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
@@ -73,11 +74,14 @@ static const int allowed[] = {
 	/* signals, and the end */
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
-	SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group)
+	SCMP_SYS(gettid), SCMP_SYS(wait4), SCMP_SYS(tgkill), SCMP_SYS(exit),
+	SCMP_SYS(exit_group)
 };
 
-/* What is readable, what is not acknowledged, and whether it is a terminal. */
-static const unsigned long ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS };
+/* What is readable, what is not acknowledged, whether it is a terminal, and
+ * what the interface of a link-local address is called. */
+static const unsigned long ioctls[] = { FIONREAD, SIOCOUTQ, TCGETS, SIOCGIFNAME,
+	SIOCGIFINDEX };
 
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 

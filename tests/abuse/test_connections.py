@@ -47,6 +47,13 @@ class Connections(Case):
         self.scenario("connect and half-close, one core", self.begin(
             "-n", 64, "-S", 250, "-C"), seconds=(2, 30), clients=256)
 
+    def test_a_line_from_each_address(self):
+        """What is remembered of addresses that have left has its bound."""
+        self.server(self.CONFIG)
+        self.scenario("a line from each of 40,000 addresses", self.begin(
+            "-n", 64, "-S", 40000, "-CX", "-p", r"/set\n"),
+            seconds=(4, 60), clients=256)
+
     def test_connect_and_close_with_a_full_history(self):
         self.server(self.CONFIG)
         lines = r"\x80" * 1020 + r"\n"

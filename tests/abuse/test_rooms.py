@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Rooms and names: up to every limit, and as fast as possible."""
 
-from scenario import Case, main, size
-
+from banter.wait import eventually
+from scenario import PAIRS, Case, main, size
 
 
 class Rooms(Case):
@@ -30,7 +30,7 @@ class Rooms(Case):
         self.server(self.CONFIG + "rate off\nmax-rooms %d\n" % (n + 10))
         text = r"\x80" * 1000
         self.scenario("%d rooms, each with all that it can hold" % n,
-                      self.begin("-n", n, "-r", "-p", (
+                      self.begin("-n", n, "-S", n, "-r", "-p", (
                           r"/nick %d_%d" + "n" * 10 + r"\n/join r%d"
                           + "m" * 20 + r"\n/topic " + text + r"\n/away "
                           + text + r"\n").replace("%d_%d", "n%d")
@@ -39,17 +39,37 @@ class Rooms(Case):
 
     def test_more_rooms_than_there_are(self):
         self.server(self.CONFIG + "rate off\n")
+        n = size(60, 500)
         joins = "".join(r"/join r%%dx%d\n" % n for n in range(25))
         self.scenario("20 rooms each, and more rooms than max-rooms",
-                      self.begin("-n", size(60, 500), "-r", "-p", joins,
+                      self.begin("-n", n, "-S", n, "-r", "-p", joins,
                                  "-e", r"/join another%d\n"),
-                      clients=size(60, 500), rooms=500)
+                      clients=n, rooms=500)
+
+    def test_all_rooms_for_one_host(self):
+        """However many connections it has, it makes a few rooms, and others
+        make theirs."""
+        self.server(self.CONFIG + "rate off\n")
+        joins = "".join(r"/join r%%dx%d\n" % n for n in range(25))
+
+        def others(_pair):
+            eventually(lambda: self.counters()[1] > 25, "all it may make")
+            one = self.d.guest("other", source="127.7.7.7")
+            one.join("#mine")
+            self.assertLess(self.counters()[1], 25 + 10 + PAIRS)
+            one.hang_up()
+
+        self.scenario("50 of one host make all rooms they can",
+                      self.begin("-n", 50, "-r", "-p", joins, "-e",
+                                 r"/join another%d\n"),
+                      clients=50, rooms=25, meanwhile=others)
 
     def test_lists(self):
         rooms = "".join(r"/join r%%dx%d\n" % n for n in range(19))
         self.server(self.CONFIG)
         self.scenario("50 ask for 470 rooms, 20 lines at once", self.begin(
-            "-n", 25, "-r", "-p", rooms + r"/rooms\n" * 20), self.begin(
+            "-n", 25, "-S", 25, "-r", "-p", rooms + r"/rooms\n" * 20),
+            self.begin(
             "-n", 25, "-r", "-e", r"/rooms\n"), seconds=(4, 20),
             clients=50, full=50, rooms=500)
 

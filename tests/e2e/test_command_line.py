@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 
+from banter import wait
 from banter.address import refused, reserve_address
 from banter.case import Case, main
-from banter.command import run_banterd
+from banter.command import banterd_command, clean_environment, run_banterd
 from banter.files import read, scratch_path, write, written
 from banter.host import AS_NOBODY, HAS_IPV6
 
@@ -133,6 +134,34 @@ class Options(Case):
             self.assertEqual(status, 0, err)
 
 
+class Passed(Case):
+    """Sockets that a service manager passes."""
+
+    def test_abstract(self):
+        """A name of unix(7) that is no file's is logged, and whole."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            name = "banter-test-%d" % os.getpid()
+            sock.bind("\0" + name)
+            sock.listen()
+            daemon = self.daemon(listen=None, passed=sock)
+        self.assertEqual(daemon.addresses, ["@" + name])
+
+    def test_how_many(self):
+        """LISTEN_FDS that is no number of sockets is said, and no start."""
+        for value in ("-1", "3000000000", "1025", "two", ""):
+            with self.subTest(value):
+                done = subprocess.run(
+                    ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh"]
+                    + banterd_command() + ["-f", "/dev/null"],
+                    env=clean_environment({"LISTEN_FDS": value}), check=False,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE, timeout=wait.DEADLINE, **AS_NOBODY)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(
+                    'error: LISTEN_FDS is "%s", expected a number from 0 to '
+                    "1024\n" % value, done.stderr.decode())
+
+
 class Good(Case):
 
     # the sample of the manual, every keyword once, and odd forms
@@ -209,6 +238,8 @@ class Wrong(Case):
     LINES = [
         "frobnicate 1", "listen", "listen nonsense", "listen 127.0.0.1",
         "listen 127.0.0.1:99999", "listen [::1:5531", "listen 1.2.3:x",
+        "listen [::ffff:127.0.0.1]:5531", "listen [fe80::1]:5531",
+        "listen /" + "x" * 107,
         "server-name", "motd", "password", "default-room",
         "default-room #a!b", "default-room #" + "x" * 33, "room",
         "room #a!b", "room #dev topic", "room #dev key",
@@ -216,6 +247,7 @@ class Wrong(Case):
         "history 1x", "history 99999999999999999999", "deny", "deny elephant",
         "deny 10.0.0.0/33", "deny ::/129", "deny 10.0.0/8x", "allow",
         "allow 300.0.0.0/8", "allow 10.0.0.0/-1", "log-target",
+        "log-target stdout", "log-target Syslog", "log-target banterd.log",
         "log-level loud", "log-level", "shutdown-grace soon",
         "shutdown-grace -1", "max-clients zero", "max-clients 0",
         "max-clients -5", "max-clients 10 20", "max-per-host x",
@@ -246,6 +278,31 @@ class Wrong(Case):
         told = [int(n) for n in re.findall(
             re.escape(path) + r":(\d+): ", err)]
         self.assertEqual(told, list(range(1, len(lines) + 1)), err)
+
+    def test_an_address_and_all_of_them(self):
+        """-t and the start agree, in either order."""
+        one, all_of_them = "127.0.0.1:5531", "0.0.0.0:5531"
+        for pair in ((one, all_of_them), (all_of_them, one)):
+            path = conf("listen %s\nlisten %s\n" % pair)
+            for args in (["-t"], []):
+                with self.subTest(pair + tuple(args)):
+                    status, _, err = run_banterd(*args, "-f", path)
+                    self.assertEqual(status, 1, err)
+                    self.assertIn('%s:2: listen: "%s" cannot be had'
+                                  % (path, pair[1]), err)
+            status, _, err = run_banterd("-l", pair[0], "-l", pair[1])
+            self.assertEqual(status, 2)
+            self.assertIn('-l "%s" cannot be had' % pair[1], err)
+
+    def test_unfinished(self):
+        """Good for a start; -t says what a reload would say."""
+        for text, word in (("", "is empty"), ("history 3", "without an end")):
+            status, _, err = run_banterd("-t", "-f", conf(text))
+            self.assertEqual(status, 0, err)
+            self.assertIn("warning: the configuration ", err)
+            self.assertIn(word, err)
+        status, _, err = run_banterd("-t", "-f", "/dev/null")
+        self.assertEqual((status, "warning" in err), (0, False), err)
 
     def test_it_does_not_start(self):
         path = conf("history x\nrate\n")

@@ -5,14 +5,17 @@ import resource
 import select
 import signal
 import socket
+import subprocess
+import sys
 import time
 
+from banter import wait
 from banter.address import both_families
 from banter.case import Case, main
 from banter.client import settle
 from banter.daemon import Daemon
 from banter.files import scratch_path
-from banter.host import needs_ipv6
+from banter.host import needs_ipv6, needs_network
 from banter.line import NOT_ALLOWED, rx
 
 FULL = "! The server is full; try again later."
@@ -72,6 +75,32 @@ class MaxClients(Case):
         self.assertEqual(len(inside), lowered)
         inside[0].ask("hello")
         inside[1].until(rx(r"\[#lobby\] guest\d+: hello"))
+
+    def test_others_come_in_their_place(self):
+        """All at once: whose descriptors are still open when the newcomers
+        come, but will not be for long, keep nobody out."""
+        daemon = Daemon(
+            "max-clients 80\nmax-per-host 200\ndefault-room none",
+            before_exec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (124, 124)))
+        self.addCleanup(daemon.stop)
+        inside = [daemon.guest("old%d" % i) for i in range(80)]
+        # libevent looks at 32 at once, and at twice as many each time that
+        # there were so many
+        for _ in range(2):
+            daemon.freeze()
+            for one in inside:
+                one.send("/back")
+            daemon.thaw()
+            settle(*inside)
+        daemon.freeze()
+        for one in inside:
+            one.close()
+        others = [daemon.connect("new%d" % i) for i in range(80)]
+        daemon.thaw()
+        for one in others:
+            one.greeted()
+        self.assertNotIn("cannot accept", "\n".join(daemon.log))
 
     def test_the_soft_limit_is_raised(self):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -214,12 +243,83 @@ class RoomLimits(Case):
         bob.ask_notice("/join #d", "You are in #d (")
         alice.ask_error("/join #c")
 
+    def test_rooms_of_one_host(self):
+        """Of the rooms there can be, one address makes 25."""
+        daemon = self.daemon("default-room none\nmax-joined 30")
+        alice, bob = daemon.client("alice"), daemon.client("bob")
+        for i in range(24):
+            (alice if i % 2 else bob).join("#r%d" % i)
+        alice.join("#last")
+        for one in (alice, bob):
+            self.assertEqual(
+                one.ask_error("/join #more"),
+                "! Your address has made too many rooms (limit 25); "
+                "#more was not made.")
+        bob.join("#last")
+        bob.ask_error("/who #more", "no room #more")
+        carol = daemon.client("carol", source="127.5.0.3")
+        carol.join("#more")
+        # as long as anybody is there it is one of theirs
+        carol.join("#last")
+        alice.sync()
+        alice.ask("/leave #last")
+        bob.ask("/leave #last")
+        alice.ask_error("/join #another", "limit 25")
+        carol.ask("/leave #last")
+        alice.join("#another")
+        bob.ask_error("/join #third", "limit 25")
+        alice.hang_up()
+        bob.sync()
+        bob.join("#third")
+
+    def test_rooms_over_a_unix_socket(self):
+        """It has no addresses to count by."""
+        path = scratch_path("sock")
+        daemon = self.daemon("default-room none\nmax-joined 30", listen=[path])
+        alice = daemon.client("alice")
+        for i in range(28):
+            alice.join("#r%d" % i)
+
     def test_defaults(self):
         daemon = self.daemon("default-room none")
         alice = daemon.client("alice")
         for i in range(20):
             alice.join("#r%d" % i)
         alice.ask_error("/join #r20")
+
+
+class WrongKeys(Case):
+    """They are counted and slowed down as wrong passwords are."""
+
+    CONFIG = "room #ops key hush"
+    NEEDED = "! #ops needs the right key: /join #ops KEY"
+
+    def test_slower_and_slower(self):
+        daemon = self.daemon(self.CONFIG)
+        alice = daemon.client("alice")
+        began = time.monotonic()
+        alice.send("/join #ops", "/join #ops a", "/join #ops b", "/join #ops c",
+                   "/join #ops hush")
+        alice.expect(*[self.NEEDED] * 4)
+        self.assertGreater(time.monotonic() - began, 0.5 + 1.0 - 0.1)
+        alice.until(rx(r"\* You are in #ops .*"))
+        self.assertGreater(time.monotonic() - began, 0.5 + 1.0 + 1.5 - 0.1)
+        daemon.wait_log("wrong key of #ops from alice at 127.0.0.1")
+
+    def test_coming_again(self):
+        daemon = self.daemon(self.CONFIG)
+        for _ in range(2):
+            one = daemon.guest("guesser")
+            one.send("/join #ops guess")
+            one.expect(self.NEEDED)
+            one.hang_up()
+        other = daemon.guest("another host", source="127.5.0.2")
+        began = time.monotonic()
+        late = daemon.guest("guesser")
+        other.ask("/set")
+        self.assertLess(time.monotonic() - began, 0.9)
+        late.ask("/set")
+        self.assertGreater(time.monotonic() - began, 1.0 - 0.1)
 
 
 class Rate(Case):
@@ -306,6 +406,24 @@ class Rate(Case):
         self.assertGreater(time.monotonic() - began, (5 * 6 + 1 - 20) / 8
                            - 0.2)
 
+    def test_who_comes_after(self):
+        """Who leaves with a spent burst leaves the debt to the address; people
+        on a UNIX socket owe nothing for each other."""
+        path = scratch_path("sock")
+        daemon = self.daemon(rate="10 1", listen=["127.0.0.1:0", path])
+        for address, least in ((daemon.addresses[0], 2), (path, 0)):
+            with self.subTest(address):
+                spender = daemon.guest("spender", address=address)
+                spender.ask(*["/set"] * 9)
+                spender.hang_up()
+                began = time.monotonic()
+                daemon.guest("next", address=address).ask(*["/set"] * 4)
+                took = time.monotonic() - began
+                if least:
+                    self.assertGreater(took, least)
+                else:	# it would be five seconds
+                    self.assertLess(took, 2)
+
     def test_others_are_not_slowed(self):
         daemon = self.daemon(rate="20 20")
         alice, bob, carol = (daemon.guest("alice"), daemon.guest("bob"),
@@ -349,5 +467,48 @@ class Ipv6(Case):
         four.expect("[#lobby] six: hello")
 
 
+@needs_network
+class LinkLocal(Case):
+    """In a network of its own, with two links."""
+
+    def test_links(self):
+        done = subprocess.run(
+            ["unshare", "--net", sys.executable, "-B", __file__,
+             "--link-local"], check=False, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=3 * wait.DEADLINE)
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+
+
+def link_local():
+    """Runs inside the network: each address counts by itself, on its link."""
+    for command in ("link set lo up", "link add wan0 type bridge",
+                    "link set wan0 up", "-6 addr add fe80::1/64 dev lo nodad",
+                    "-6 addr add fe80::2/64 dev lo nodad",
+                    "-6 addr add fe80::1/64 dev wan0 nodad"):
+        subprocess.run(["ip"] + command.split(), check=True)
+    daemon = Daemon("max-per-host 2\ndeny fe80::2%wan0\ndeny fe80::%no/10",
+                    listen=["[::]:0"])
+    port = daemon.addresses[0].rsplit(":", 1)[1]
+
+    def connect(source):
+        return daemon.connect(source, address="[%s]:%s" % (source, port),
+                              source=source)
+
+    for source in ("fe80::1%lo", "fe80::2%lo", "fe80::1%wan0"):
+        for _ in range(2):
+            connect(source).greeted()
+        connect(source).ends_with(TOO_MANY)
+        daemon.wait_log("guest[0-9]+ at %s connected" % source)
+        daemon.wait_log("%s turned away: Too many" % source)
+    daemon.reload("max-per-host 9\ndeny fe80::%lo/64")
+    daemon.wait_log("reloaded")
+    connect("fe80::1%lo").ends_with(NOT_ALLOWED)
+    connect("fe80::1%wan0").greeted()
+    daemon.stop()
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--link-local"]:
+        link_local()
+    else:
+        main()

@@ -202,6 +202,34 @@ class Ignore(Trio):
         self.say_all(self.alice, "spam")
         self.bob.silence()
 
+    def test_who_is_ignored_cannot_tell(self):
+        """They read what others read, to the last line."""
+        self.bob.ask("/ignore alice", "/away lunch")
+        for line in ("/msg bob there?", "/msg bob there?", "/msg bob /me waves",
+                     "/who", "/rooms", "/names #lobby"):
+            with self.subTest(line):
+                self.assertEqual(self.alice.ask(line), self.carol.ask(line))
+        self.bob.ask("/back")
+        self.bob.ask("/away dinner")
+        told = self.alice.ask("/msg bob there?")
+        self.assertEqual(told, ["* bob is away: dinner"])
+        self.assertEqual(self.alice.ask("/msg bob hm"), [])
+        self.bob.silence()
+
+    def test_who_does_not_read_is_told_to_all(self):
+        daemon = self.daemon("send-queue 4K")
+        bob = daemon.client("bob", rcvbuf=2048)
+        alice, carol = daemon.people("alice", "carol")
+        bob.ask("/ignore alice")
+        full = "! bob is not reading; your message was not sent."
+        for _ in range(60):
+            carol.ask(*["x" * 1000] * 20)
+            if full in carol.ask("/msg bob hello"):
+                break
+        alice.sync()
+        self.assertEqual(carol.ask("/msg bob hello"), [full])
+        self.assertEqual(alice.ask("/msg bob hello"), [full])
+
     def test_somebody_else_under_the_old_name_is_heard(self):
         self.bob.ask_notice("/ignore alice")
         self.alice.rename("ann")

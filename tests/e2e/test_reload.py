@@ -359,6 +359,46 @@ class Bad(Reload):
         self.motd_is("old")
         alice.silence()
 
+    def test_a_file_that_is_being_written(self):
+        """Empty, or cut: the password and what is denied stay in force."""
+        whole = self.motd("old") + "deny 127.9.0.0/16\n"
+        self.begin(whole)
+        for text, word in (("", "is empty"),
+                           ("\ufeff", "is empty"),
+                           (self.listen + "max-line 200\n# to be",
+                            "has a last line without an end"),
+                           (self.listen + "max-line 200",
+                            "has a last line without an end")):
+            with self.subTest(text):
+                self.server.mark()
+                write(self.server.conf, text)
+                self.server.signal(signal.SIGHUP)
+                self.server.wait_log(
+                    "error: %s: %s, expected a whole file"
+                    % (re.escape(self.server.conf), word))
+                self.server.wait_log("not reloaded; the old configuration")
+                self.motd_is("old")
+                self.server.connect(source="127.9.0.1").ends_with(NOT_ALLOWED)
+        self.reload(self.motd("new"))
+        self.motd_is("new")
+
+    def test_as_another_editor_writes_it(self):
+        """With a byte order mark, and CR LF."""
+        self.begin(self.motd("old"))
+        text = self.server.preamble + self.listen + self.motd("new")
+        write(self.server.conf, "\ufeff" + text.replace("\n", "\r\n"))
+        self.server.signal(signal.SIGHUP)
+        self.motd_is("new")
+
+    def test_an_address_and_all_of_them(self):
+        self.begin(self.motd("old"))
+        port = self.first.rsplit(":", 1)[1]
+        self.server.mark()
+        self.reload("listen 0.0.0.0:%s\n" % port + self.motd("new"))
+        self.server.wait_log(r"error: .*:\d+: listen: \"0\.0\.0\.0:%s\" "
+                             "cannot be had" % port)
+        self.motd_is("old")
+
     def test_a_password_that_others_can_read(self):
         self.begin(self.motd("old"))
         self.server.mark()

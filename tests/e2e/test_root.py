@@ -152,7 +152,7 @@ class Opener(Closet):
                  for fd in os.listdir("/proc/%d/fd" % opener) if int(fd) > 2]
         self.assertEqual(kinds, ["socket"])
         daemon.stop()
-        eventually(lambda: not proc.alive(opener), "it ends with the daemon")
+        self.assertFalse(proc.alive(opener))
 
     def test_reload(self):
         """Configuration and motd are read again, though the daemon itself
@@ -228,6 +228,10 @@ class Opener(Closet):
         opener, = proc.children(daemon.pid)
         os.kill(opener, signal.SIGKILL)
         eventually(lambda: proc.children(daemon.pid) == [], "it is gone")
+        daemon.wait_log(r"error: the process that opens files for banterd has "
+                        r"ended \(signal 9\); nothing can be reloaded")
+        # nor is it a zombie
+        self.assertFalse(os.path.exists("/proc/%d" % opener))
         for _ in range(2):
             self.reload("motd %s\npassword hush\n" % self.path("motd2"),
                         "error: no answer from the process that opens files")
@@ -237,6 +241,26 @@ class Opener(Closet):
             self.assertEqual(self.lines_of(), ["* one"])
         settle(alice, bob)
         daemon.stop()
+
+    def test_it_is_stuck(self):
+        """Nobody waits for it longer than two seconds; what it answers too
+        late is not the answer to what is asked later."""
+        self.write("motd", "one\n")
+        daemon = self.start("user daemon\nmotd %s\n" % self.path("motd"))
+        alice, bob = daemon.people("alice", "bob")
+        opener, = proc.children(daemon.pid)
+        os.kill(opener, signal.SIGSTOP)
+        self.addCleanup(os.kill, opener, signal.SIGCONT)
+        eventually(lambda: proc.stopped(opener), "it is stopped")
+        for _ in range(2):
+            self.reload("history 1\n", "error: no answer from the process "
+                        "that opens files for banterd: Connection timed out")
+            daemon.wait_log("not reloaded; the old configuration stays")
+            alice.send("still here?")
+            bob.until("[#lobby] alice: still here?")
+        os.kill(opener, signal.SIGCONT)
+        self.reload("user daemon\nmotd %s\n" % self.path("motd"))
+        self.assertEqual(self.lines_of(), ["* one"])
 
     def test_sockets_are_removed(self):
         """In a directory that is root's the daemon could not; nor can one

@@ -6,10 +6,12 @@ import re
 import signal
 import threading
 
+from banter import proc
 from banter.address import dial, refused
 from banter.case import Case, main
 from banter.client import settle
 from banter.files import read, scratch_path, written
+from banter.host import needs_root
 from banter.line import GOING_DOWN, PASSWORD_NEEDED, STAMP, rx
 from banter.wait import eventually
 
@@ -260,6 +262,53 @@ class Drain(Case):
         lines = self.bob.rest()
         self.assertNotIn("[#lobby] alice: too late", lines)
         self.assertEqual(lines[-1], GOING_DOWN)
+
+
+class Inherited(Case):
+    """Who starts it may have blocked or ignored any signal."""
+
+    @staticmethod
+    def bad_parent():
+        everything = signal.valid_signals()
+        signal.pthread_sigmask(signal.SIG_BLOCK, everything)
+        for number in everything - {signal.SIGKILL, signal.SIGSTOP}:
+            try:
+                signal.signal(number, signal.SIG_IGN)
+            except OSError:
+                pass		# one of the C library's own
+
+    def check(self, daemon):
+        alice = daemon.client("alice")
+        daemon.mark()
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_log(": reloaded ")
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_log("uptime")
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_log("log file opened again")
+        for pid in [daemon.pid] + proc.children(daemon.pid):
+            said = proc.status(pid)
+            self.assertEqual(int(said["SigBlk"], 16), 0)
+            self.assertFalse(int(said["SigIgn"], 16) &
+                             1 << signal.SIGCHLD - 1)
+            self.assertTrue(int(said["SigIgn"], 16) &
+                            1 << signal.SIGXFSZ - 1)
+        alice.silence()
+        daemon.signal(signal.SIGTERM)
+        alice.ends_with(GOING_DOWN)
+        self.assertEqual(daemon.wait_exit(), 0)
+
+    def test_everything_blocked_and_ignored(self):
+        self.check(self.daemon(before_exec=self.bad_parent))
+
+    @needs_root
+    def test_started_as_root(self):
+        """The process that opens files, too."""
+        daemon = self.daemon(before_exec=self.bad_parent, run_as={
+            "user": 0, "group": 0, "extra_groups": [0]})
+        daemon.wait_log("running as user")
+        self.assertEqual(len(proc.children(daemon.pid)), 1)
+        self.check(daemon)
 
 
 class Startup(Case):

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """What text looks like after it was cleaned: bytes in, bytes out."""
 
+import sys
+import unicodedata
+
 from banter.case import Case, SharedCase, main
 from banter.client import settle
 
@@ -16,10 +19,11 @@ def utf8(number):
 KEPT = [
     b"plain", b"\ttab\tand tab\t", "äöü ßÿ".encode(), "日本語".encode(),
     "\U0001f600\U0001f469\u200d\U0001f4bb".encode(), "e\u0301".encode(),
-    b"\xc2\xa0", b"\xdf\xbf", b"\xe0\xa0\x80", b"\xed\x9f\xbf",
-    b"\xee\x80\x80", b"\xef\xbf\xbd", b"\xef\xbf\xbe", b"\xef\xbb\xbfbom",
+    b"x\xc2\xa0", b"\xdf\xbf", b"\xe0\xa0\x80", b"\xed\x9f\xbf",
+    b"\xee\x80\x80", b"\xef\xbf\xbd",
     b"\xf0\x90\x80\x80", b"\xf4\x8f\xbf\xbf", "שלום \u200e\u200f".encode(),
-    "\u2027\u202f\u2065\u206a".encode(), b"$(reboot) `reboot` %s%n \\e[31m",
+    "\u2027\u202f\u205f.\u2070".encode(), "❤\ufe0f\u200d🔥".encode(),
+    ("e" + "\u0301" * 8).encode(), "\u061cسلام می\u200cخواهم".encode(), b"$(reboot) `reboot` %s%n \\e[31m",
 ]
 
 CHANGED = [
@@ -64,7 +68,6 @@ CHANGED = [
     (b"\x1b]0;title\x07", R + b"]0;title" + R),
     (b"\xc2\x9b31m", R + b"31m"),
     (b"\x9b31m", R + b"31m"),
-    (b"over\rwritten", b"over" + R + b"written"),
     (b"a\x00b", b"a" + R + b"b"),
     (b"\x0b\x0c\x0e\x0f", R * 4),
     # BS and DEL take the character before them
@@ -89,6 +92,10 @@ CHANGED += [(b"a" + utf8(c) + b"b", b"a" + R + b"b")
             for c in range(0x80, 0xa0)]
 CHANGED += [(b"a" + utf8(c) + b"b", b"a" + R + b"b")
             for c in list(range(0x2028, 0x202f)) + list(range(0x2066, 0x206a))]
+CHANGED += [(b"a" + utf8(c) + b"b", b"a" + R + b"b")
+            for c in (0x200b, 0x2060, 0x206f, 0xfeff, 0x3164, 0xfffe, 0xe0041)]
+CHANGED += [(("e" + "\u0301" * (8 + n) + "x").encode(),
+             ("e" + "\u0301" * 8).encode() + R * n + b"x") for n in (1, 200)]
 
 
 class Table(SharedCase):
@@ -165,6 +172,118 @@ class Table(SharedCase):
                 self.assertGreaterEqual(ord(char), 0x20, repr(answer))
                 self.assertNotIn(ord(char), range(0x7f, 0xa0), repr(answer))
                 self.assertNotEqual(ord(char), 0x202e, repr(answer))
+
+
+class Blanks(Case):
+    """Those before a command, and those alone."""
+
+    BLANKS = [" ", "\t", " \t  ", "\u00a0", "\u3000", "\u2003 ", "\u200e",
+              "\u200f ", "\u200d"]
+
+    def setUp(self):
+        super().setUp()
+        self.alice, self.bob = self.daemon().people("alice", "bob")
+
+    def test_before_a_command(self):
+        for blanks in self.BLANKS:
+            with self.subTest(blanks):
+                self.alice.send(blanks + "/msg bob secret")
+                self.bob.expect("[private] alice: secret")
+                self.alice.send(blanks + "/me waves")
+                self.bob.expect("[#lobby] * alice waves")
+                self.alice.ask_error(blanks + "/mgs bob secret", "/mgs")
+                self.bob.silence()
+
+    def test_before_two_slashes(self):
+        for blanks in self.BLANKS:
+            self.alice.send(blanks + "//x")
+            self.bob.expect("[#lobby] alice: /x")
+
+    def test_before_other_text_they_stay(self):
+        for text in ("  x", "\tx /me", "\u00a0x", "\ufffd/me"):
+            self.alice.send(text)
+            self.bob.expect("[#lobby] alice: " + text)
+
+    def test_alone(self):
+        for blanks in self.BLANKS + [""]:
+            self.alice.send(blanks)
+            self.alice.raw(blanks.encode() + b"\r")
+            self.alice.raw(b"oops\b\b\b\b" + blanks.encode() + b"\n")
+        self.alice.silence()
+        self.bob.silence()
+        self.alice.raw(b"  \t")
+        self.alice.half_close()
+        self.alice.ends_with()
+        self.bob.expect("[#lobby] -- alice left")
+
+    def test_in_no_room(self):
+        self.alice.leave()
+        for blanks in self.BLANKS:
+            self.alice.send(blanks)
+        self.alice.silence()
+
+    def test_before_the_password(self):
+        client = self.daemon("password hush").connect()
+        client.send("  ", "\t")
+        client.send(" /pass hush")
+        self.assertNotIn("! A password is needed: /pass PASSWORD",
+                         client.greeted())
+
+
+# what the design names
+FORBIDDEN = (
+    [range(0, 9), range(0x0a, 0x20), range(0x7f, 0xa0), range(0x202a, 0x202f),
+     range(0x2066, 0x206a), range(0x2028, 0x202a), range(0x2060, 0x2066),
+     range(0x206a, 0x2070), range(0xfff9, 0xfffc), range(0xe0000, 0xe0080)]
+    + [[c] for c in (0x200b, 0xfeff, 0xfffe, 0xffff, 0x115f, 0x1160, 0x3164,
+                     0xffa0)])
+MADE_OF = (14, 0, 0)		# the Unicode of src/base/unicode.c
+
+
+class EveryCharacter(Case):
+    """All of Unicode, as Python reads it."""
+
+    SIZE = 2000			# code points in a line
+
+    def setUp(self):
+        super().setUp()
+        daemon = self.daemon("max-line 16384\nsend-queue 16M")
+        self.alice, self.bob = daemon.people("alice", "bob")
+
+    def check(self, points, before, wanted):
+        """Each point after these characters becomes that."""
+        points = list(points)
+        for at in range(0, len(points), self.SIZE):
+            some = points[at:at + self.SIZE]
+            self.alice.send("." + "".join(before + chr(c) for c in some))
+            self.assertEqual(
+                self.bob.next(), "[#lobby] alice: ." + "".join(
+                    before + wanted(c) for c in some), hex(some[0]))
+
+    def test_forbidden(self):
+        forbidden = {c for each in FORBIDDEN for c in each}
+        self.check([c for c in range(sys.maxunicode + 1)
+                    if c not in (0x08, 0x0a, 0x0d, 0x7f)
+                    and not 0xd800 <= c < 0xe000], "x",
+                   lambda c: "\ufffd" if c in forbidden else chr(c))
+
+    def test_ninth_mark(self):
+        ours = tuple(map(int, unicodedata.unidata_version.split(".")))
+        if ours > MADE_OF:
+            self.skipTest("Python knows Unicode %s, newer than ours"
+                          % unicodedata.unidata_version)
+        self.SIZE = 500
+        eight = "x" + "\u0301" * 8
+        marks = [chr(c) for c in range(sys.maxunicode + 1)
+                 if unicodedata.category(chr(c)) in ("Mn", "Me")]
+        selectors = {c for c in marks
+                     if "VARIATION SELECTOR" in unicodedata.name(c)}
+        self.check(map(ord, marks), eight, lambda c: (
+            chr(c) if chr(c) in selectors else "\ufffd"))
+        # a spacing mark takes its own place, a letter begins anew
+        self.check([c for c in range(0x300, 0x3000)
+                    if unicodedata.category(chr(c)) in ("Mc", "Lo", "Lm")
+                    and c not in (0x115f, 0x1160)], eight, chr)
 
 
 class Elsewhere(Case):

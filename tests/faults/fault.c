@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -183,6 +184,7 @@ static ssize_t (*REAL(write))(int, const void *, size_t);
 static ssize_t (*REAL(writev))(int, const struct iovec *, int);
 static ssize_t (*REAL(send))(int, const void *, size_t, int);
 static ssize_t (*REAL(sendmsg))(int, const struct msghdr *, int);
+static int (*REAL(connect))(int, __CONST_SOCKADDR_ARG, socklen_t);
 static int (*REAL(epoll_ctl))(int, int, int, struct epoll_event *);
 static int (*REAL(epoll_wait))(int, struct epoll_event *, int, int);
 static time_t (*REAL(time))(time_t *);
@@ -231,6 +233,25 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 	return fails(FAULT_WRITE) || fails(FAULT_SENDMSG) ?
 	    -1 :
 	    REAL(sendmsg)(fd, msg, flags);
+}
+
+/* A test has a syslog daemon of its own (FAULT_SYSLOG). */
+int
+connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	const char *path = getenv("FAULT_SYSLOG");
+	struct sockaddr_un sun;
+
+	FIND(connect);
+	if (path != NULL && len == sizeof(sun)) {
+		memcpy(&sun, (const void *)addr.__sockaddr__, len);
+		if (strcmp(sun.sun_path, "/dev/log") == 0) {
+			snprintf(
+			    sun.sun_path, sizeof(sun.sun_path), "%s", path);
+			addr.__sockaddr_un__ = &sun;
+		}
+	}
+	return REAL(connect)(fd, addr, len);
 }
 
 int

@@ -93,7 +93,7 @@ class Reload(Case):
             self.assertTrue(
                 any("#%s (" % self.name in line for line in rooms) and
                 any("#%s2 (" % self.name in line for line in rooms), rooms)
-            client.send("/join #%s wrong" % self.name)
+            client.send("/join #%s" % self.name)
             client.error("key")
         client.send("/quit")
         client.rest()

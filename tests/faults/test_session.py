@@ -28,7 +28,7 @@ log-level debug
 
 ERRORS = {
     fault.ALLOC: (errno.ENOMEM,),
-    fault.ACCEPT: (errno.ECONNABORTED, errno.EMFILE),
+    fault.ACCEPT: (errno.ECONNABORTED, errno.EMFILE, errno.EPERM),
     fault.READ: (errno.ECONNRESET,),
     fault.WRITE: (errno.EPIPE, errno.EAGAIN),
     fault.EPOLL_CTL: (errno.ENOMEM,),
@@ -36,7 +36,7 @@ ERRORS = {
 }
 if LONG:
     ERRORS[fault.ACCEPT] += (errno.ENFILE, errno.ENOMEM, errno.ENOBUFS,
-                             errno.EINTR, errno.EPERM)
+                             errno.EINTR, errno.EACCES)
     ERRORS[fault.READ] += (errno.EINTR, errno.EAGAIN, errno.ENOMEM,
                            errno.ETIMEDOUT)
     ERRORS[fault.WRITE] += (errno.ECONNRESET, errno.EINTR, errno.ENOMEM,

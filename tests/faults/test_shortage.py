@@ -2,13 +2,15 @@
 the agreement on what time it is."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
 
 from banter import proc
 from banter.case import Case, main
 from banter.fault import Control
-from banter.files import scratch_path
+from banter.files import read, scratch_path
 from banter.host import AS_NOBODY
 from banter.line import NOT_ALLOWED, STAMP, rx
 from banter.wait import eventually
@@ -68,8 +70,8 @@ class Descriptors(Case):
         daemon.client("ann")
         for _ in range(3):
             self.limit(daemon, proc.descriptors(daemon.pid))
-            daemon.mark()
             crowd = [daemon.connect("newcomer%d" % i) for i in range(3)]
+            # a warning for all three: there is one a minute
             daemon.wait_log("cannot accept")
             eventually(
                 lambda: any(self.has(client, b"! The server is full")
@@ -140,12 +142,22 @@ class FullDisk(Case):
                 while True:
                     out.write(bytes(512))
         self.chat(daemon)
+        witness = daemon.client("witness")
+        for _ in range(50):	# more than the page that the log has
+            daemon.signal(signal.SIGUSR1)
+            witness.sync()
         os.unlink(os.path.join(place, "ballast"))
         # There is space again, and the log goes on.
         size = os.path.getsize(log)
         eventually(
             lambda: (daemon.client("again").close(),
                      os.path.getsize(log) > size)[1], "the log goes on")
+        lines = read(log).split("\n")
+        self.assertEqual(lines.pop(), "")
+        for line in lines:
+            self.assertRegex(line, r"\A\d{4}-\S+ \d\d:\d\d:\d\d [a-z]+: \S")
+        self.assertTrue([line for line in lines if re.search(
+            "warning: log lines lost before this one: [1-9]", line)])
 
 
 class Clock(Case):

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "banterd/base/unicode.h"
 #include "fuzz.h"
 
 uint8_t
@@ -93,21 +94,41 @@ bool
 fuzz_is_forbidden(long point)
 {
 	return (point < 0x20 && point != '\t') ||
-	    (point >= 0x7f && point <= 0x9f) ||
+	    (point >= 0x7f && point <= 0x9f) || point == 0x115f ||
+	    point == 0x1160 || point == 0x200b ||
 	    (point >= 0x2028 && point <= 0x202e) ||
-	    (point >= 0x2066 && point <= 0x2069);
+	    (point >= 0x2060 && point <= 0x206f) || point == 0x3164 ||
+	    point == 0xfeff || point == 0xffa0 ||
+	    (point >= 0xfff9 && point <= 0xffff && point != 0xfffc &&
+		point != 0xfffd) ||
+	    (point >= 0xe0000 && point <= 0xe007f);
+}
+
+bool
+fuzz_is_one_too_many(long point, unsigned *marks)
+{
+	enum unicode_kind kind = unicode_kind((uint32_t)point);
+
+	if (kind == UNICODE_JOINER)
+		return false;
+	if (kind == UNICODE_MARK)
+		return ++*marks > 8;
+	*marks = 0;
+	return false;
 }
 
 bool
 fuzz_is_clean(const void *text, size_t len)
 {
 	const uint8_t *s = text;
+	unsigned marks = 0;
 	size_t i, n;
 	long point;
 
 	for (i = 0; i < len; i += n) {
 		point = fuzz_decode(s + i, len - i, &n);
-		if (point == -1 || fuzz_is_forbidden(point))
+		if (point == -1 || fuzz_is_forbidden(point) ||
+		    fuzz_is_one_too_many(point, &marks))
 			return false;
 	}
 	return true;

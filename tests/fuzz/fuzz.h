@@ -38,10 +38,15 @@ int fuzz_file(const void *data, size_t size, char *path);
  * src/base/text.c, which it checks. */
 long fuzz_decode(const uint8_t *s, size_t len, size_t *n);
 
-/* Whether it could change a terminal: what text_clean() must not let by. */
+/* Whether it is one of those that text_clean() must not let by. */
 bool fuzz_is_forbidden(long point);
 
-/* Whether all of it is UTF-8 without forbidden characters. */
+/* Whether it is a combining mark after eight on the same character; *marks
+ * counts them.  (Which are marks, src/base/unicode.c says;
+ * tests/unit/unicode.py looks after that.) */
+bool fuzz_is_one_too_many(long point, unsigned *marks);
+
+/* Whether all of it is UTF-8 without such characters. */
 bool fuzz_is_clean(const void *text, size_t len);
 
 /* Says what is wrong and ends the program, as a crash. */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "banterd/base/deadline.h"
 #include "banterd/base/network.h"
 #include "banterd/net/host.h"
 #include "fuzz.h"
@@ -36,6 +35,7 @@ struct meant {
 	uint8_t net[16];
 	unsigned long bits;
 	bool allow;
+	bool elsewhere; /* on an interface that none of ours is on */
 };
 
 static bool
@@ -63,6 +63,8 @@ means(const struct meant *m, const struct address *a)
 {
 	const uint8_t *bytes = a->in6.s6_addr;
 
+	if (m->elsewhere)
+		return false;
 	if (m->family == AF_UNSPEC)
 		return true;
 	if (m->family == AF_INET)
@@ -77,7 +79,7 @@ means(const struct meant *m, const struct address *a)
 static void
 understand(struct meant *m, char *text, bool allow)
 {
-	char *slash = strchr(text, '/');
+	char *slash = strchr(text, '/'), *percent;
 
 	memset(m, 0, sizeof(*m));
 	m->allow = allow;
@@ -85,6 +87,9 @@ understand(struct meant *m, char *text, bool allow)
 		return;
 	if (slash != NULL)
 		*slash = '\0';
+	if ((percent = strchr(text, '%')) != NULL)
+		*percent = '\0';
+	m->elsewhere = percent != NULL;
 	m->family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
 	FUZZ_CHECK(inet_pton(m->family, text, m->net) == 1,
 	    "took %s for an address", text);
@@ -201,8 +206,7 @@ check_text(const struct address *a)
 }
 
 static void
-deal_with_host(struct hosts *hosts, struct held *held, unsigned *n,
-    unsigned which, uint64_t now)
+deal_with_host(struct held *held, unsigned *n, unsigned which, uint64_t now)
 {
 	struct held *h = &held[which / 8 % *n];
 	uint32_t deficit;
@@ -223,7 +227,7 @@ deal_with_host(struct hosts *hosts, struct held *held, unsigned *n,
 			host_deficit(h->host, 5, now) <= MOST_DEFICIT,
 		    "a deficit of %u, then %u", deficit, h->host->deficit);
 	}
-	FUZZ_CHECK(host_leave(hosts, h->host, now) > now, "already due");
+	host_leave(h->host, now);
 	*h = held[--*n];
 }
 
@@ -251,17 +255,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_rules(&acl, meant, nrules, &a);
 		if ((which & 1) != 0 && n < MAX_HELD) {
 			held[n].address = a;
-			held[n].host = host_enter(&hosts, &a);
+			held[n].host = host_enter(&hosts, &a, now);
 			n++;
 		} else if (n > 0)
-			deal_with_host(&hosts, held, &n, which, now);
-		FUZZ_CHECK(hosts_tick(&hosts, now) > now, "already due");
+			deal_with_host(held, &n, which, now);
+		FUZZ_CHECK(hosts.nidle <= HOSTS_IDLE_MAX, "too many");
 		check_held(held, n);
 	}
 	while (n > 0)
-		(void)host_leave(&hosts, held[--n].host, now);
-	FUZZ_CHECK(hosts_tick(&hosts, now + 2 * HOST_EXPIRY_MS) == NEVER &&
-		RB_EMPTY(&hosts.tree),
+		host_leave(held[--n].host, now);
+	while (hosts.nidle > 0) {
+		which = hosts.nidle;
+		hosts_expire(&hosts, now + 2 * HOST_EXPIRY_MS);
+		FUZZ_CHECK(hosts.nidle < which, "they never expire");
+	}
+	FUZZ_CHECK(RB_EMPTY(&hosts.tree),
 	    "hosts are left that nobody is connected from");
 	hosts_free(&hosts);
 	acl_free(&acl);

@@ -105,7 +105,7 @@ reload_chosen(uint8_t a, uint8_t b)
 	snprintf(text, sizeof(text),
 	    "rate %s\nsend-queue %s\n"
 	    "max-line %s\nhistory %s\nlogin-timeout 5\nstall-timeout %d\n"
-	    "%s%s%s%s%s%s%s%s",
+	    "%s%s%s%s%s%s%s%s%s",
 	    rates[a & 3], queues[a >> 2 & 3], lines[a >> 4 & 3],
 	    pasts[b >> 6 & 3], a >> 6 & 1 ? 60 : 5,
 	    a >> 7 & 1 ? "password \"pw w\"\n" : "",
@@ -114,7 +114,7 @@ reload_chosen(uint8_t a, uint8_t b)
 	    b & 4 ? "max-rooms 2\nmax-joined 2\n" : "",
 	    b & 8 ? "max-clients 3\nmax-per-host 2\n" : "",
 	    b & 16 ? "deny 10.0.0.0/24\ndeny fd00::/64\n" : "",
-	    b & 32 ? "motd " : "", b & 32 ? motd_path : "");
+	    b & 32 ? "motd " : "", b & 32 ? motd_path : "", b & 32 ? "\n" : "");
 	reconfigure(text);
 }
 
@@ -225,6 +225,7 @@ send_much(struct peer *p, uint8_t n, uint8_t length)
 
 /* ---- steps ---- */
 
+#define AFTER_LEAP 100 /* ms until what is due then is done */
 static const uint64_t leaps[] = { 1, 10, 100, 999, 1000, 2000, 5000, 10000,
 	30000, 60000, 61000, 3600000, 500, 250, 1001, 86400000 };
 
@@ -307,8 +308,11 @@ run_step(enum step what, struct peer *p, struct fuzz_input *in)
 		p->asleep = false;
 		break;
 	case STEP_CLOCK:
+		/* Nothing that is there is too late after a leap. */
 		settle();
-		rig_let_pass(leaps[fuzz_byte(in) % COUNT(leaps)]);
+		rig_stand_still(leaps[fuzz_byte(in) % COUNT(leaps)]);
+		settle();
+		rig_let_pass(AFTER_LEAP);
 		break;
 	case STEP_RELOAD:
 		a = fuzz_byte(in);
@@ -382,6 +386,8 @@ all_leave(void)
 		rig_let_pass(2 * HOST_EXPIRY_MS);
 		turn();
 	}
+	for (i = 0; i < 3 * PEERS; i++)
+		hosts_expire(&rig.srv.hosts, rig.now);
 	check_empty(&rig.srv);
 }
 

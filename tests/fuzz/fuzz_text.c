@@ -47,6 +47,7 @@ static size_t
 clean_slowly(const uint8_t *raw, size_t len, char *out)
 {
 	size_t i, n, npoints = 0, o = 0;
+	unsigned marks = 0;
 	long point, *points;
 
 	if ((points = calloc(len + 1, sizeof(*points))) == NULL)
@@ -60,8 +61,12 @@ clean_slowly(const uint8_t *raw, size_t len, char *out)
 		else
 			points[npoints++] = point;
 	}
-	for (i = 0; i < npoints; i++)
+	/* only now: a mark that was erased is none */
+	for (i = 0; i < npoints; i++) {
+		if (fuzz_is_one_too_many(points[i], &marks))
+			points[i] = 0xfffd;
 		o += encode(points[i], out + o);
+	}
 	free(points);
 	return o;
 }
@@ -87,6 +92,28 @@ check_clean(const uint8_t *raw, size_t len)
 	free(out);
 	free(slow);
 	free(twice);
+}
+
+/* Blanks are neither more nor less than what is blank one by one. */
+static void
+check_blanks(const uint8_t *raw, size_t len)
+{
+	char *out = malloc(TEXT_CLEANED_SIZE(len));
+	size_t i, n, used;
+
+	if (out == NULL)
+		abort();
+	text_clean((const char *)raw, len, out);
+	n = text_blanks(out);
+	for (i = 0; i < n; i += used) {
+		(void)fuzz_decode((const uint8_t *)out + i, n - i, &used);
+		FUZZ_CHECK(text_blanks(out + i) == n - i, "blanks of %zu", n);
+		FUZZ_CHECK(
+		    (uint8_t)out[i] > 0x7f || out[i] == ' ' || out[i] == '\t',
+		    "a blank that is none");
+	}
+	FUZZ_CHECK(out[n] != ' ' && out[n] != '\t', "a blank left over");
+	free(out);
 }
 
 static size_t
@@ -179,6 +206,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t limit;
 
 	check_clean(data, size);
+	check_blanks(data, size);
 	check_erase(data, size);
 	limit = fuzz_byte(&in);
 	name = fuzz_string(&in);

@@ -113,8 +113,8 @@ dump_lists(char **to, const struct config *conf)
 	const struct config_room *room;
 	const struct config_motd *m;
 	const struct acl_rule *rule;
-	char address[INET6_ADDRSTRLEN];
-	struct address a;
+	char address[ADDRESS_TEXT_SIZE];
+	struct address a = { .scope = 0 };
 
 	say(to, "rooms");
 	TAILQ_FOREACH(room, &conf->rooms, next)
@@ -123,9 +123,11 @@ dump_lists(char **to, const struct config *conf)
 		    room->key != NULL ? room->key : "none");
 	say(to, "\nacl");
 	TAILQ_FOREACH(rule, &conf->acl, next) {
-		a.in6 = rule->net;
-		say(to, " %s %s/%u", rule->allow ? "allow" : "deny",
-		    address_text(&a, address), rule->bits);
+		memcpy(&a.in6, rule->net, sizeof(a.in6));
+		say(to, " %s %s%s%s/%u", rule->allow ? "allow" : "deny",
+		    address_text(&a, address),
+		    rule->interface[0] != '\0' ? "%" : "", rule->interface,
+		    rule->bits);
 	}
 	say(to, "\nmotd lines");
 	STAILQ_FOREACH(m, &conf->motd, next)

@@ -208,10 +208,10 @@ daemon_settle(void)
 		if (turns == MAX_TURNS)
 			ck_abort_msg("the server never comes to rest");
 		in = srv->conns.bytes_in;
-		out = srv->fanout->bytes;
+		out = srv->conns.bytes_out;
 		rig_turn();
 		still++;
-		if (srv->conns.bytes_in != in || srv->fanout->bytes != out)
+		if (srv->conns.bytes_in != in || srv->conns.bytes_out != out)
 			still = 0;
 		for (i = 0; i < DAEMON_PEERS; i++) {
 			if (take_all(&fixture.peers[i]))

@@ -38,7 +38,16 @@ record(struct user *u, const struct chat_event *ev)
 	return true;
 }
 
-static const struct registry_ops ops = { .deliver = record };
+static bool
+takes(struct user *u, const struct chat_event *ev)
+{
+	const struct person *p = (void *)u;
+
+	(void)ev;
+	return !p->full;
+}
+
+static const struct registry_ops ops = { .deliver = record, .takes = takes };
 
 void
 people_setup(void)

@@ -1,7 +1,9 @@
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,8 @@ rig_start(const char *config)
 	struct config *conf;
 
 	memset(&rig, 0, sizeof(rig));
+	/* As signals_reset() has it; a fuzzer has handlers of its own. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	must(log_open("/dev/null") == 0, "no log");
 	/* A file without a name leaves none behind. */
 	rig.conf_fd = memfd_create("conf", MFD_CLOEXEC);
@@ -109,13 +113,34 @@ rig_turn(void)
 }
 
 /* The timer of the loop counts real time. */
-void
-rig_let_pass(uint64_t ms)
+static void
+move_clock(uint64_t to)
 {
-	rig.now += ms;
+	rig.now = to;
 	rig.srv.clock_is_fresh = false;
 	if (rig.srv.timer_due <= rig.now) {
 		evtimer_del(rig.srv.timer);
 		event_active(rig.srv.timer, EV_TIMEOUT, 0);
+		rig.wakes++;
 	}
+}
+
+void
+rig_let_pass(uint64_t ms)
+{
+	uint64_t until = rig.now + ms;
+
+	while (rig.srv.timer_due < until) {
+		move_clock(MIN(MAX(rig.srv.timer_due, rig.now + 10), until));
+		if (rig.now == until)
+			return;
+		rig_turn();
+	}
+	move_clock(until);
+}
+
+void
+rig_stand_still(uint64_t ms)
+{
+	move_clock(rig.now + ms);
 }

@@ -14,8 +14,9 @@
 
 struct rig {
 	struct server srv;
-	uint64_t now; /* ms */
-	int conf_fd;  /* the configuration file */
+	uint64_t now;   /* ms */
+	unsigned wakes; /* by the timer, since somebody set it to 0 */
+	int conf_fd;    /* the configuration file */
 	char conf_path[32];
 };
 
@@ -37,7 +38,11 @@ int rig_connect(const struct address *address, int send_buffer);
 /* One turn of the loop, which waits for nothing. */
 void rig_turn(void);
 
-/* Moves the clock; what is due then is done in the next turn. */
+/* Moves the clock, with a turn for all that is due on the way; what is due at
+ * the end is done in the next turn. */
 void rig_let_pass(uint64_t ms);
+
+/* Moves the clock as for a daemon that was stopped for so long. */
+void rig_stand_still(uint64_t ms);
 
 #endif

@@ -35,14 +35,29 @@ class Removal(BoxTest):
                              "* Welcome to banter on edited.")
             self.assertEqual(somebody.line(), "* Edited, too.")
 
-    def test_02_disabled_stays_disabled(self):
+    def test_02_broken_configuration(self):
+        """apt says which line is wrong; who chats is not put out for it."""
+        box = self.box
+        pid, good = box.main_pid(), box.read(CONF)
+        box.configure("histroy 10\n")
+        wrong = len(box.shipped_conf.splitlines()) + 1
+        done = box.run("apt-get", "install", "--yes", "--reinstall", box.later,
+                       stdin="\n")
+        said = done.stdout + done.stderr
+        self.assertIn(f"{CONF}:{wrong}: unknown keyword \"histroy\"", said)
+        self.assertIn("systemctl restart banterd", said)
+        self.assertTrue(box.is_active())
+        self.assertEqual(box.main_pid(), pid)
+        box.run("sh", "-c", f'cat >"{CONF}"', stdin=good)
+
+    def test_03_disabled_stays_disabled(self):
         box = self.box
         box.systemctl("disable", "--now", UNIT)
         self.upgrade(box.deb)
         self.assertEqual(box.show("UnitFileState"), "disabled")
         self.assertEqual(box.show("ActiveState"), "inactive")
 
-    def test_03_enabled_socket_stays_enabled(self):
+    def test_04_enabled_socket_stays_enabled(self):
         """And people who wait at the port are served by the new version."""
         box = self.box
         box.systemctl("enable", "--now", "banterd.socket")
@@ -54,7 +69,7 @@ class Removal(BoxTest):
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
 
-    def test_04_remove_and_come_back(self):
+    def test_05_remove_and_come_back(self):
         box = self.box
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
@@ -66,7 +81,7 @@ class Removal(BoxTest):
         eventually(box.is_active, "it runs again")
         self.assertEqual(box.greeting(), "* Welcome to banter on edited.")
 
-    def test_05_purge_leaves_nothing(self):
+    def test_06_purge_leaves_nothing(self):
         box = self.box
         box.configure("log-target /var/log/banterd/banterd.log\n")
         box.systemctl("restart", UNIT)

@@ -205,6 +205,45 @@ START_TEST(wrong_passwords)
 }
 END_TEST
 
+/* A pause that is over is forgotten: nothing is due before the login. */
+START_TEST(pause_is_over)
+{
+	struct peer *a;
+
+	ck_assert(daemon_reload("password x\nlogin-timeout 30\n"));
+	a = newcomer();
+	daemon_ask(a, "/pass y", "! Wrong password; /pass PASSWORD\n");
+	daemon_advance(600);
+	rig.wakes = 0;
+	daemon_advance(5000);
+	ck_assert_uint_le(rig.wakes, 1);
+	daemon_type(a, "/pass x");
+	ck_assert(daemon_has(a, "* You are guest"));
+}
+END_TEST
+
+/* A daemon that was stopped hears first what came meanwhile, also what lies
+ * behind something else. */
+START_TEST(stopped_past_the_login)
+{
+	static const char lines[] = "/nick a\n/pass x\n";
+	struct peer *a, *b;
+
+	ck_assert(daemon_reload("password x\nlogin-timeout 30\n"));
+	a = newcomer();
+	b = newcomer();
+	ck_assert_int_eq(
+	    send(a->fd, lines, sizeof(lines) - 1, 0), sizeof(lines) - 1);
+	rig_stand_still(40000);
+	daemon_settle();
+	ck_assert(daemon_has(a, "* You are guest"));
+	daemon_heard(b, "");
+	daemon_advance(100);
+	daemon_heard(b, "! No password came in time; goodbye.\n");
+	ck_assert(!a->closed);
+}
+END_TEST
+
 /* ---- lines ---- */
 
 static void
@@ -299,6 +338,43 @@ START_TEST(cleaned_once)
 END_TEST
 
 /* ---- telnet ---- */
+
+/* Blanks before a command don't make it chat; alone they are nothing. */
+START_TEST(blanks)
+{
+	struct peer *a = daemon_person("ann"), *b = daemon_person("bob");
+
+	daemon_forget();
+	daemon_type(a, " \t/msg bob psst");
+	daemon_heard(b, "[private] ann: psst\n");
+	daemon_type(a, " //x");
+	daemon_heard(b, "[#lobby] ann: /x\n");
+	daemon_type(a, "  x ");
+	daemon_heard(b, "[#lobby] ann:   x \n");
+	daemon_type(a, "");
+	daemon_type(a, " \t");
+	daemon_heard(a, "");
+	daemon_heard(b, "");
+}
+END_TEST
+
+/* A browser is told so, before the password too, and nothing of it is carried
+ * out. */
+START_TEST(http)
+{
+	struct peer *a = daemon_person("ann"), *b = daemon_connect(HOST);
+
+	daemon_forget();
+	daemon_send(b, BYTES("POST / HTTP/1.1\r\n/me obeys\r\n\r\nhello\r\n"));
+	daemon_heard(b,
+	    "! This is a chat server, not a web server; use telnet or nc.\n");
+	ck_assert(b->closed);
+	ck_assert(!daemon_has(a, "obeys"));
+	ck_assert(!daemon_has(a, "hello"));
+	daemon_type(a, "GET / HTTP/1.1");
+	ck_assert(!a->closed);
+}
+END_TEST
 
 START_TEST(telnet)
 {
@@ -826,10 +902,11 @@ START_TEST(for_many)
 END_TEST
 
 UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
-    many_refusals, denied_by_reload, login_timeout, wrong_passwords, max_line,
-    max_line_and_telnet, after_a_long_line, cleaned_once, telnet,
-    telnet_in_bytes, plain, rate, rest_after_a_pause, rate_defaults,
-    rate_counts_all_lines, rate_of_a_host, rate_off, rate_and_half_close,
-    half_close, connection_lost, reset_within_a_line, said_before_the_end, deaf,
-    place_is_free, lingering, stopping, lingering_with_input_left, turns,
-    turns_of_the_busy, turns_of_the_lost, left_in_the_kernel, for_many)
+    many_refusals, denied_by_reload, login_timeout, wrong_passwords,
+    pause_is_over, stopped_past_the_login, max_line, max_line_and_telnet,
+    after_a_long_line, cleaned_once, blanks, http, telnet, telnet_in_bytes,
+    plain, rate, rest_after_a_pause, rate_defaults, rate_counts_all_lines,
+    rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
+    reset_within_a_line, said_before_the_end, deaf, place_is_free, lingering,
+    stopping, lingering_with_input_left, turns, turns_of_the_busy,
+    turns_of_the_lost, left_in_the_kernel, for_many)

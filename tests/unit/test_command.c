@@ -23,10 +23,14 @@ START_TEST(chat)
 	daemon_heard(b, "[#lobby] a: /nick is a command\n");
 	daemon_ask(a, "///x", "");
 	daemon_heard(b, "[#lobby] a: //x\n");
-	daemon_ask(a, " /nick x", ""); /* a blank first: no command */
-	daemon_heard(b, "[#lobby] a:  /nick x\n");
+	daemon_ask(a, " \t/set time", "* time is off.\n");
+	daemon_ask(a, " //nick x", "");
+	daemon_heard(b, "[#lobby] a: /nick x\n");
+	daemon_ask(a, "  nick x", ""); /* before other text they stay */
+	daemon_heard(b, "[#lobby] a:   nick x\n");
 	daemon_ask(a, "", ""); /* an empty line does nothing */
 	daemon_ask(a, "\r", "");
+	daemon_ask(a, " \t", "");
 	daemon_heard(b, "");
 	daemon_ask(a, "a\tb \x1b[2J\xfe", "");
 	daemon_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd[2J\xef\xbf\xbd\n");

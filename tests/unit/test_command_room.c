@@ -84,14 +84,96 @@ START_TEST(join_keys)
 	    a, "/join ops", "! #ops needs the right key: /join #ops KEY\n");
 	daemon_ask(a, "/join ops bush",
 	    "! #ops needs the right key: /join #ops KEY\n");
-	daemon_ask(a, "/join ops hush",
-	    "* You are in #ops (1 here: you). Topic: pagers.\n");
+	daemon_ask(a, "/join ops hush", "");
+	daemon_advance(499);
+	daemon_heard(a, "");
+	daemon_advance(1);
+	daemon_heard(a, "* You are in #ops (1 here: you). Topic: pagers.\n");
 	daemon_ask(a, "/join #own k",
 	    "* You are in #own (1 here: @you).\n"
 	    "* Others need that key to join #own.\n");
 	daemon_ask(
 	    b, "/join #own", "! #own needs the right key: /join #own KEY\n");
 	daemon_ask(b, "/join #own k", "* You are in #own (2 here: @a, you).\n");
+}
+END_TEST
+
+/* A wrong key is a failure of the host, as a wrong password is; no key at all
+ * is none. */
+START_TEST(wrong_keys)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b"), *c;
+	struct peer *local;
+	int i;
+
+	for (i = 0; i < 9; i++)
+		daemon_ask(a, "/join ops",
+		    "! #ops needs the right key: /join #ops KEY\n");
+	daemon_ask(
+	    a, "/join ops x", "! #ops needs the right key: /join #ops KEY\n");
+	daemon_ask(
+	    b, "/join ops x", "! #ops needs the right key: /join #ops KEY\n");
+	daemon_send(b, BYTES("/join ops y\n/join ops hush\n"));
+	daemon_advance(999);
+	daemon_heard(b, "");
+	daemon_advance(1);
+	daemon_heard(b, "! #ops needs the right key: /join #ops KEY\n");
+	/* coming again is no way around it */
+	c = daemon_connect("192.0.2.1");
+	local = daemon_connect(NULL);
+	daemon_forget();
+	daemon_type(c, "/join ops hush");
+	daemon_type(local, "/join ops hush");
+	ck_assert(daemon_has(local, "* You are in #ops"));
+	daemon_forget();
+	daemon_advance(1499);
+	daemon_heard(c, "");
+	daemon_advance(1);
+	ck_assert(daemon_has(c, "* You are in #ops"));
+}
+END_TEST
+
+/* Of the rooms there can be, one host makes so many; a UNIX socket has no
+ * address to count by. */
+START_TEST(rooms_of_a_host)
+{
+	struct peer *a, *b, *local;
+	char line[32];
+	int i;
+
+	ck_assert(daemon_reload("rate off\nmax-joined 100\n"));
+	a = daemon_person("a");
+	b = daemon_person("b");
+	for (i = 1; i <= HOST_ROOMS_MAX; i++) {
+		snprintf(line, sizeof(line), "/join r%d", i);
+		daemon_do(i % 2 == 0 ? a : b, line);
+	}
+	daemon_ask(a, "/join more",
+	    "! Your address has made too many rooms (limit 25); #more was not made.\n");
+	daemon_ask(a, "/join r1", "* You are in #r1 (2 here: @b, you).\n");
+	local = daemon_connect(NULL);
+	daemon_forget();
+	for (i = 1; i <= HOST_ROOMS_MAX + 1; i++) {
+		snprintf(line, sizeof(line), "/join l%d", i);
+		daemon_type(local, line);
+		ck_assert(daemon_has(local, "* You are in #l"));
+		daemon_forget();
+	}
+	/* a room counts as long as it is there */
+	daemon_do(a, "/leave r1");
+	daemon_ask(b, "/join more",
+	    "! Your address has made too many rooms (limit 25); #more was not made.\n");
+	daemon_do(b, "/leave r1");
+	daemon_ask(b, "/join more", "* You are in #more (1 here: @you).\n");
+	/* and not when it is the server's */
+	ck_assert(daemon_reload("rate off\nmax-joined 100\nroom #r2\n"));
+	daemon_forget();
+	daemon_ask(b, "/join again", "* You are in #again (1 here: @you).\n");
+	daemon_hang_up(a);
+	daemon_hang_up(b);
+	daemon_advance(2 * HOST_EXPIRY_MS);
+	b = daemon_person("b");
+	daemon_ask(b, "/join anew", "* You are in #anew (1 here: @you).\n");
 }
 END_TEST
 
@@ -347,5 +429,6 @@ START_TEST(op_moves_on)
 END_TEST
 
 UNIT_MAIN("command_room", setup, daemon_stop, join, join_bad_names, join_keys,
-    join_limits, join_replays, leave, leave_words, leave_longest, who, rooms,
-    rooms_cut_topics, topic, history, kick, op, op_moves_on)
+    wrong_keys, rooms_of_a_host, join_limits, join_replays, leave, leave_words,
+    leave_longest, who, rooms, rooms_cut_topics, topic, history, kick, op,
+    op_moves_on)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conf_file.h"
@@ -345,7 +346,7 @@ END_TEST
 START_TEST(listen_texts)
 {
 	static const char *const good[] = { "127.0.0.1:0", "0.0.0.0:65535",
-		"[::]:5531", "[::1]:1", "[2001:db8::5]:5531", "/run/a.sock" };
+		"[::]:5531", "[::1]:1", "[2001:db8::5]:5532", "/run/a.sock" };
 	static const char *const bad[] = { "", ":", ":5531", "127.0.0.1",
 		"127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",
 		"localhost:5531", "::1:5531", "[::1]", "[::1]5531", "[::1:5531",
@@ -355,22 +356,126 @@ START_TEST(listen_texts)
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(
-		    !config_listen_add(&list, bad[i], 0), "%s", bad[i]);
+		ck_assert_str_eq(config_listen_add(&list, bad[i], 0),
+		    "is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH");
 	ck_assert(TAILQ_EMPTY(&list));
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		ck_assert_msg(
-		    config_listen_add(&list, good[i], 0), "%s", good[i]);
+		ck_assert_ptr_null(config_listen_add(&list, good[i], 0));
 	/* sun_path has 108 bytes with its NUL */
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[107] = '\0';
-	ck_assert(config_listen_add(&list, path, 0));
+	ck_assert_ptr_null(config_listen_add(&list, path, 0));
 	path[107] = 'x';
 	path[108] = '\0';
-	ck_assert(!config_listen_add(&list, path, 0));
+	ck_assert_str_eq(config_listen_add(&list, path, 0),
+	    "is too long, expected a path of at most 107 bytes");
+	ck_assert_str_eq(config_listen_add(&list, "[::ffff:127.0.0.1]:1", 0),
+	    "is an IPv4 address, expected it as ADDR:PORT");
+	ck_assert_str_eq(config_listen_add(&list, "[fe80::1]:1", 0),
+	    "is an address of one link, expected [ADDR%INTERFACE]:PORT");
 	config_listens_free(&list);
 	ck_assert(TAILQ_EMPTY(&list));
+}
+END_TEST
+
+/* A start would not get both of them. */
+START_TEST(address_and_all)
+{
+	static const struct {
+		const char *first, *second;
+		bool good;
+	} rows[] = {
+		{ "127.0.0.1:1", "0.0.0.0:1", false },
+		{ "0.0.0.0:1", "127.0.0.1:1", false },
+		{ "[::1]:1", "[::]:1", false },
+		{ "[::]:1", "[::1]:1", false },
+		{ "0.0.0.0:1", "0.0.0.0:1", true },
+		{ "0.0.0.0:1", "[::]:1", true },
+		{ "0.0.0.0:1", "[::1]:1", true },
+		{ "127.0.0.1:1", "0.0.0.0:2", true },
+		{ "127.0.0.1:1", "127.0.0.2:1", true },
+		{ "127.0.0.1:0", "0.0.0.0:0", true },
+		{ "/run/a", "0.0.0.0:1", true },
+	};
+	struct config_listens list = TAILQ_HEAD_INITIALIZER(list);
+	const char *wrong;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_ptr_null(config_listen_add(&list, rows[i].first, 0));
+		wrong = config_listen_add(&list, rows[i].second, 0);
+		ck_assert_msg((wrong == NULL) == rows[i].good, "%s, %s",
+		    rows[i].first, rows[i].second);
+		config_listens_free(&list);
+	}
+	conf_wrong("listen 127.0.0.1:1\nlisten 0.0.0.0:1\n",
+	    "conf:2: listen: \"0.0.0.0:1\" cannot be had with another one of that port, expected all addresses (0.0.0.0, [::]) or single ones\n");
+}
+END_TEST
+
+/* ---- of other editors, and half-written ---- */
+
+START_TEST(byte_order_mark)
+{
+	conf_good("\xef\xbb\xbfhistory 7\r\n", "history 7\n");
+	conf_good("\xef\xbb\xbf", "");
+	conf_good("\xef\xbb\xbf# \xef\xbb\xbf\n", "");
+	conf_good("server-name \\\r\nbox\r\nhistory 7\r\n",
+	    "server-name box\nhistory 7\n");
+	conf_good("\r\nhistory 7\n", "history 7\n");
+	conf_wrong("\xef\xbb\xbfhistory x\r\n",
+	    "conf:1: history: \"x\" is invalid, expected a number from 0 to 10000\n");
+	/* one of two bytes is none */
+	conf_wrong("\xef\xbb",
+	    "conf:1: unknown keyword \"\xef\xbb\", expected one of banterd.conf(5)\n");
+	conf_wrong("a\rb\n",
+	    "conf:1: unknown keyword \"a\", expected one of banterd.conf(5)\n");
+	check_motd(BYTES("\xef\xbb\xbfhello\r\n\xef\xbb\xbf\r\n"),
+	    "motd lines <hello> <\xef\xbf\xbd>\nmotd motd\n");
+}
+END_TEST
+
+START_TEST(unfinished)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "", "is empty" },
+		{ "\xef\xbb\xbf", "is empty" },
+		{ "history 7", "has a last line without an end" },
+		{ "history 7\nhist", "has a last line without an end" },
+		{ "# a", "has a last line without an end" },
+		{ "\r", "has a last line without an end" },
+		{ "\n", NULL },
+		{ "history 7\n", NULL },
+		{ "history 7\r\n", NULL },
+	};
+	struct config *conf;
+	const char *got;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		conf_write("conf", rows[i].text, strlen(rows[i].text), 0600);
+		if ((conf = conf_load(false)) == NULL)
+			continue; /* that says enough */
+		got = config_unfinished(conf);
+		ck_assert_msg((got == NULL) == (rows[i].want == NULL) &&
+			(got == NULL || strcmp(got, rows[i].want) == 0),
+		    "row %zu: %s", i, got == NULL ? "NULL" : got);
+		config_free(conf);
+	}
+	/* of no file somebody writes a line */
+	conf = config_load(NULL, "/dev/null", false, ignore, NULL);
+	ck_assert_ptr_nonnull(conf);
+	ck_assert_ptr_null(config_unfinished(conf));
+	config_free(conf);
+	ck_assert_int_eq(unlink("conf"), 0);
+	conf = conf_load(true);
+	ck_assert_ptr_nonnull(conf);
+	ck_assert(conf->no_file);
+	ck_assert_ptr_null(config_unfinished(conf));
+	config_free(conf);
 }
 END_TEST
 
@@ -384,6 +489,7 @@ main(void)
 	UNIT_TESTS(tc, no_file, no_file_but_something, a_directory, defaults,
 	    host_name, blanks_and_comments, quotes, continued_lines, room_names,
 	    all_wrong_lines, keywords_are_exact, many_words, nul_byte,
-	    long_keyword, password_modes, motd, motd_size, listen_texts);
+	    long_keyword, password_modes, motd, motd_size, listen_texts,
+	    address_and_all, byte_order_mark, unfinished);
 	return unit_run(s);
 }

@@ -54,7 +54,7 @@ START_TEST(appended_once)
 	fanout_flush(out);
 	queues_read(0, "hello\r\n");
 	ck_assert_uint_eq(out->lines, N_QUEUES + 1);
-	ck_assert_uint_eq(out->bytes, 7 * (N_QUEUES + 1));
+	ck_assert_uint_eq(conns.bytes_out, 7 * (N_QUEUES + 1));
 }
 END_TEST
 
@@ -200,6 +200,24 @@ START_TEST(broken)
 	ck_assert_ptr_eq(fanout_next_broken(out), q); /* once */
 	ck_assert_ptr_null(fanout_next_broken(out));
 	queues_read(1, "one\r\n");
+}
+END_TEST
+
+/* Bytes are counted that were sent, or wait to be: not what was dropped. */
+START_TEST(bytes_that_left)
+{
+	uint64_t before = conns.bytes_out;
+
+	kernel.takes = 3;
+	queues_add(q, "12345\r\n");
+	fanout_flush(out);
+	ck_assert_uint_eq(conns.bytes_out - before, 7);
+	conn_stop(q->conn);
+	ck_assert_uint_eq(conns.bytes_out - before, 3);
+	kernel.error = EPIPE;
+	queues_add(&queues[1], "12345\r\n");
+	fanout_flush(out);
+	ck_assert_uint_eq(conns.bytes_out - before, 3);
 }
 END_TEST
 
@@ -349,6 +367,6 @@ END_TEST
 
 UNIT_MAIN("fanout", queues_setup, queues_teardown, one_call_a_turn,
     appended_once, spans_apart, many_spans, full_arena, longest_line,
-    partial_sends, interrupted, short_of_memory, broken, forgotten,
-    room_lines_at_the_limit, room_lines_above_the_limit, other_kinds,
+    partial_sends, interrupted, short_of_memory, broken, bytes_that_left,
+    forgotten, room_lines_at_the_limit, room_lines_above_the_limit, other_kinds,
     offered_first, told_when_half_empty, full_is_never_idle)

@@ -1,9 +1,9 @@
 /* Hosts: their connections, their failures, what those who left have spent. */
 #include <arpa/inet.h>
 
+#include <stdio.h>
 #include <string.h>
 
-#include "banterd/base/deadline.h"
 #include "banterd/net/host.h"
 #include "unit.h"
 
@@ -25,13 +25,19 @@ address(const char *text)
 }
 
 static struct host *
-enter(struct hosts *hosts, const char *text)
+enter_at(struct hosts *hosts, const char *text, uint64_t now)
 {
 	struct address a = address(text);
-	struct host *host = host_enter(hosts, &a);
+	struct host *host = host_enter(hosts, &a, now);
 
 	ck_assert_ptr_nonnull(host);
 	return host;
+}
+
+static struct host *
+enter(struct hosts *hosts, const char *text)
+{
+	return enter_at(hosts, text, 0);
 }
 
 START_TEST(hosts_count)
@@ -48,11 +54,11 @@ START_TEST(hosts_count)
 	b = enter(&hosts, "192.0.2.2");
 	ck_assert_ptr_ne(a, b);
 	ck_assert_uint_eq(b->clients, 1);
-	host_leave(&hosts, a, 0);
-	host_leave(&hosts, a, 0);
+	host_leave(a, 0);
+	host_leave(a, 0);
 	ck_assert_uint_eq(a->clients, 1);
-	host_leave(&hosts, a, 0);
-	host_leave(&hosts, b, 0);
+	host_leave(a, 0);
+	host_leave(b, 0);
 	ck_assert(RB_EMPTY(&hosts.tree)); /* nothing stays behind */
 	hosts_free(&hosts);
 }
@@ -76,22 +82,63 @@ START_TEST(hosts_by_64)
 }
 END_TEST
 
-/* Everybody who comes through a UNIX socket is one host, of its own. */
+/* All hosts of a link are in fe80::/64. */
+START_TEST(link_local)
+{
+	struct address a = address("fe80::1"), b = a, c = address("fe80::2");
+	struct hosts hosts;
+	struct host *host;
+
+	hosts_init(&hosts);
+	a.scope = c.scope = 1;
+	b.scope = 2;
+	host = host_enter(&hosts, &a, 0);
+	ck_assert_ptr_eq(host_enter(&hosts, &a, 0), host);
+	ck_assert_ptr_ne(host_enter(&hosts, &b, 0), host);
+	ck_assert_ptr_ne(host_enter(&hosts, &c, 0), host);
+	ck_assert_uint_eq(host->clients, 2);
+	hosts_free(&hosts);
+}
+END_TEST
+
+static struct host *
+enter_account(struct hosts *hosts, uid_t uid)
+{
+	struct address a;
+
+	address_of_account(&a, uid);
+	return host_enter(hosts, &a, 0);
+}
+
+/* Whoever comes through a UNIX socket is of the host that their account is. */
 START_TEST(this_machine)
 {
 	struct hosts hosts;
 	struct host *local;
 
 	hosts_init(&hosts);
-	local = host_enter(&hosts, NULL);
+	local = enter_account(&hosts, 1000);
 	ck_assert_ptr_nonnull(local);
-	ck_assert_ptr_eq(host_enter(&hosts, NULL), local);
+	ck_assert_ptr_eq(enter_account(&hosts, 1000), local);
 	ck_assert_uint_eq(local->clients, 2);
+	ck_assert_ptr_ne(enter_account(&hosts, 0), local);
 	ck_assert_ptr_ne(enter(&hosts, "127.0.0.1"), local);
 	ck_assert_ptr_ne(enter(&hosts, "2001:db8::1"), local);
 	hosts_free(&hosts);
 }
 END_TEST
+
+/* Forgets all that has expired, a few at a time. */
+static void
+expire(struct hosts *hosts, uint64_t now)
+{
+	unsigned before;
+
+	do {
+		before = hosts->nidle;
+		hosts_expire(hosts, now);
+	} while (hosts->nidle < before);
+}
 
 START_TEST(wrong_passwords)
 {
@@ -99,20 +146,129 @@ START_TEST(wrong_passwords)
 	struct host *a;
 
 	hosts_init(&hosts);
-	ck_assert_uint_eq(hosts_tick(&hosts, 1000), NEVER);
 	a = enter(&hosts, "192.0.2.1");
 	ck_assert_uint_eq(host_fail(a, 1000), 1);
 	ck_assert_uint_eq(host_fail(a, 3000), 2);
 	/* coming again does not help */
-	ck_assert_uint_eq(host_leave(&hosts, a, 3000), 3000 + HOST_TICK_MS);
-	ck_assert_uint_eq(hosts_tick(&hosts, 3000 + HOST_EXPIRY_MS - 1),
-	    3000 + HOST_EXPIRY_MS - 1 + HOST_TICK_MS);
+	host_leave(a, 3000);
+	ck_assert_uint_eq(hosts.nidle, 1);
+	expire(&hosts, 3000 + HOST_EXPIRY_MS - 1);
 	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
+	ck_assert_uint_eq(hosts.nidle, 0);
 	ck_assert_uint_eq(host_fail(a, 3000 + HOST_EXPIRY_MS - 1), 3);
 	/* but time does, after the last one */
 	ck_assert_uint_eq(host_fail(a, 3000 + 2 * HOST_EXPIRY_MS - 1), 1);
-	host_leave(&hosts, a, 0);
-	ck_assert_uint_eq(hosts_tick(&hosts, 3000 + 3 * HOST_EXPIRY_MS), NEVER);
+	host_leave(a, 0);
+	expire(&hosts, 3000 + 3 * HOST_EXPIRY_MS);
+	ck_assert(RB_EMPTY(&hosts.tree));
+	hosts_free(&hosts);
+}
+END_TEST
+
+/* What has expired is so for who comes, whether somebody has looked or not. */
+START_TEST(expired_unseen)
+{
+	struct address a = address("192.0.2.9");
+	struct hosts hosts;
+	struct host *host, *other;
+	unsigned i;
+	char text[16];
+
+	hosts_init(&hosts);
+	/* more that lie before it than one look finds */
+	for (i = 1; i <= 9; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%u", i);
+		other = enter(&hosts, text);
+		ck_assert_uint_eq(host_fail(other, 1000), 1);
+		host_deficit(other, 5, 1000);
+		host_raise_deficit(other, 20000, 20000);
+		host_leave(other, 1000);
+	}
+	host = host_enter(&hosts, &a, 1000 + HOST_EXPIRY_MS);
+	ck_assert_uint_eq(host_failures(host, 1000 + HOST_EXPIRY_MS), 0);
+	ck_assert_uint_eq(host->deficit, 0);
+	hosts_free(&hosts);
+}
+END_TEST
+
+static struct host *
+enter_nth(struct hosts *hosts, unsigned n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "10.%u.%u.%u", n >> 16 & 255, n >> 8 & 255,
+	    n & 255);
+	return enter_at(hosts, text, 1000);
+}
+
+/* The nth host comes, spends (with fails: fails), and goes. */
+static void
+visit(struct hosts *hosts, unsigned n, bool fails)
+{
+	struct host *host = enter_nth(hosts, n);
+
+	if (fails)
+		host_fail(host, 1000);
+	host_deficit(host, 5, 1000);
+	host_raise_deficit(host, 1000, 20000);
+	host_leave(host, 1000);
+}
+
+/* However many come and go, so many are remembered: the last of them, and those
+ * who have failed for longer than those who have not. */
+START_TEST(bounded)
+{
+	struct hosts hosts;
+	struct host *host;
+	unsigned i;
+
+	hosts_init(&hosts);
+	visit(&hosts, 0, true);
+	for (i = 1; i <= 3 * HOSTS_IDLE_MAX; i++)
+		visit(&hosts, i, false);
+	ck_assert_uint_eq(hosts.nidle, HOSTS_IDLE_MAX);
+	host = enter_nth(&hosts, 0);
+	ck_assert_uint_eq(host->failures, 1);
+	host_leave(host, 1000);
+	host = enter_nth(&hosts, 2 * HOSTS_IDLE_MAX + 2);
+	ck_assert_uint_eq(host->deficit, 1000); /* the oldest that is there */
+	host_leave(host, 1000);
+	host = enter_nth(&hosts, 2 * HOSTS_IDLE_MAX + 1);
+	ck_assert_uint_eq(host->deficit, 0);
+	host_leave(host, 1000);
+	/* those who have failed are not without end, either */
+	for (i = 0; i <= 2 * HOSTS_IDLE_MAX; i++)
+		visit(&hosts, 1U << 16 | i, true);
+	ck_assert_uint_eq(hosts.nidle, HOSTS_IDLE_MAX);
+	expire(&hosts, 1000 + HOST_EXPIRY_MS);
+	ck_assert(RB_EMPTY(&hosts.tree));
+	hosts_free(&hosts);
+}
+END_TEST
+
+/* A host is remembered as long as there are rooms that it has made. */
+START_TEST(rooms)
+{
+	struct hosts hosts;
+	struct host *a;
+	int i;
+
+	hosts_init(&hosts);
+	a = enter(&hosts, "192.0.2.1");
+	for (i = 0; i < HOST_ROOMS_MAX; i++)
+		ck_assert(host_take_room(a));
+	ck_assert(!host_take_room(a));
+	host_leave(a, 1000);
+	ck_assert_uint_eq(hosts.nidle, 0);
+	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
+	ck_assert(!host_take_room(a));
+	host_give_room_back(a, 1000);
+	ck_assert(host_take_room(a));
+	host_leave(a, 1000);
+	for (i = 0; i < HOST_ROOMS_MAX; i++) {
+		ck_assert(!RB_EMPTY(&hosts.tree));
+		host_give_room_back(a, 1000);
+	}
 	ck_assert(RB_EMPTY(&hosts.tree));
 	hosts_free(&hosts);
 }
@@ -141,11 +297,11 @@ START_TEST(deficits)
 	host_raise_deficit(a, 20000, 20000);
 	ck_assert_uint_eq(a->deficit, 20000);
 	/* it is remembered when the last one has gone, for a minute */
-	host_leave(&hosts, a, 9999);
-	ck_assert_uint_ne(hosts_tick(&hosts, 9999 + HOST_EXPIRY_MS - 1), NEVER);
-	ck_assert_ptr_eq(enter(&hosts, "192.0.2.1"), a);
-	host_leave(&hosts, a, 9999);
-	ck_assert_uint_eq(hosts_tick(&hosts, 9999 + HOST_EXPIRY_MS), NEVER);
+	host_leave(a, 9999);
+	expire(&hosts, 9999 + HOST_EXPIRY_MS - 1);
+	ck_assert_ptr_eq(enter_at(&hosts, "192.0.2.1", 9999), a);
+	host_leave(a, 9999);
+	expire(&hosts, 9999 + HOST_EXPIRY_MS);
 	ck_assert(RB_EMPTY(&hosts.tree));
 	hosts_free(&hosts);
 }
@@ -167,5 +323,6 @@ START_TEST(deficit_above_the_most)
 }
 END_TEST
 
-UNIT_MAIN("host", NULL, NULL, hosts_count, hosts_by_64, this_machine,
-    wrong_passwords, deficits, deficit_above_the_most)
+UNIT_MAIN("host", NULL, NULL, hosts_count, hosts_by_64, link_local,
+    this_machine, wrong_passwords, expired_unseen, bounded, rooms, deficits,
+    deficit_above_the_most)

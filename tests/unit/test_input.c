@@ -1,4 +1,5 @@
 /* Input: bytes to lines, with telnet in between. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,9 @@ note_event(struct input *in, const struct input_event *ev)
 		break;
 	case INPUT_NO_MEMORY:
 		note("<memory>", 8);
+		break;
+	case INPUT_HTTP:
+		note("<http>", 6);
 		break;
 	case INPUT_REPLY:
 		note("<", 1);
@@ -190,4 +194,115 @@ START_TEST(too_long)
 }
 END_TEST
 
-UNIT_MAIN("input", NULL, NULL, lines, entered_once, telnet, held, too_long)
+/* A U+FEFF is dropped where a connection begins, and nowhere else. */
+#define MARK "\xef\xbb\xbf"
+
+START_TEST(byte_order_mark)
+{
+	char raw[3 + MAX_LINE + 1];
+
+	check(BYTES(MARK "/msg bob hi\n"), BYTES("/msg bob hi\n"));
+	check(BYTES(MARK "\n" MARK "a\n"), BYTES("\n" MARK "a\n"));
+	check(BYTES(MARK MARK "a\n"), BYTES(MARK "a\n"));
+	check(BYTES("\n" MARK "a\n"), BYTES("\n" MARK "a\n"));
+	check(BYTES("a" MARK "b\n"), BYTES("a" MARK "b\n"));
+	check(BYTES(MARK), BYTES(""));
+	check(BYTES(MARK "a"), BYTES("a\n"));
+	/* it is no part of the line */
+	memset(raw, 'x', sizeof(raw));
+	memcpy(raw, MARK, 3);
+	raw[sizeof(raw) - 1] = '\n';
+	check(raw, sizeof(raw), raw + 3, MAX_LINE + 1);
+	/* a part of one is text */
+	check(BYTES("\xef\xbb"), BYTES("\xef\xbb\n"));
+	check(BYTES("\xef\xbb\n"), BYTES("\xef\xbb\n"));
+	check(BYTES("\xef\xbb\xbe\n"), BYTES("\xef\xbb\xbe\n"));
+	check(BYTES("\xef\xef\xbb\xbf\n"), BYTES("\xef\xef\xbb\xbf\n"));
+	/* telnet's commands before, in and behind it */
+	check(BYTES("\xff\xfb\x18" MARK "a\n"), BYTES("<\xff\xfe\x18>a\n"));
+	check(BYTES("\xef\xff\xf1\xbb\xff\xf1\xbf\xff\xf1"
+		    "a\n"),
+	    BYTES("a\n"));
+	check(BYTES(MARK "ab\xff\xf7\xff\xf7\xff\xf7"
+			 "c\n"),
+	    BYTES("c\n"));
+	check(BYTES("\xef\xbb\xff\xf7\xbf\n"), BYTES("\xef\xbf\n"));
+	check(BYTES("\xef\xbb\xff\xf8\xbf\n"), BYTES("\xbf\n"));
+}
+END_TEST
+
+/* A connection that begins with an HTTP request: the first line is told as
+ * such, however it comes. */
+static void
+check_request(const char *line)
+{
+	char raw[512];
+	int n = snprintf(raw, sizeof(raw), "%s\r\nHost: box\r\n", line);
+
+	check(raw, (size_t)n, BYTES("<http>Host: box\n"));
+	check(line, strlen(line), BYTES("<http>"));
+}
+
+START_TEST(http)
+{
+	static const char *const requests[] = { "GET / HTTP/1.1",
+		"POST /a/b?c=d HTTP/1.0", "OPTIONS * HTTP/1.1",
+		"PRI * HTTP/2.0", "CONNECT box:80 HTTP/1.1",
+		"GET http://box:5531/ HTTP/1.1", "M-SEARCH * HTTP/1.1",
+		"x /HTTP/1.1 HTTP/1.1", "GET  /\t HTTP/1.1 ",
+		"GET /a b HTTP/1.1 HTTP/1.1", MARK "GET / HTTP/1.1" };
+	static const char *const others[] = { "GET lost HTTP",
+		"GET lost HTTP/1.1", "GET / HTTP", "GET / HTTP/",
+		"GET / http/1.1", "GET / HTTP/1.", "GET / HTTP/ 1.1",
+		"GET / HTTP/x.1", "GET / HTTP/1.10", "GET / HTTP/1.1x",
+		"GET / xHTTP/1.1", "GET / HTTP/1.1 x", "GET /",
+		" GET / HTTP/1.1", "GET HTTP/1.1", "/ HTTP/1.1",
+		"/GET / HTTP/1.1", "deploy: / HTTP/1.1", "GET", "HTTP/1.1" };
+	char raw[64];
+	size_t i, n;
+
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		check_request(requests[i]);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		n = (size_t)snprintf(raw, sizeof(raw), "%s\n", others[i]);
+		check(raw, n, raw, n);
+	}
+	/* any but the first line */
+	check(BYTES("\nGET / HTTP/1.1\n"), BYTES("\nGET / HTTP/1.1\n"));
+}
+END_TEST
+
+/* Longer than a line may be: it is told at its end which of the two it is. */
+START_TEST(long_http)
+{
+	char path[300];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	memcpy(path, "GET /", 5);
+	check(path, strlen(path), BYTES("<long>"));
+	memcpy(path + sizeof(path) - 10, " HTTP/1.1", 9);
+	check_request(path);
+	memcpy(path, "GET x", 5);
+	check(path, strlen(path), BYTES("<long>"));
+	memset(path, 'M', 200);
+	memcpy(path + 200, " /", 2);
+	check_request(path);
+	/* told before its end if it can't become one */
+	path[100] = ':';
+	strcpy(path + sizeof(path) - 10, "\xff\xf6\n");
+	check(path, strlen(path), BYTES("<long><ayt>"));
+}
+END_TEST
+
+/* Who edits the line is a person. */
+START_TEST(edited_http)
+{
+	check(BYTES("GET / HTTP/1.1\xff\xf7\n"), BYTES("GET / HTTP/1.\n"));
+	check(BYTES("GET / HTTP/1.1\xff\xf8\n"), BYTES("\n"));
+	check(BYTES("x\xff\xf4GET / HTTP/1.1\n"), BYTES("<http>"));
+}
+END_TEST
+
+UNIT_MAIN("input", NULL, NULL, lines, entered_once, telnet, held, too_long,
+    byte_order_mark, http, long_http, edited_http)

@@ -167,7 +167,6 @@ static const struct string {
 } strings[] = {
 	{ "server-name", 64 },
 	{ "password", 256 },
-	{ "log-target", 4096 },
 };
 
 static char *
@@ -216,10 +215,41 @@ START_TEST(all_strings)
 	for (i = 0; i < sizeof(unclean) / sizeof(unclean[0]); i++) {
 		snprintf(bad, sizeof(bad), "%s %s", k->name, unclean[i]);
 		conf_wrong(bad,
-		    "conf:1: %s has a value with control characters or bad "
+		    "conf:1: %s has a value with control or invisible characters or bad "
 		    "UTF-8, expected plain text\n",
 		    k->name);
 	}
+}
+END_TEST
+
+/* What is meant for another kind of log must not make a file of that name. */
+START_TEST(log_target)
+{
+	static const char *const wrong[] = { "stdout", "Syslog", "STDERR",
+		"banterd.log", "./log", "journal", "-", "stderr/" };
+	static char text[4200];
+	size_t i;
+
+	conf_good("log-target syslog\n", "log-target syslog\n");
+	conf_good("log-target stderr\n", "");
+	conf_good("log-target \"/a b\"\n", "log-target /a b\n");
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "log-target %s\n", wrong[i]);
+		conf_wrong(text,
+		    "conf:1: log-target: \"%s\" is no target, expected stderr, syslog or a file's path that begins with /\n",
+		    wrong[i]);
+	}
+	snprintf(text, sizeof(text), "log-target /%04095d\n", 0);
+	conf_good(text, text);
+	snprintf(text, sizeof(text), "log-target /%04096d\n", 0);
+	conf_wrong(text,
+	    "conf:1: log-target has a value of 4097 bytes, expected 1 to 4096\n");
+	conf_wrong("log-target \"\"\n",
+	    "conf:1: log-target has a value of 0 bytes, expected 1 to 4096\n");
+	conf_wrong("log-target\n",
+	    "conf:1: log-target has no value, expected one value (in double quotes if it has spaces)\n");
+	conf_wrong("log-target /a\x1b\n",
+	    "conf:1: log-target has a value with control or invisible characters or bad UTF-8, expected plain text\n");
 }
 END_TEST
 
@@ -340,10 +370,10 @@ START_TEST(room)
 	conf_wrong("room #dev topic \"\"",
 	    "conf:1: room: topic has no value, expected 1 to 256 bytes\n");
 	conf_wrong("room #dev topic a\x1b",
-	    "conf:1: room: topic has control characters or bad UTF-8, "
+	    "conf:1: room: topic has control or invisible characters or bad UTF-8, "
 	    "expected plain text\n");
 	conf_wrong("room #dev key \xc3",
-	    "conf:1: room: key has control characters or bad UTF-8, "
+	    "conf:1: room: key has control or invisible characters or bad UTF-8, "
 	    "expected plain text\n");
 	conf_wrong("room #dev key \"a b\"",
 	    "conf:1: room: \"a b\" is not a key, expected one word without "
@@ -491,8 +521,8 @@ main(void)
 	UNIT_TESTS(tc, send_queue, send_queue_long, rate);
 	tcase_add_loop_test(
 	    tc, all_strings, 0, (int)(sizeof(strings) / sizeof(strings[0])));
-	UNIT_TESTS(tc, user, password_that_nobody_can_type, utf8_string,
-	    log_levels, default_room, room, networks, listens, socket_modes,
-	    given_twice);
+	UNIT_TESTS(tc, log_target, user, password_that_nobody_can_type,
+	    utf8_string, log_levels, default_room, room, networks, listens,
+	    socket_modes, given_twice);
 	return unit_run(s);
 }

@@ -110,21 +110,27 @@ static const struct {
 	{ BYTES("a\nb\r\nc\r\0d\n"), "<a><b><c><d>", 4 },
 	{ BYTES("\n\r\n\r\0"), "<><><>", 3 },
 	{ BYTES("a\n\nb\n"), "<a><><b>", 3 },
-	/* a CR in the middle is part of the line */
-	{ BYTES("a\rb\n"), "<a\rb>", 1 },
-	{ BYTES("a\r\r\n"), "<a\r>", 1 },
-	{ BYTES("a\r\r\0"), "<a\r>", 1 },
-	{ BYTES("\rb\r\n"), "<\rb>", 1 },
-	{ BYTES("\r\r\r\n"), "<\r\r>", 1 },
-	/* LF CR is an end and a beginning */
-	{ BYTES("a\n\rb\n"), "<a><\rb>", 2 },
+	/* a CR alone ends a line */
+	{ BYTES("a\rb\n"), "<a><b>", 2 },
+	{ BYTES("a\rb\rc\r"), "<a><b><c>", 3 },
+	{ BYTES("\rb\r\n"), "<><b>", 2 },
+	/* only one LF or NUL belongs to it, and only right after it */
+	{ BYTES("a\r\r\n"), "<a><>", 2 },
+	{ BYTES("a\r\r\0"), "<a><>", 2 },
+	{ BYTES("\r\r\r\n"), "<><><>", 3 },
+	{ BYTES("a\r\n\nb\n"), "<a><><b>", 3 },
+	{ BYTES("a\r\0\nb\n"), "<a><><b>", 3 },
+	{ BYTES("a\r \nb\n"), "<a>< ><b>", 3 },
+	/* LF CR is two ends */
+	{ BYTES("a\n\rb\n"), "<a><><b>", 3 },
+	{ BYTES("a\n\r\nb\n"), "<a><><b>", 3 },
 	/* the last line counts without its end, too */
 	{ BYTES("a"), "<a>", 1 },
 	{ BYTES("a\nb"), "<a><b>", 2 },
 	{ BYTES("a\r"), "<a>", 1 },
 	{ BYTES("a\n"), "<a>", 1 },
-	{ BYTES("\r"), "", 0 },
-	{ BYTES("a\n\r"), "<a>", 1 },
+	{ BYTES("\r"), "<>", 1 },
+	{ BYTES("a\n\r"), "<a><>", 2 },
 };
 
 START_TEST(tables)
@@ -163,12 +169,8 @@ START_TEST(limit)
 	check(8, BYTES("123456789\r\n"), "<too long>", 1);
 	check(8, BYTES("123456789\r\0"), "<too long>", 1);
 	check(8, BYTES("123456789"), "<too long>", 1);
-	/* a CR that ends nothing counts */
-	check(8, BYTES("1234567\r\r\n"), "<1234567\r>", 1);
-	check(8, BYTES("12345678\r\r\n"), "<too long>", 1);
-	check(8, BYTES("12345678\rx\n"), "<too long>", 1);
-	check(8, BYTES("123\r4567\n"), "<123\r4567>", 1);
-	check(8, BYTES("123\r45678\n"), "<too long>", 1);
+	check(8, BYTES("12345678\rx\n"), "<12345678><x>", 2);
+	check(8, BYTES("123456789\rx\r"), "<too long><x>", 2);
 }
 END_TEST
 
@@ -176,10 +178,37 @@ END_TEST
 START_TEST(too_long_and_on)
 {
 	check(4, BYTES("a\n12345678901234567890\nb\n"), "<a><too long><b>", 3);
-	check(4, BYTES("12345\r\rx\r\nb\n"), "<too long><b>", 2);
+	check(4, BYTES("12345\r\rx\r\nb\n"), "<too long><><x><b>", 4);
+	check(4, BYTES("12345678\rb\r12345\r"), "<too long><b><too long>", 3);
 	check(4, BYTES("12345\n12345\nb"), "<too long><too long><b>", 3);
 	check(4, BYTES("12345\r\nb\r\n"), "<too long><b>", 2);
 	check(4, BYTES("12345\r\0b\r\0"), "<too long><b>", 2);
+}
+END_TEST
+
+/* Nobody knows whether more comes after a CR: the line does not wait for it,
+ * nor does it cost memory to remember. */
+START_TEST(cr_does_not_wait)
+{
+	struct linebuf lb = { 0 };
+	struct linebuf_event ev;
+
+	ck_assert_uint_eq(linebuf_take(&lb, 64, "hello\r", 6, &ev), 6);
+	ck_assert_int_eq(ev.what, LINEBUF_LINE);
+	unit_bytes("line", ev.line, ev.len, BYTES("hello"));
+	ck_assert_ptr_null(lb.buf);
+	ck_assert_uint_eq(linebuf_take(&lb, 64, "\n", 1, &ev), 1);
+	ck_assert_int_eq(ev.what, LINEBUF_NOTHING);
+	ck_assert(!ev.ended);
+	ck_assert_uint_eq(linebuf_take(&lb, 64, "\n", 1, &ev), 1);
+	ck_assert_int_eq(ev.what, LINEBUF_LINE);
+	/* what drops the line after it is not the end of that */
+	linebuf_take(&lb, 64, "a\r", 2, &ev);
+	linebuf_clear(&lb);
+	linebuf_take(&lb, 64, "\0", 1, &ev);
+	ck_assert_int_eq(ev.what, LINEBUF_NOTHING);
+	linebuf_end(&lb, &ev);
+	ck_assert(!ev.ended);
 }
 END_TEST
 
@@ -309,4 +338,5 @@ START_TEST(random_cuts)
 END_TEST
 
 UNIT_MAIN("linebuf", NULL, NULL, tables, lone_nul, limit, too_long_and_on,
-    largest_limit, no_copy, memory_given_back, edits, random_cuts)
+    cr_does_not_wait, largest_limit, no_copy, memory_given_back, edits,
+    random_cuts)

@@ -1,9 +1,12 @@
 /* The log: forged lines, levels, targets, prefixes. */
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,7 +330,175 @@ START_TEST(full_disk)
 	ck_assert_int_eq(log_open("log"), 0);
 	log_info("kept");
 	ck_assert_uint_eq(log_lost(), 1);
-	ck_assert_str_eq(last_message(), "info: kept");
+	assert_matches(content_of("log"),
+	    "^.{20}warning: log lines lost before this one: 1\n"
+	    ".{20}info: kept\n$");
+	ck_assert_int_eq(truncate("log", 0), 0);
+	log_info("told once");
+	ck_assert_str_eq(last_message(), "info: told once");
+}
+END_TEST
+
+/* Half of a page is not space enough for a line of more than a page. */
+START_TEST(nearly_full_pipe)
+{
+	static char page[4096], text[2000];
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(fcntl(fds[1], F_SETPIPE_SZ, 8192), 8192);
+	ck_assert_int_eq(write(fds[1], page, sizeof(page)), 4096);
+	ck_assert_int_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	ck_assert_int_eq(log_open("stderr"), 0);
+	memset(text, '\200', sizeof(text) - 1);
+	log_info("%s", text);
+	ck_assert_uint_eq(log_lost(), 0);
+	ck_assert_int_eq(read(fds[0], page, sizeof(page)), 4096);
+	ck_assert_int_gt(read(fds[0], page, sizeof(page)), 2000);
+}
+END_TEST
+
+/* Nobody reads the FIFO: that is said, and not waited for. */
+START_TEST(fifo_without_reader)
+{
+	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+	ck_assert_int_eq(log_open("fifo"), -1);
+	ck_assert_str_eq(
+	    log_open_error(errno), "a FIFO that nobody reads, or a socket");
+	ck_assert_str_eq(log_open_error(EACCES), strerror(EACCES));
+	log_info("still");
+	ck_assert_str_eq(last_message(), "info: still");
+	ck_assert_int_eq(rename("log", "log.1"), 0);
+	ck_assert_int_eq(rename("fifo", "log"), 0);
+	ck_assert_int_eq(log_reopen(), -1);
+	ck_assert_int_eq(errno, ENXIO);
+	ck_assert_int_eq(unlink("log"), 0);
+}
+END_TEST
+
+/* ---- syslog ---- */
+
+static int syslog_fd;
+
+static void
+start_syslog(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "dev" };
+
+	(void)unlink("dev");
+	syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(
+	    bind(syslog_fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	log_set_syslog("dev");
+}
+
+static void
+syslog_has(const char *priority, const char *message)
+{
+	char text[8192];
+	ssize_t n = recv(syslog_fd, text, sizeof(text) - 1, 0);
+
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	ck_assert_msg(
+	    strncmp(text, priority, strlen(priority)) == 0, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, " banterd["));
+	ck_assert_str_eq(strstr(text, "]: ") + 3, message);
+}
+
+START_TEST(to_syslog)
+{
+	start_syslog();
+	to_stderr();
+	ck_assert_int_eq(log_open("syslog"), 0);
+	ck_assert_int_eq(log_reopen(), 0); /* is nothing to it */
+	log_warning("b");
+	syslog_has("<28>", "b");
+	log_notice("c\nd");
+	syslog_has("<29>", "c\\nd");
+	log_info("e");
+	syslog_has("<30>", "e");
+	log_debug("f");
+	syslog_has("<31>", "f");
+	ck_assert_str_eq(content_of("err"), "");
+	log_error("a");
+	syslog_has("<27>", "a");
+	assert_matches(content_of("err"), "^.{20}error: a\n$");
+}
+END_TEST
+
+/* What is lost is counted, and told once it works again. */
+START_TEST(syslog_is_stuck)
+{
+	unsigned i;
+
+	start_syslog();
+	ck_assert_int_eq(log_open("syslog"), 0);
+	for (i = 0; log_lost() < 3; i++)
+		log_info("line");
+	for (i -= 3; i > 0; i--)
+		syslog_has("<30>", "line");
+	log_info("on");
+	syslog_has("<28>", "log lines lost before this one: 3");
+	syslog_has("<30>", "on");
+	close(syslog_fd);
+	log_info("lost");
+	start_syslog();
+	log_info("on");
+	syslog_has("<28>", "log lines lost before this one: 1");
+	syslog_has("<30>", "on");
+}
+END_TEST
+
+START_TEST(syslog_is_not_there)
+{
+	to_stderr();
+	(void)unlink("dev");
+	log_set_syslog("dev");
+	ck_assert_int_eq(log_open("syslog"), 0);
+	assert_matches(content_of("err"),
+	    "^.{20}warning: no syslog daemon at dev \\(No such file or "
+	    "directory\\); what is logged is lost until there is one\n$");
+	log_info("lost");
+	ck_assert_uint_eq(log_lost(), 1);
+}
+END_TEST
+
+/* ---- errors ---- */
+
+START_TEST(errors_are_on_stderr_too)
+{
+	int fds[2];
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	to_stderr();
+	ck_assert_int_eq(log_open("log"), 0);
+	log_error("a");
+	ck_assert_str_eq(last_message(), "error: a");
+	assert_matches(content_of("err"), "^.{20}error: a\n$");
+	log_warning("b");
+	assert_matches(content_of("err"), "^.{20}error: a\n$");
+	set_journal(0, 0, "");
+	log_error("c");
+	assert_matches(content_of("err"), "error: a\n<3>c\n$");
+	/* It is in the log, whatever becomes of this one. */
+	ck_assert_int_eq(pipe(fds), 0);
+	close(fds[0]);
+	ck_assert_int_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	ck_assert_int_eq(log_open("stderr"), 0);
+	ck_assert_int_eq(log_open("log"), 0);
+	log_error("d");
+	ck_assert_uint_eq(log_lost(), 0);
+}
+END_TEST
+
+/* But not twice. */
+START_TEST(stderr_as_a_file)
+{
+	to_stderr();
+	ck_assert_int_eq(log_open("err"), 0);
+	log_error("a");
+	assert_matches(content_of("err"), "^.{20}error: a\n$");
 }
 END_TEST
 
@@ -378,6 +549,9 @@ main(void)
 	UNIT_TESTS(tc, levels_and_prefix, level_filters, forged_lines,
 	    every_byte, long_message, errno_is_kept, file_mode, appends,
 	    reopens, reopen_fails, open_fails, journal_prefix, not_the_journal,
-	    file_is_not_the_journal, full_pipe, full_disk, bursts);
+	    file_is_not_the_journal, full_pipe, nearly_full_pipe, full_disk,
+	    fifo_without_reader, to_syslog, syslog_is_stuck,
+	    syslog_is_not_there, errors_are_on_stderr_too, stderr_as_a_file,
+	    bursts);
 	return unit_run(s);
 }

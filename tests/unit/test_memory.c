@@ -173,7 +173,7 @@ START_TEST(network)
 {
 	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
 	struct hosts hosts;
-	struct address a = { .in6 = { { { 0 } } } };
+	struct address a = { .scope = 0 };
 
 	left = 0;
 	ck_assert_str_eq(
@@ -181,8 +181,8 @@ START_TEST(network)
 	ck_assert(TAILQ_EMPTY(&acl));
 	hosts_init(&hosts);
 	left = 0;
-	ck_assert_ptr_null(host_enter(&hosts, &a));
-	ck_assert_ptr_nonnull(host_enter(&hosts, &a));
+	ck_assert_ptr_null(host_enter(&hosts, &a, 0));
+	ck_assert_ptr_nonnull(host_enter(&hosts, &a, 0));
 	hosts_free(&hosts);
 }
 END_TEST

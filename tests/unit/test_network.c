@@ -57,6 +57,67 @@ START_TEST(address_texts)
 }
 END_TEST
 
+/* A link-local address is somebody else's on each interface. */
+START_TEST(interfaces)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
+		.sin6_scope_id = if_nametoindex("lo") };
+	char buf[ADDRESS_TEXT_SIZE];
+	struct address a;
+
+	ck_assert_uint_ne(sin6.sin6_scope_id, 0);
+	ck_assert_int_eq(inet_pton(AF_INET6, "fe80::1", &sin6.sin6_addr), 1);
+	ck_assert(address_from_socket(&a, (struct sockaddr *)&sin6));
+	ck_assert_str_eq(address_text(&a, buf), "fe80::1%lo");
+	ck_assert(address_is_link_local(&a));
+	/* an interface that is gone by now */
+	sin6.sin6_scope_id = UINT32_MAX;
+	ck_assert(address_from_socket(&a, (struct sockaddr *)&sin6));
+	ck_assert_str_eq(address_text(&a, buf), "fe80::1%4294967295");
+	/* others have none, whatever the kernel says */
+	ck_assert_int_eq(
+	    inet_pton(AF_INET6, "2001:db8::1", &sin6.sin6_addr), 1);
+	ck_assert(address_from_socket(&a, (struct sockaddr *)&sin6));
+	ck_assert_str_eq(address_text(&a, buf), "2001:db8::1");
+	ck_assert(!address_is_link_local(&a));
+}
+END_TEST
+
+/* Whether one rule lets in fe80::1 on lo. */
+static bool
+lets_in(const char *network, bool allow)
+{
+	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
+	struct address a = address("fe80::1");
+	bool allowed;
+
+	a.scope = if_nametoindex("lo");
+	ck_assert_ptr_null(acl_add(&acl, network, allow));
+	ck_assert_ptr_null(acl_add(&acl, "all", !allow));
+	allowed = acl_allows(&acl, &a);
+	acl_free(&acl);
+	return allowed;
+}
+
+/* A rule without an interface means all of them. */
+START_TEST(rules_of_interfaces)
+{
+	static const char *const inside[] = { "fe80::1", "fe80::1%lo",
+		"fe80::%lo/10", "fe80::%lo/64", "fe80::/64" };
+	static const char *const outside[] = { "fe80::1%lo2",
+		"fe80::1%eth-none", "fe80::2%lo", "fe80::%l/10",
+		"fe80::%lo/128" };
+	size_t i;
+
+	for (i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		ck_assert_msg(lets_in(inside[i], true), "%s", inside[i]);
+		ck_assert_msg(!lets_in(inside[i], false), "%s", inside[i]);
+	}
+	for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
+		ck_assert_msg(!lets_in(outside[i], true), "%s", outside[i]);
+}
+END_TEST
+
 /* One "deny" rule: who is inside, and who is just outside. */
 static const struct {
 	const char *network, *inside, *outside;
@@ -164,10 +225,21 @@ START_TEST(wrong_networks)
 		"10.0.0.0/99999999999999999999" };
 	static const char *const v6_prefix[] = { "::/129", "::/-1", "::/",
 		"::/1/2" };
+	static const char *const no_name[] = { "fe80::1%", "fe80::1%/64",
+		"fe80::1%an-interfaces-name" };
+	static const char *const not_local[] = { "10.0.0.1%eth0", "::1%lo",
+		"2001:db8::1%eth0", "fec0::1%eth0", "fe80::%eth0/9",
+		"::%eth0/0" };
 	struct acl acl;
 	size_t i;
 
 	TAILQ_INIT(&acl);
+	for (i = 0; i < sizeof(no_name) / sizeof(no_name[0]); i++)
+		ck_assert_str_eq(acl_add(&acl, no_name[i], true),
+		    "has no interface's name after the %");
+	for (i = 0; i < sizeof(not_local) / sizeof(not_local[0]); i++)
+		ck_assert_str_eq(acl_add(&acl, not_local[i], true),
+		    "names an interface, which is for link-local addresses (fe80::/10) alone");
 	for (i = 0; i < sizeof(no_address) / sizeof(no_address[0]); i++)
 		ck_assert_str_eq(
 		    acl_add(&acl, no_address[i], true), address_wrong);
@@ -181,5 +253,5 @@ START_TEST(wrong_networks)
 }
 END_TEST
 
-UNIT_MAIN("network", NULL, NULL, address_texts, prefix_edges, no_rules,
-    first_match_wins, all, wrong_networks)
+UNIT_MAIN("network", NULL, NULL, address_texts, interfaces, rules_of_interfaces,
+    prefix_edges, no_rules, first_match_wins, all, wrong_networks)

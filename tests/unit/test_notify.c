@@ -215,6 +215,81 @@ START_TEST(manager_gone)
 }
 END_TEST
 
+/* One that was started anew, with another socket at the same path, is told on.
+ */
+START_TEST(manager_anew)
+{
+	char path[128];
+	struct notify n;
+	int old, i;
+
+	socket_in_directory(path, sizeof(path));
+	start_manager(path);
+	notify_init(&n);
+	for (i = 0; i < 2; i++) {
+		close(manager);
+		ck_assert_int_eq(unlink(path), 0);
+		notify_watchdog(&n); /* nobody hears it */
+		start_manager(path);
+		notify_watchdog(&n);
+		ck_assert_str_eq(told(), "WATCHDOG=1");
+		notify_status(&n, 1, 1);
+		ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
+	}
+	/* full is not gone */
+	for (i = 0; i < 10000; i++)
+		notify_watchdog(&n);
+	old = manager;
+	ck_assert_int_eq(unlink(path), 0);
+	start_manager(path);
+	notify_ready(&n);
+	ck_assert_str_eq(told(), "nothing");
+	close(old);
+	notify_close(&n);
+	close(manager);
+}
+END_TEST
+
+/* What is said of an address that cannot be used. */
+START_TEST(addresses)
+{
+	static char long_path[200];
+	const char *const rows[][2] = {
+		{ "vsock:2:1234",
+		    "expected a path from / on, or @ and a name" },
+		{ "relative", "expected a path from / on, or @ and a name" },
+		{ "", "expected a path from / on, or @ and a name" },
+		{ long_path, "of at most 107 bytes" },
+		{ "/not/there", "/not/there: No such file or directory" },
+	};
+	struct notify n;
+	char log[1024];
+	ssize_t got;
+	size_t i;
+	int fd;
+
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	long_path[0] = '/';
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)unlink("log");
+		ck_assert_int_eq(log_open("log"), 0);
+		setenv("NOTIFY_SOCKET", rows[i][0], 1);
+		notify_init(&n);
+		ck_assert_int_eq(n.fd, -1);
+		fd = open("log", O_RDONLY);
+		got = read(fd, log, sizeof(log) - 1);
+		close(fd);
+		ck_assert_int_ge(got, 0);
+		log[got] = '\0';
+		ck_assert_msg(strstr(log, rows[i][1]) != NULL &&
+			strstr(log, "warning: ") != NULL &&
+			strstr(log, "Success") == NULL,
+		    "%s: %s", rows[i][0], log);
+	}
+	ck_assert_int_eq(log_open("stderr"), 0);
+}
+END_TEST
+
 START_TEST(watchdog)
 {
 	static const struct {
@@ -289,9 +364,15 @@ START_TEST(passed)
 	ck_assert_int_eq(sockets_with(NULL, "2", NULL).n, 0);
 	ck_assert_int_eq(sockets_with(ours, NULL, NULL).n, 0);
 	ck_assert_int_eq(sockets_with(ours, "0", NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, "-1", NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, "x", NULL).n, 0);
 	ck_assert_int_eq(sockets_with("x", "2", NULL).n, 0);
+	/* none is meant, or somebody else is; but this is wrong */
+	ck_assert_int_eq(sockets_with(ours, "-1", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "x", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "1025", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(ours, "3000000000", NULL).n, -1);
+	ck_assert_int_eq(sockets_with(other, "-1", NULL).n, 0);
+	ck_assert_int_eq(sockets_with(ours, "1024", NULL).n, 1024);
 }
 END_TEST
 
@@ -389,7 +470,7 @@ main(void)
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
 	UNIT_TESTS(tc, words, reloading, reloaded, nobody_to_tell, manager_gone,
-	    watchdog, passed);
+	    manager_anew, addresses, watchdog, passed);
 	tcase_add_loop_test(
 	    tc, kinds_of_sockets, 0, (int)(sizeof(kinds) / sizeof(kinds[0])));
 	return unit_run(s);

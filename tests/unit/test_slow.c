@@ -245,6 +245,25 @@ START_TEST(stalled)
 }
 END_TEST
 
+/* Who was not heard because the daemon stood still gets the time anew. */
+START_TEST(stood_still)
+{
+	struct peer *b = daemon_person("b"), *a = sleeper("a");
+
+	say_until_skipped(b, a, 0, 1);
+	daemon_forget();
+	daemon_advance(30000);
+	rig_stand_still(40000);
+	daemon_settle();
+	daemon_advance(100);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
+	daemon_advance(59999);
+	ck_assert_uint_eq(rig.srv.nclients, 2);
+	daemon_advance(1);
+	daemon_heard(b, "[#lobby] -- a left (stalled)\n");
+}
+END_TEST
+
 /* A little progress is progress. */
 START_TEST(slow_but_not_stalled)
 {
@@ -378,6 +397,6 @@ END_TEST
 
 UNIT_MAIN("slow", setup, daemon_stop, skipped_are_counted, one_skipped,
     none_skipped, woken_at_half, others_hear_all, private_lines_are_refused,
-    line_longer_than_queue, stalled, slow_but_not_stalled, woken_in_time,
-    full_again, own_replies_stop_reading, own_replies_stall,
+    line_longer_than_queue, stalled, stood_still, slow_but_not_stalled,
+    woken_in_time, full_again, own_replies_stop_reading, own_replies_stall,
     quit_with_output_unsent, quit_and_never_read)

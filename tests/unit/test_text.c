@@ -57,10 +57,12 @@ static const struct {
 	{ BYTES("\xe2\x80\xaa"), BYTES(BAD) },
 	{ BYTES("\xe2\x80\xae"), BYTES(BAD) },
 	{ BYTES("\xe2\x80\xaf"), BYTES("\xe2\x80\xaf") },
-	{ BYTES("\xe2\x81\xa5"), BYTES("\xe2\x81\xa5") },
+	{ BYTES("\xe2\x81\x9f"), BYTES("\xe2\x81\x9f") },
+	{ BYTES("\xe2\x81\xa0"), BYTES(BAD) },
 	{ BYTES("\xe2\x81\xa6"), BYTES(BAD) },
 	{ BYTES("\xe2\x81\xa9"), BYTES(BAD) },
-	{ BYTES("\xe2\x81\xaa"), BYTES("\xe2\x81\xaa") },
+	{ BYTES("\xe2\x81\xaf"), BYTES(BAD) },
+	{ BYTES("\xe2\x81\xb0"), BYTES("\xe2\x81\xb0") },
 
 	/* whole characters of each length */
 	{ BYTES("\x7e\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
@@ -91,6 +93,7 @@ static const struct {
 	{ BYTES("\xed\xbf\xbf"), BYTES(BAD BAD BAD) },
 	{ BYTES("\xee\x80\x80"), BYTES("\xee\x80\x80") },
 	{ BYTES("\xf4\x8f\xbf\xbf"), BYTES("\xf4\x8f\xbf\xbf") },
+	{ BYTES("\xef\xbf\xbe\xef\xbf\xbf"), BYTES(BAD BAD) },
 	{ BYTES("\xf4\x90\x80\x80"), BYTES(BAD BAD BAD BAD) },
 
 	/* cut short, by the end or by something else */
@@ -117,6 +120,9 @@ static const struct {
 	{ BYTES("a\x01\b"), BYTES("a") },
 	{ BYTES("a\t\b"), BYTES("a") },
 	{ BYTES("\xe2\x82\b\b"), BYTES("") },
+	/* what is left and right of it makes no character */
+	{ BYTES("\xe2\x82x\b\xac"), BYTES(BAD BAD BAD) },
+	{ BYTES("\xff\xff\xff\x7f\xff\xff"), BYTES(BAD BAD BAD BAD) },
 	{ BYTES("a\b"), BYTES("") },
 };
 
@@ -171,14 +177,26 @@ encode(unsigned u, char *out)
 	return 4;
 }
 
+/* As the design names them. */
 static const char *
 wanted_of(unsigned u, const char *itself)
 {
+	static const struct {
+		unsigned first, last;
+	} bad[] = { { 0x80, 0x9f }, { 0x202a, 0x202e }, { 0x2066, 0x2069 },
+		{ 0x2028, 0x2029 }, { 0x200b, 0x200b }, { 0x2060, 0x2065 },
+		{ 0x206a, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+		{ 0xfffe, 0xfffe }, { 0xffff, 0xffff }, { 0x115f, 0x115f },
+		{ 0x1160, 0x1160 }, { 0x3164, 0x3164 }, { 0xffa0, 0xffa0 },
+		{ 0xe0000, 0xe007f } };
+	size_t i;
+
 	if (u >= 0xd800 && u <= 0xdfff)
 		return BAD BAD BAD;
-	if ((u >= 0x80 && u < 0xa0) || (u >= 0x2028 && u <= 0x202e) ||
-	    (u >= 0x2066 && u <= 0x2069))
-		return BAD;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (u >= bad[i].first && u <= bad[i].last)
+			return BAD;
+	}
 	return itself;
 }
 
@@ -195,6 +213,80 @@ START_TEST(clean_every_character)
 		if (strcmp(out, wanted_of(u, raw)) != 0)
 			ck_abort_msg("U+%04X", u);
 	}
+}
+END_TEST
+
+/* ---- combining marks ---- */
+
+#define ACUTE  "\xcc\x81" /* U+0301 */
+#define ACUTE4 ACUTE ACUTE ACUTE ACUTE
+#define ACUTE8 ACUTE4 ACUTE4
+#define ZWJ    "\xe2\x80\x8d"                         /* U+200D */
+#define VS16   "\xef\xb8\x8f"                         /* U+FE0F */
+#define VS256  "\xf3\xa0\x87\xaf"                     /* U+E01EF */
+#define RLM    "\xe2\x80\x8f"                         /* U+200F */
+#define THAI   "\xe0\xb8\x81\xe0\xb8\xb4\xe0\xb9\x88" /* two marks */
+
+START_TEST(clean_marks)
+{
+	static const struct {
+		const char *raw, *want;
+	} rows[] = {
+		{ "e" ACUTE8, "e" ACUTE8 },
+		{ "e" ACUTE8 ACUTE, "e" ACUTE8 BAD },
+		{ "e" ACUTE8 ACUTE4 "x", "e" ACUTE8 BAD BAD BAD BAD "x" },
+		{ ACUTE8 ACUTE, ACUTE8 BAD },
+		/* on each character */
+		{ "e" ACUTE8 "e" ACUTE8, "e" ACUTE8 "e" ACUTE8 },
+		{ "e" ACUTE8 "\xc3\xa9" ACUTE, "e" ACUTE8 "\xc3\xa9" ACUTE },
+		{ "e" ACUTE8 "\x01" ACUTE, "e" ACUTE8 BAD ACUTE },
+		{ "e" ACUTE8 "\x80" ACUTE, "e" ACUTE8 BAD ACUTE },
+		{ "e" ACUTE8 "\t" ACUTE, "e" ACUTE8 "\t" ACUTE },
+		{ THAI THAI THAI THAI THAI, THAI THAI THAI THAI THAI },
+		/* what is not seen is no mark, and parts none */
+		{ "e" VS16 ZWJ ACUTE8, "e" VS16 ZWJ ACUTE8 },
+		{ "e" ACUTE4 ZWJ ACUTE4 RLM ACUTE,
+		    "e" ACUTE4 ZWJ ACUTE4 RLM BAD },
+		{ "e" ACUTE8 VS256 VS16 ACUTE, "e" ACUTE8 VS256 VS16 BAD },
+		{ VS16 VS16 VS16 VS16 VS16 VS16 VS16 VS16 VS16,
+		    VS16 VS16 VS16 VS16 VS16 VS16 VS16 VS16 VS16 },
+		/* one that was erased is none */
+		{ "e" ACUTE8 "\b" ACUTE, "e" ACUTE8 },
+		{ "e" ACUTE8 ACUTE "\b\x7f" ACUTE ACUTE, "e" ACUTE8 BAD },
+		{ "e" ACUTE8 "x\b" ACUTE, "e" ACUTE8 BAD },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_clean(rows[i].raw, strlen(rows[i].raw), rows[i].want,
+		    strlen(rows[i].want));
+}
+END_TEST
+
+/* ---- blanks ---- */
+
+START_TEST(blanks)
+{
+	static const struct {
+		const char *text;
+		size_t want;
+	} rows[] = {
+		{ "", 0 },
+		{ "a b", 0 },
+		{ " a", 1 },
+		{ "\t \t/x", 3 },
+		{ "   ", 3 },
+		{ "\xc2\xa0/x", 2 },                 /* U+00A0 */
+		{ "\xe3\x80\x80\xe2\x80\x83/x", 6 }, /* U+3000, U+2003 */
+		{ RLM ZWJ VS16 " /x", 10 },
+		{ "\xc2\xa1", 0 },
+		{ BAD "/x", 0 },
+		{ ACUTE, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_uint_eq(text_blanks(rows[i].text), rows[i].want);
 }
 END_TEST
 
@@ -288,8 +380,9 @@ END_TEST
 START_TEST(erasing_early_or_late)
 {
 	static const char *const pieces[] = { "a", "\xc3\xa9", "\xe2\x82\xac",
-		"\xf0\x9f\x98\x80", "\xff", "\x1b", "\b", "\x7f" };
-	char raw[64], early[TEXT_CLEANED_SIZE(64)], late[TEXT_CLEANED_SIZE(64)];
+		"\xf0\x9f\x98\x80", "\xff", "\x1b", "\b", "\x7f", ACUTE4, ZWJ };
+	char raw[128], early[TEXT_CLEANED_SIZE(128)];
+	char late[TEXT_CLEANED_SIZE(128)];
 	unsigned long long state = 7;
 	size_t i, len;
 	int round;
@@ -297,7 +390,7 @@ START_TEST(erasing_early_or_late)
 	for (round = 0; round < 5000; round++) {
 		raw[0] = '\0';
 		for (i = unit_random(&state) % 12; i > 0; i--)
-			strcat(raw, pieces[unit_random(&state) % 8]);
+			strcat(raw, pieces[unit_random(&state) % 10]);
 		text_clean(raw, strlen(raw), late);
 		len = text_apply_erasures(raw, 0, strlen(raw));
 		text_clean(raw, len, early);
@@ -412,6 +505,6 @@ START_TEST(cuts)
 END_TEST
 
 UNIT_MAIN("text", NULL, NULL, clean_table, clean_every_ascii,
-    clean_every_character, clean_random_bytes, erase_last_table,
-    apply_erasures_table, erasing_early_or_late, nicks, rooms, name_bytes,
-    words, secrets, cuts)
+    clean_every_character, clean_marks, blanks, clean_random_bytes,
+    erase_last_table, apply_erasures_table, erasing_early_or_late, nicks, rooms,
+    name_bytes, words, secrets, cuts)

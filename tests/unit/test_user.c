@@ -282,8 +282,15 @@ START_TEST(ignoring_and_away)
 
 	user_set_away(&a->user, "lunch");
 	user_ignore(&people.reg, &a->user, &b->user);
+	/* who is ignored is not to know: they are told what others are */
 	ck_assert(message(b, a, "hello"));
 	people_heard(a, "");
+	people_heard(b, "* a is away: lunch\n");
+	ck_assert(message(b, a, "hello?"));
+	people_heard(b, "");
+	ck_assert_uint_eq(a->user.reply_to, 0);
+	a->full = true;
+	ck_assert(!message(b, a, "hello!"));
 	people_heard(b, "");
 }
 END_TEST

@@ -24,11 +24,15 @@ earlier_if_set(uint64_t next, uint64_t at)
 	return at == 0 ? next : earlier(next, at);
 }
 
-/* Whether a stored deadline is set and over. */
+/* Whether a stored deadline is set and over.  If so it is not set any more:
+ * one that stayed would be due for ever. */
 static inline bool
-deadline_is_due(uint64_t at, uint64_t now)
+deadline_take(uint64_t *at, uint64_t now)
 {
-	return at != 0 && now >= at;
+	if (*at == 0 || now < *at)
+		return false;
+	*at = 0;
+	return true;
 }
 
 #endif

@@ -11,9 +11,11 @@ enum file_kind {
 	FILE_LOG = 'l'     /* to append to, made with mode 0640 */
 };
 
-/* How an open(2) of a log goes. */
-#define FILE_LOG_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
-#define FILE_LOG_MODE  0640
+/* How an open(2) of a log goes.  A FIFO that nobody reads is no reason to
+ * wait (ENXIO). */
+#define FILE_LOG_FLAGS \
+	(O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define FILE_LOG_MODE 0640
 
 /* Somebody who opens them.  open() returns a descriptor that the caller owes
  * close(), or -1 with errno set. */
@@ -22,7 +24,8 @@ struct files {
 	void *arg;
 };
 
-/* Opens a file by files, or by itself if that is NULL.  Returns as open(). */
+/* Opens a file by files, or by itself if that is NULL, with O_NONBLOCK; that
+ * waits for nobody.  Returns as open(). */
 int files_open(
     const struct files *files, enum file_kind kind, const char *path);
 

@@ -7,28 +7,34 @@
 
 #include <bsd/sys/queue.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes for an address as text, NUL included. */
-#define ADDRESS_TEXT_SIZE INET6_ADDRSTRLEN
+/* Bytes for an address as text, with its interface, NUL included. */
+#define ADDRESS_TEXT_SIZE (INET6_ADDRSTRLEN + IF_NAMESIZE)
 
 /*
  * An address of either family: IPv4 is kept as IPv6 maps it, ::ffff:a.b.c.d,
- * so that a client is the same whichever listener it came through.
+ * so that a client is the same whichever listener it came through.  A
+ * link-local address means somebody else on each interface.
  */
 struct address {
 	struct in6_addr in6;
+	uint32_t scope; /* the interface of a link-local one; else 0 (but see
+			 * address_of_account()) */
 };
 
 /* One allow or deny line. */
 struct acl_rule {
 	TAILQ_ENTRY(acl_rule) next;
-	struct in6_addr net; /* bits past the prefix are 0 */
-	unsigned bits;       /* of 128; IPv4's are 96 and up */
+	uint64_t net[2], mask[2]; /* as they lie in an address */
+	unsigned bits;            /* of 128; IPv4's are 96 and up */
 	bool allow;
+	char interface[IF_NAMESIZE]; /* "": any */
 };
 TAILQ_HEAD(acl, acl_rule);
 
@@ -38,18 +44,31 @@ TAILQ_HEAD(acl, acl_rule);
  */
 bool address_from_socket(struct address *a, const struct sockaddr *sa);
 
-/* Writes an address into buf (ADDRESS_TEXT_SIZE bytes), IPv4 as IPv4. */
+/* A socket address's port, in its byte order; 0 for a family without ports. */
+in_port_t sockaddr_port(const struct sockaddr_storage *ss);
+
+/* Whether it stands for all addresses of its family. */
+bool sockaddr_is_wildcard(const struct sockaddr_storage *ss);
+
+/* What stands for an account of this machine, whose people come through UNIX
+ * sockets; it is nobody's address. */
+void address_of_account(struct address *a, uid_t uid);
+
+/* Writes an address into buf (ADDRESS_TEXT_SIZE bytes), IPv4 as IPv4, a
+ * link-local one with its interface: fe80::1%eth0. */
 const char *address_text(const struct address *a, char *buf);
 
 /*
  * Appends the rule "allow text" or "deny text", where text is an address, a
- * network ADDR/BITS, or "all".  Returns NULL, or what is wrong with text (a
- * constant string).
+ * network ADDR/BITS, or "all".  One that is link-local may name an interface
+ * (fe80::1%eth0, fe80::%eth0/64), which need not be there.  Returns NULL, or
+ * what is wrong with text (a constant string).
  */
 const char *acl_add(struct acl *acl, const char *text, bool allow);
 
-/* Whether an address is IPv4. */
+/* Whether an address is IPv4; whether it is one of fe80::/10. */
 bool address_is_v4(const struct address *a);
+bool address_is_link_local(const struct address *a);
 
 /* The network of the first so many bits (of 128; IPv4's are 96 and up). */
 struct in6_addr address_network(const struct address *a, unsigned bits);

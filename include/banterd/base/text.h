@@ -15,15 +15,22 @@
  * grows into the three of U+FFFD, and there is a NUL at the end. */
 #define TEXT_CLEANED_SIZE(n) (3 * (n) + 1)
 
+#define TEXT_MARKS_MAX 8 /* combining marks that stay on one character */
+
 /*
  * Cleans one raw line of len bytes into out, which has space for
  * TEXT_CLEANED_SIZE(len) bytes, and ends it with a NUL.  What comes out is
- * valid UTF-8 (RFC 3629) without control characters other than TAB, bidi
- * controls or line separators; each byte that was not UTF-8, and each such
- * character, became U+FFFD.  BS and DEL erase the character before them.
- * Returns the length in bytes, without the NUL.
+ * valid UTF-8 (RFC 3629) without characters that unicode.h forbids, and with at
+ * most TEXT_MARKS_MAX combining marks on one character; each byte that was not
+ * UTF-8, each such character, and each mark more, became U+FFFD.  BS and DEL
+ * erase the character before them.  Returns the length in bytes, without the
+ * NUL.
  */
 size_t text_clean(const char *raw, size_t len, char *out);
+
+/* How many bytes of a cleaned text are blanks at its beginning: spaces, TABs,
+ * and what isn't seen either. */
+size_t text_blanks(const char *text);
 
 /*
  * The length in bytes of buf without its last character: a whole UTF-8

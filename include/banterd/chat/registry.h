@@ -27,6 +27,15 @@ struct registry_ops {
 	/* Takes an event to a person.  Returns false if they will not read it:
 	 * their send queue is full.  Must not change the registry. */
 	bool (*deliver)(struct user *to, const struct chat_event *ev);
+	/* Whether deliver() would do that.  NULL: it would. */
+	bool (*takes)(struct user *to, const struct chat_event *ev);
+	/*
+	 * A person makes a room: counts it for *maker, which is told (ms) when
+	 * the room is gone; NULL is nobody.  Returns false if the room may not
+	 * be.  Where room_made is NULL, nothing is counted.
+	 */
+	bool (*room_made)(struct user *by, void **maker);
+	void (*room_gone)(void *maker, uint64_t now);
 };
 
 /* The limits of the configuration that the registry keeps to. */
@@ -65,6 +74,7 @@ enum chat_error {
 	CHAT_OK,
 	CHAT_TAKEN,           /* somebody else has that name */
 	CHAT_TOO_MANY_ROOMS,  /* max-rooms */
+	CHAT_TOO_MANY_MADE,   /* registry_ops.room_made said so */
 	CHAT_TOO_MANY_JOINED, /* max-joined */
 	CHAT_WRONG_KEY,
 	CHAT_NO_MEMORY

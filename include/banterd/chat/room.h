@@ -33,6 +33,7 @@ struct room {
 	uint32_t nmembers;         /* room_set_size() changes it */
 	uint32_t members_size;
 	struct user *op;    /* who runs it; NULL: nobody */
+	void *maker;        /* registry_ops' to count it; NULL: nobody's */
 	char *topic;        /* NULL: none */
 	char *listed_topic; /* of the config; NULL: none */
 	char *key;          /* NULL: none */
@@ -61,6 +62,9 @@ struct room *room_make(struct registry *reg, const char *name);
 
 /* Whether an ordinary room that is empty; such a one has to be freed. */
 bool room_is_over(const struct room *room);
+
+/* It counts for nobody from now on who made it. */
+void room_disown(struct registry *reg, struct room *room);
 void room_free(struct registry *reg, struct room *room);
 
 /* Frees all rooms; nobody is in them. */

@@ -58,8 +58,8 @@ struct user *user_by_id(struct registry *reg, uint64_t id);
 enum chat_error user_take_name(
     struct registry *reg, struct user *u, const char *name);
 
-/* Says text to one person.  False: to's send queue is full.  Somebody who
- * ignores the writer counts as reached. */
+/* Says text to one person.  False: to's send queue is full.  The writer is told
+ * the same by somebody who ignores them, and hears nothing of it. */
 bool user_message(struct registry *reg, struct user *from, struct user *to,
     const char *text, bool action);
 

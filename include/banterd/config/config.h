@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <bsd/sys/tree.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +22,11 @@
 #define CONFIG_PORT "5531"
 
 #define CONFIG_SOCKET_MODE 0660 /* of a UNIX socket's file */
+
+/* How one is read: a file that does not exist means the defaults; people are
+ * served meanwhile, so that no pipe is waited for and no account looked up. */
+#define CONFIG_OPTIONAL 1U
+#define CONFIG_SERVING  2U
 
 /* The range of max-line, in bytes. */
 #define CONFIG_MAX_LINE_MIN 64
@@ -38,11 +45,13 @@ TAILQ_HEAD(config_listens, config_listen);
 /* One room line. */
 struct config_room {
 	TAILQ_ENTRY(config_room) next;
+	RB_ENTRY(config_room) by_name;
 	char name[ROOM_MAX + 1];
 	char *topic; /* or NULL */
 	char *key;   /* or NULL */
 };
 TAILQ_HEAD(config_rooms, config_room);
+RB_HEAD(config_room_tree, config_room);
 
 /* One line of the motd file, cleaned. */
 struct config_motd {
@@ -55,11 +64,14 @@ struct config {
 	struct config_listens listens;
 	bool listens_default; /* no listen line was given */
 	struct config_rooms rooms;
+	struct config_room_tree rooms_by_name; /* the same */
 	struct config_motds motd;
 	struct acl acl;
 	char *server_name;
 	char *motd_path;    /* NULL: none */
 	bool motd_missing;  /* there is no such file */
+	bool no_file;       /* it was optional: all are defaults */
+	bool empty, cut;    /* the file is, or its last line has no end */
 	char *password;     /* NULL: none */
 	char *default_room; /* NULL: none */
 	char *log_target;
@@ -83,17 +95,25 @@ struct config {
  * expected", without a newline. */
 typedef void config_report(void *arg, const char *message);
 
+/* Adds a room line for that name.  Returns NULL if there is one (errno EEXIST),
+ * or when memory is out. */
+struct config_room *config_room_add(struct config *conf, const char *name);
+
 /* Logs what is no mistake, and may not be meant. */
 void config_warn(const struct config *conf);
+
+/* What a file that somebody is still writing has, that a finished one has not
+ * (a constant string to follow its name); NULL: nothing. */
+const char *config_unfinished(const struct config *conf);
 
 void config_free(struct config *conf);
 
 /*
  * Parses text (ADDR:PORT, [ADDR]:PORT or a path) into a listen entry at the
- * end of list; mode is for a UNIX socket.  Returns false for a wrong text or
- * when memory is out.
+ * end of list; mode is for a UNIX socket.  Returns NULL, or what is wrong with
+ * text, and what was expected (a constant string to follow it).
  */
-bool config_listen_add(
+const char *config_listen_add(
     struct config_listens *list, const char *text, mode_t mode);
 void config_listens_free(struct config_listens *list);
 

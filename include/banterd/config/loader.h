@@ -4,19 +4,18 @@
 #ifndef BANTERD_CONFIG_LOADER_H
 #define BANTERD_CONFIG_LOADER_H
 
-#include <stdbool.h>
-
 #include "banterd/config/config.h"
 
 struct files;
 
 /*
  * Reads the file at path, and the motd that it names, opened by files (or by
- * itself if that is NULL).  With optional, a file that does not exist means the
- * defaults.  Every wrong line is told to report.  Returns a configuration that
- * the caller owes config_free(), or NULL if anything was wrong.
+ * itself if that is NULL); how is the sum of
+ * CONFIG_OPTIONAL and CONFIG_SERVING, as wanted.  Every wrong
+ * line is told to report.  Returns a configuration that the caller owes
+ * config_free(), or NULL if anything was wrong.
  */
 struct config *config_load(const struct files *files, const char *path,
-    bool optional, config_report *report, void *arg);
+    unsigned how, config_report *report, void *arg);
 
 #endif

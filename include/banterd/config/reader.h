@@ -21,6 +21,7 @@ struct reader {
 	struct config *conf;
 	const char *path;
 	const struct files *files; /* opens the files, or NULL */
+	unsigned how;              /* CONFIG_SERVING, ... */
 	config_report *report;
 	void *report_arg;
 	unsigned wrong;               /* lines */

@@ -8,6 +8,8 @@
 #ifndef BANTERD_DAEMON_OPENER_H
 #define BANTERD_DAEMON_OPENER_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,9 +17,15 @@
 
 struct config_listens;
 
+/* How long a daemon waits that serves people meanwhile: it is stuck then, or
+ * the disk is. */
+#define OPENER_PATIENCE_MS 2000
+
 struct opener {
-	int fd;         /* to the process; -1: there is none */
-	uint32_t asked; /* how often it was */
+	int fd;          /* to the process; -1: there is none */
+	pid_t pid;       /* it; 0: none, or it was waited for */
+	uint32_t asked;  /* how often it was */
+	int patience_ms; /* for an answer; 0: as long as it takes */
 };
 
 /*
@@ -28,7 +36,11 @@ struct opener {
 bool opener_start(struct opener *o, const char *conf_path,
     const struct config_listens *listens);
 
+/* Has it end, and waits until it has. */
 void opener_stop(struct opener *o);
+
+/* Waits for it if it has ended by itself, and logs that; returns at once. */
+void opener_reap(struct opener *o);
 
 /* Has files opened by the opener if there is one, else by the process itself.
  * o has to stay where it is. */

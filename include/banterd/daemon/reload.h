@@ -13,7 +13,7 @@ struct server;
 
 /* Reads a configuration, as config_load(); what is wrong is logged. */
 struct config *reload_config(
-    const struct files *files, const char *path, bool optional);
+    const struct files *files, const char *path, unsigned how);
 
 /* Sends the log to that target.  Returns false after logging why not, where it
  * went before. */

@@ -17,16 +17,16 @@
 #include "banterd/session/context.h"
 #include "banterd/system/log.h"
 #include "banterd/system/notify.h"
+#include "banterd/system/signals.h"
 
 struct event;
 struct event_base;
 struct files;
+struct opener;
 
 /* Connections without a place for which a descriptor is kept beyond
  * max-clients: of those who are turned away, or whose last output has left. */
 #define SERVER_CLOSING 24
-
-#define SERVER_SIGNALS 5
 
 struct server {
 	struct event_base *base;
@@ -51,10 +51,14 @@ struct server {
 	uint64_t trim_at;        /* ms: when it will be; 0: not wanted */
 	struct event *timer;
 	uint64_t timer_due;     /* ms; NEVER: not armed */
+	uint64_t caught_up_at;  /* ms: after we were stopped; 0: we were not */
+	bool timer_fired;       /* in this turn; not dealt with yet */
 	struct event *watchdog; /* NULL: none wanted */
-	struct event *signals[SERVER_SIGNALS];
+	struct event *signals[SIGNALS_HANDLED];
 	struct notify notify;
 	const struct files *files;  /* its owner's; NULL: none */
+	struct opener *opener;      /* the same */
+	struct event *child;        /* it has ended; NULL: there is none */
 	uint64_t accepted, refused; /* connections, since the start */
 	uint64_t started;           /* ms */
 	uint64_t status_at;         /* ms: when notify was told */

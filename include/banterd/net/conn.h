@@ -48,6 +48,7 @@ struct conns {
 	uint32_t low_water; /* bytes of a backlog; set before one begins */
 	uint64_t bytes_in;  /* read since the start */
 	unsigned nbacklogs; /* connections that have one */
+	uint64_t bytes_out; /* sent, or in a backlog that is not dropped yet */
 	unsigned freed;     /* bufferevents, since somebody set it to 0 */
 };
 

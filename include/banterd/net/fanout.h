@@ -88,7 +88,7 @@ struct fanout {
 	uint32_t used;               /* bytes of it */
 	uint32_t nspans;             /* used; number 0 never is */
 	uint32_t limit;              /* of unsent bytes, for each queue */
-	uint64_t lines, bytes;       /* appended; sent */
+	uint64_t lines;              /* appended */
 	uint64_t skipped;            /* lines */
 	struct fanout_span *spans;
 	char *arena;
@@ -111,6 +111,10 @@ uint32_t fanout_low_water(const struct fanout *f);
 bool fanout_append(struct fanout *f, struct fanout_queue *q,
     struct fanout_line *line, enum fanout_policy policy,
     enum fanout_urgency urgency);
+
+/* Whether fanout_append() would queue it.  One that is skipped is counted. */
+bool fanout_takes(struct fanout *f, struct fanout_queue *q,
+    const struct fanout_line *line, enum fanout_policy policy);
 
 /* Sends all that is urgent, and a piece of the bulk.  Has to be called again as
  * long as fanout_is_owing(). */

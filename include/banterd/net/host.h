@@ -1,8 +1,9 @@
 /*
- * Hosts: how many connections each has, how often it has failed to give the
- * password lately, and what those who left have spent of the rate.  A host is
- * an IPv4 address, the /64 of an IPv6 address, or this machine (through UNIX
- * sockets).  Knows no sockets.
+ * Hosts: how many connections each has, how often it has failed to give a
+ * password or a key lately, what those who left have spent of the rate, and how
+ * many rooms there are that it has made.  A host is an IPv4 address, the /64 of
+ * an IPv6 address, a link-local address with its interface, or an account of
+ * this machine (through UNIX sockets).  Knows no sockets.
  */
 #ifndef BANTERD_NET_HOST_H
 #define BANTERD_NET_HOST_H
@@ -12,50 +13,64 @@
 
 #include <bsd/sys/tree.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "banterd/base/network.h"
 
-/* A host with connections, or with something that has not expired yet. */
+struct hosts;
+
+/* A host with connections or rooms, or with something that is not forgotten. */
 struct host {
 	RB_ENTRY(host) by_net;
-	TAILQ_ENTRY(host) idle; /* in hosts.idle if it has no clients */
-	struct in6_addr net;    /* IPv4: all of it; IPv6: its /64 */
-	unsigned clients;       /* connected now */
-	unsigned failures;      /* wrong passwords lately */
-	uint64_t expiry;        /* ms: when these are forgotten */
-	uint32_t deficit;       /* thousandths of lines, of those who left */
-	uint64_t deficit_at;    /* ms: when that was right */
+	TAILQ_ENTRY(host) idle; /* in a list of hosts if it has neither */
+	struct hosts *hosts;
+	struct in6_addr net; /* IPv6: its /64; link-local, IPv4: all of it */
+	uint32_t scope;      /* as in struct address */
+	unsigned clients;    /* connected now */
+	unsigned rooms;      /* that it has made, and that are there */
+	unsigned failures;   /* wrong passwords and keys lately */
+	uint64_t expiry;     /* ms: when these are forgotten */
+	uint32_t deficit;    /* thousandths of lines, of those who left */
+	uint64_t deficit_at; /* ms: when that was right */
 };
 RB_HEAD(host_tree, host);
+TAILQ_HEAD(host_list, host);
 
 struct hosts {
 	struct host_tree tree;
-	TAILQ_HEAD(, host) idle;
+	struct host_list spent;  /* without clients and rooms, the first to */
+	struct host_list failed; /* have left first: those without failures, */
+	unsigned nidle;          /* and those with some; of both */
 };
 
 /* How long a host's failures are remembered after the last, and how long its
  * deficit at the most, in ms. */
 #define HOST_EXPIRY_MS 60000
 
-/* How often the hosts without clients are looked through, in ms. */
-#define HOST_TICK_MS 1000
+/* Of how many hosts without clients and rooms something is remembered.  With
+ * more, who left first is forgotten, those without failures before others. */
+#define HOSTS_IDLE_MAX 4096
+
+#define HOST_ROOMS_MAX 25 /* that one host may make */
 
 void hosts_init(struct hosts *hosts);
 void hosts_free(struct hosts *hosts);
 
-/*
- * Counts one more connection from a's host.  A NULL address stands for this
- * machine, through a UNIX socket.  Returns the host, of which the caller owes
- * host_leave(); or NULL when memory is out.
- */
-struct host *host_enter(struct hosts *hosts, const struct address *a);
+/* Counts one more connection from a's host; now is in ms.  Returns the host, of
+ * which the caller owes host_leave(); or NULL when memory is out. */
+struct host *host_enter(
+    struct hosts *hosts, const struct address *a, uint64_t now);
 
-/* One connection less; now is in ms.  Returns when hosts_tick() has to be
- * called, NEVER for never. */
-uint64_t host_leave(struct hosts *hosts, struct host *host, uint64_t now);
+/* One connection less; now is in ms. */
+void host_leave(struct host *host, uint64_t now);
 
-/* Counts a wrong password; now is in ms.  Returns how many it has lately. */
+/* Forgets some of what has expired at now (ms), the oldest first.  Whoever
+ * comes or goes has that done; nobody need call it. */
+void hosts_expire(struct hosts *hosts, uint64_t now);
+
+/* Counts a wrong password or key; now is in ms.  Returns how many it has
+ * lately. */
 unsigned host_fail(struct host *host, uint64_t now);
 
 /* How many it has lately; now is in ms. */
@@ -69,8 +84,10 @@ uint32_t host_deficit(struct host *host, unsigned per_second, uint64_t now);
  * has been called in this turn. */
 void host_raise_deficit(struct host *host, uint32_t deficit, uint32_t most);
 
-/* Forgets what has expired at now (ms).  Returns when to call again, NEVER for
- * never. */
-uint64_t hosts_tick(struct hosts *hosts, uint64_t now);
+/* Counts one more room that it makes; false if it has made HOST_ROOMS_MAX that
+ * are there.  The caller owes host_give_room_back() when the room is gone (ms),
+ * which may be long after the last connection. */
+bool host_take_room(struct host *host);
+void host_give_room_back(struct host *host, uint64_t now);
 
 #endif

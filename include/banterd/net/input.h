@@ -1,13 +1,16 @@
 /*
- * Input: bytes to lines, with telnet's commands taken out.  Behind this stand
- * telnet.c and linebuf.c.  Knows no sockets.
+ * Input: bytes to lines, with telnet's commands taken out, and how a connection
+ * begins: a U+FEFF before its first line is dropped, an HTTP request is told.
+ * Behind this stand telnet.c, linebuf.c and http.c.  Knows no sockets.
  */
 #ifndef BANTERD_NET_INPUT_H
 #define BANTERD_NET_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "banterd/net/http.h"
 #include "banterd/net/linebuf.h"
 #include "banterd/net/telnet.h"
 
@@ -15,13 +18,19 @@
 struct input {
 	struct linebuf line; /* the unfinished one */
 	struct telnet telnet;
+	struct http http; /* the first line */
+	uint8_t mark;     /* bytes of a U+FEFF at the start, or no more of it */
+	bool begun;       /* the first line has ended */
+	bool too_long;    /* it is, and that was not told yet */
 };
 
 enum input_kind {
 	INPUT_NOTHING,       /* there is no more in these bytes */
 	INPUT_LINE,          /* a whole line */
-	INPUT_TOO_LONG,      /* it is thrown away up to its end; told once */
+	INPUT_TOO_LONG,      /* it is thrown away up to its end; told once,
+			      * the first line's perhaps only then */
 	INPUT_NO_MEMORY,     /* likewise */
+	INPUT_HTTP,          /* the first line is an HTTP request line */
 	INPUT_REPLY,         /* the peer is owed the three bytes of reply */
 	INPUT_ARE_YOU_THERE, /* telnet's AYT */
 };

@@ -1,6 +1,6 @@
 /*
- * Text to lines.  A line ends with LF, CR LF or CR NUL; any other CR is part
- * of it.  Knows no sockets.
+ * Text to lines.  A line ends with LF or CR; a LF or NUL right after a CR, be
+ * it in a later piece, belongs to it.  Knows no sockets.
  */
 #ifndef BANTERD_NET_LINEBUF_H
 #define BANTERD_NET_LINEBUF_H
@@ -17,7 +17,7 @@ struct linebuf {
 	uint16_t len;     /* bytes of the line so far */
 	uint16_t counted; /* the same with those erased since */
 	uint16_t edited;  /* bytes of it without BS or DEL, from the start */
-	bool cr;          /* a CR came; LF or NUL may follow */
+	bool cr;          /* a CR ended the last one; LF or NUL may follow */
 	bool discarding;  /* too long: thrown away up to its end */
 	bool held;        /* buf has a finished line, to come again */
 };
@@ -39,9 +39,8 @@ struct linebuf_event {
 /*
  * Takes text up to the end of the first line in the n bytes (at least 1) at
  * p, and says in *ev what came of it.  max is the longest line in bytes, at
- * most UINT16_MAX.  Returns how many bytes were used; 0 only if *ev tells
- * something and a CR is next.  A line that comes whole in one piece is not
- * copied.
+ * most UINT16_MAX.  Returns how many bytes were used, at least 1.  A line that
+ * comes whole in one piece is not copied.
  */
 size_t linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
     struct linebuf_event *ev);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "banterd/base/network.h"
 #include "banterd/config/config.h"
@@ -28,6 +29,11 @@ struct listener_ops {
 	void (*accepted)(void *owner, int fd, const struct address *address);
 	/* Somebody was turned away for want of a descriptor. */
 	void (*turned_away)(void *owner);
+	/* Whether descriptors will be closed when this turn of the loop ends:
+	 * a newcomer may have one of these. */
+	bool (*is_closing)(void *owner);
+	/* The time in ms. */
+	uint64_t (*now)(void *owner);
 };
 
 struct listeners;
@@ -40,11 +46,16 @@ struct listener {
 	struct sockaddr_storage addr; /* as configured */
 	socklen_t addrlen;
 	mode_t mode; /* of a UNIX socket's file */
+	dev_t dev;   /* which file that is: there may be */
+	ino_t ino;   /* another one of that name by now */
 	int fd;
-	bool passed;      /* by the service manager */
-	bool keep, fresh; /* listeners_apply()'s marks */
-	bool made_way;    /* another of its marks: does not listen */
-	char *text;       /* for the log */
+	uint64_t warned_at; /* ms: of failing to accept; 0: never */
+	unsigned failures;  /* to accept, since then */
+	bool passed;        /* by the service manager */
+	bool keep, fresh;   /* listeners_apply()'s marks */
+	bool made_way;      /* another of its marks: does not listen */
+	bool lost;          /* its file is not there any more */
+	char *text;         /* for the log */
 };
 
 struct listeners {
@@ -73,9 +84,9 @@ bool listener_adopt(struct listeners *ls, int fd, const char *name);
 bool listeners_apply(
     struct listeners *ls, const struct config_listens *wanted, bool lenient);
 
-/* Removes the file of a UNIX socket at which nobody answers (a daemon that was
- * killed leaves one behind). */
-void listener_remove_dead(const struct config_listen *l);
+/* Whether who connects to that address reaches one of ours. */
+bool listeners_serve(
+    const struct listeners *ls, const struct config_listen *wanted);
 
 /* Closes all. */
 void listeners_close(struct listeners *ls);

@@ -69,12 +69,11 @@ struct client {
 	struct session_context *ctx;
 	struct input input;
 	struct rate rate;
-	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
-	uint8_t state;        /* enum client_state */
+	uint8_t state; /* enum client_state */
 	uint8_t wrong_passwords;
-	bool set_time; /* put a time before each line */
-	bool has_address : 1;
-	bool is_waiting : 1; /* for the daemon: in its lists */
+	bool set_time;        /* put a time before each line */
+	bool has_address : 1; /* not of a UNIX socket */
+	bool is_waiting : 1;  /* for the daemon: in its lists */
 	bool is_runnable : 1;
 	bool counted : 1;    /* has a place, and a host */
 	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
@@ -86,6 +85,7 @@ struct client {
 	TAILQ_ENTRY(client) runnable; /* the daemon's, if is_runnable */
 	struct host *host;            /* NULL: has no place */
 	struct address address;
+	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
 };
 TAILQ_HEAD(clients, client);
 
@@ -108,6 +108,10 @@ void client_enter(struct client *c);
 
 /* Says what is wrong about a password; the third time ends the client. */
 void client_wrong_password(struct client *c);
+
+/* Counts a wrong key of that room as a wrong password, and slows it down; what
+ * is to be said to that is the caller's. */
+void client_wrong_key(struct client *c, const char *room);
 
 /* Keeps to a new configuration, which may no longer allow it in. */
 #define CLIENT_NOT_ALLOWED "! Your address is not allowed here."

@@ -47,6 +47,8 @@ struct session_context {
 	const struct client *answered;      /* client_begin_answer(): who; */
 	uint64_t answer;                    /* bytes of the answer so far */
 	bool stopping; /* what has arrived is carried out whatever the rate */
+	bool was_stopped; /* the daemon itself, until now: nobody is to blame
+			   * for not having been heard */
 };
 
 static inline uint64_t

@@ -23,6 +23,9 @@ extern const struct registry_ops talk_registry_ops;
 bool talk_init(struct session_context *ctx);
 void talk_free(struct session_context *ctx);
 
+/* The time zone is another one: times before lines are made anew. */
+void talk_forget_zone(struct session_context *ctx);
+
 /* It is c's turn: carries out the next thing that it has said. */
 void talk_run(struct client *c);
 

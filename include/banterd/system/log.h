@@ -1,8 +1,10 @@
 /*
- * Logging.  One line a message, to stderr, syslog or a file.  Every message
- * passes through strnvis(3) whole, so nothing a client sends can forge a line
- * or reach the admin's terminal raw.  Its settings are the one hidden global
- * of the program.
+ * Logging.  One line a message, to stderr, syslog or a file; an error in any
+ * case to stderr as well.  Every message passes through strnvis(3) whole, so
+ * nothing a client sends can forge a line or reach the admin's terminal raw.
+ * No line waits for whoever takes it: what cannot be written at once is lost,
+ * counted, and told by the next line that can.  Its settings are the one
+ * hidden global of the program.
  */
 #ifndef BANTERD_SYSTEM_LOG_H
 #define BANTERD_SYSTEM_LOG_H
@@ -31,14 +33,21 @@ int log_open(const char *target);
 struct files;
 void log_set_files(const struct files *files);
 
+/* Has syslog's socket be another one than the system's from now on, for a
+ * test; path has to stay. */
+void log_set_syslog(const char *path);
+
 /* Opens the log file again, under its name.  Returns as log_open() does. */
 int log_reopen(void);
+
+/* What errno after log_open() or log_reopen() says, for people. */
+const char *log_open_error(int error);
 
 /* Messages above level (less grave) are left out from now on. */
 void log_set_level(enum log_level level);
 
 /* How many lines could not be written since the start (a full disk, a pipe
- * that nobody reads).  The log never makes the chat wait. */
+ * that nobody reads, a syslog daemon that is stuck). */
 uint64_t log_lost(void);
 
 /* At most this many lines a second from one log_burst; the rest are counted

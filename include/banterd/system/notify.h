@@ -7,11 +7,16 @@
 #ifndef BANTERD_SYSTEM_NOTIFY_H
 #define BANTERD_SYSTEM_NOTIFY_H
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
 struct notify {
-	int fd;               /* -1: nobody to tell */
+	int fd;                /* -1: nobody to tell */
+	struct sockaddr_un to; /* where it listens */
+	socklen_t tolen;
 	uint64_t watchdog_ms; /* 0: no watchdog */
 };
 
@@ -31,12 +36,12 @@ void notify_status(struct notify *n, unsigned clients, unsigned rooms);
 
 /* What the service manager passed to this process. */
 struct notify_sockets {
-	int first, n; /* descriptors first to first + n - 1 */
+	int first, n; /* descriptors first to first + n - 1; n -1: wrong */
 	char *names;  /* LISTEN_FDNAMES, "a:b"; NULL: none */
 };
 
 /* Reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES and takes them out of the
- * environment; the caller owes free() of names. */
+ * environment, logging what is wrong; the caller owes free() of names. */
 struct notify_sockets notify_sockets(void);
 
 #endif

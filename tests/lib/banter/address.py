@@ -55,6 +55,13 @@ def split_address(address):
     return socket.AF_INET, (host, int(port))
 
 
+def with_link(where):
+    """The socket address of (HOST, PORT), where HOST may be fe80::1%eth0."""
+    if "%" not in where[0]:
+        return where
+    return socket.getaddrinfo(*where, flags=socket.AI_NUMERICHOST)[0][4]
+
+
 def dial(address, source=None, rcvbuf=None):
     """A connected socket."""
     family, where = split_address(address)
@@ -68,10 +75,11 @@ def dial(address, source=None, rcvbuf=None):
         if rcvbuf:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         if source:
-            sock.bind((source, 0))
+            sock.bind(with_link((source, 0)))
         if family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.connect(where)
+        sock.connect(where if family == socket.AF_UNIX
+                     else with_link(where))
     except OSError:
         sock.close()
         raise

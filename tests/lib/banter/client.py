@@ -98,6 +98,12 @@ class Client(Connection):
         self._pending += data
         return True
 
+    def read_for(self, seconds):
+        """Takes what comes within so many seconds; it is looked at later."""
+        until = time.monotonic() + seconds
+        while self._fill(until):
+            pass
+
     def next(self, deadline=None, what="a line"):
         """The next line, without its CR LF."""
         until = time.monotonic() + (deadline or wait.DEADLINE)

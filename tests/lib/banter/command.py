@@ -43,7 +43,8 @@ def banterd_command():
 
 
 def clean_environment(more=None):
-    """Nothing of the caller's session changes what the daemon does."""
+    """Nothing of the caller's session changes what the daemon does; more is
+    added, or with None taken away."""
     env = {k: v for k, v in os.environ.items()
            if k in ("PATH", "HOME", "LANG", "LLVM_PROFILE_FILE",
                     "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS",
@@ -51,7 +52,7 @@ def clean_environment(more=None):
     env["TZ"] = "UTC"
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.update(more or {})
-    return env
+    return {k: v for k, v in env.items() if v is not None}
 
 
 def no_leaks_where_forbidden():

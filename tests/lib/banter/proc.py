@@ -69,3 +69,13 @@ def kernel_memory():
     with open("/proc/net/sockstat", encoding="ascii") as stat:
         pages = re.search(r"^TCP:.* mem (\d+)", stat.read(), re.M).group(1)
     return int(pages) * os.sysconf("SC_PAGESIZE")
+
+
+def wakeups(pid):
+    """How often it has waited for something, all its threads together."""
+    sums = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, task),
+                  encoding="ascii", errors="replace") as file:
+            sums += int(parse_status(file.read())["voluntary_ctxt_switches"])
+    return sums
