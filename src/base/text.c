@@ -279,32 +279,13 @@ name_length(const char *s)
 	return n;
 }
 
-/* Whether the n characters at s are the nick.  A full stop may be a part of a
- * name, or stand beside it. */
-static bool
-is_nick_with_stops(const char *s, size_t n, const char *nick)
+const char *
+text_next_word(const char *text, size_t *len)
 {
-	size_t len = strlen(nick);
-
-	for (; n > len && *s == '.'; n--)
-		s++;
-	while (n > len && s[n - 1] == '.')
-		n--;
-	return n == len && strncasecmp(s, nick, len) == 0;
-}
-
-bool
-text_mentions(const char *text, const char *nick)
-{
-	const char *p;
-	size_t n;
-
-	for (p = text; *p != '\0'; p += n > 0 ? n : 1) {
-		n = name_length(p);
-		if (is_nick_with_stops(p, n, nick))
-			return true;
-	}
-	return false;
+	while (*text != '\0' && !is_name_char(*text))
+		text++;
+	*len = name_length(text);
+	return *len > 0 ? text : NULL;
 }
 
 bool

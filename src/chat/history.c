@@ -6,7 +6,7 @@
 void
 history_init(struct history *h)
 {
-	STAILQ_INIT(&h->list);
+	TAILQ_INIT(&h->list);
 	h->n = 0;
 }
 
@@ -16,8 +16,8 @@ history_trim(struct history *h, unsigned limit)
 	struct history_entry *entry;
 
 	while (h->n > limit) {
-		entry = STAILQ_FIRST(&h->list);
-		STAILQ_REMOVE_HEAD(&h->list, next);
+		entry = TAILQ_FIRST(&h->list);
+		TAILQ_REMOVE(&h->list, entry, next);
 		h->n--;
 		free(entry);
 	}
@@ -42,6 +42,6 @@ history_add(struct history *h, const struct chat_event *ev, uint64_t speaker,
 	memcpy(entry->who, ev->who, who_size);
 	entry->text = entry->who + who_size;
 	memcpy(entry->who + who_size, ev->text, text_size);
-	STAILQ_INSERT_TAIL(&h->list, entry, next);
+	TAILQ_INSERT_TAIL(&h->list, entry, next);
 	h->n++;
 }

@@ -105,7 +105,8 @@ member_join(
 	}
 	if (room_is_over(room))
 		room->op = u;
-	room->members[room->nmembers++] = u;
+	room->members[room->nmembers] = u;
+	room_set_size(reg, room, room->nmembers + 1);
 	u->rooms[u->nrooms++] = room;
 	u->current = room;
 	tell_joined(reg, room, u);
@@ -129,13 +130,13 @@ tell_left(struct registry *reg, struct room *room, const struct user *u,
 }
 
 static void
-remove_member(struct room *room, const struct user *u)
+remove_member(struct registry *reg, struct room *room, const struct user *u)
 {
 	uint32_t i;
 
 	for (i = 0; room->members[i] != u; i++)
 		;
-	room->nmembers--;
+	room_set_size(reg, room, room->nmembers - 1);
 	memmove(room->members + i, room->members + i + 1,
 	    (room->nmembers - i) * sizeof(struct user *));
 }
@@ -162,7 +163,7 @@ remove_room(struct user *u, const struct room *room)
 static bool
 part(struct registry *reg, struct user *u, struct room *room)
 {
-	remove_member(room, u);
+	remove_member(reg, room, u);
 	remove_room(u, room);
 	if (!room_is_over(room))
 		return true;

@@ -9,6 +9,7 @@ registry_init(struct registry *reg, const struct registry_ops *ops)
 {
 	memset(reg, 0, sizeof(*reg));
 	RB_INIT(&reg->rooms);
+	RB_INIT(&reg->ranking);
 	TAILQ_INIT(&reg->pending);
 	reg->due = NEVER;
 	reg->ops = ops;

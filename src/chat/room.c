@@ -16,6 +16,24 @@ room_cmp(struct room *a, struct room *b)
 
 RB_GENERATE(room_tree, room, by_name, room_cmp)
 
+static int
+room_rank(struct room *a, struct room *b)
+{
+	if (a->nmembers != b->nmembers)
+		return a->nmembers > b->nmembers ? -1 : 1;
+	return room_cmp(a, b);
+}
+
+RB_GENERATE(room_ranking, room, by_size, room_rank)
+
+void
+room_set_size(struct registry *reg, struct room *room, uint32_t nmembers)
+{
+	RB_REMOVE(room_ranking, &reg->ranking, room);
+	room->nmembers = nmembers;
+	RB_INSERT(room_ranking, &reg->ranking, room);
+}
+
 /* ---- which there are ---- */
 
 struct room *
@@ -38,6 +56,7 @@ room_make(struct registry *reg, const char *name)
 	strlcpy(room->name, name, sizeof(room->name));
 	history_init(&room->history);
 	RB_INSERT(room_tree, &reg->rooms, room);
+	RB_INSERT(room_ranking, &reg->ranking, room);
 	reg->nrooms++;
 	return room;
 }
@@ -64,6 +83,7 @@ room_free(struct registry *reg, struct room *room)
 		TAILQ_REMOVE(&reg->pending, room, pending);
 	history_trim(&room->history, 0);
 	RB_REMOVE(room_tree, &reg->rooms, room);
+	RB_REMOVE(room_ranking, &reg->ranking, room);
 	reg->nrooms--;
 	free(room->members);
 	free(room->topic);
@@ -238,6 +258,7 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 	struct chat_event ev = room_event(
 	    reg, room, action ? EVENT_ACTION : EVENT_SAY);
 	struct user *member;
+	bool marked = false;
 	uint32_t i;
 
 	ev.who = u->name;
@@ -247,19 +268,42 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 		member = room->members[i];
 		if (member == u || user_ignores(member, u->id))
 			continue;
-		ev.bell = member->set_bell && text_mentions(text, member->name);
+		if (member->set_bell && !marked) {
+			user_mark_mentioned(reg, text);
+			marked = true;
+		}
+		ev.bell = member->set_bell && member->visit == reg->visit;
 		reg->ops->deliver(member, &ev);
 	}
 }
 
-unsigned
-room_count_history(const struct room *room, const struct user *u)
+/* The oldest of the last n that u may hear; NULL: there is none.  *found is
+ * how many that are.  Looks no further back than that. */
+static const struct history_entry *
+find_last(
+    const struct room *room, const struct user *u, unsigned n, unsigned *found)
 {
-	const struct history_entry *entry;
-	unsigned n = 0;
+	const struct history_entry *entry, *oldest = NULL;
 
-	STAILQ_FOREACH(entry, &room->history.list, next)
-		n += !user_ignores(u, entry->speaker);
+	*found = 0;
+	TAILQ_FOREACH_REVERSE(entry, &room->history.list, history_entries, next)
+	{
+		if (*found == n)
+			break;
+		if (user_ignores(u, entry->speaker))
+			continue;
+		oldest = entry;
+		++*found;
+	}
+	return oldest;
+}
+
+unsigned
+room_count_history(const struct room *room, const struct user *u, unsigned most)
+{
+	unsigned n;
+
+	(void)find_last(room, u, most, &n);
 	return n;
 }
 
@@ -282,10 +326,11 @@ room_replay(
     struct registry *reg, const struct room *room, struct user *u, unsigned n)
 {
 	const struct history_entry *entry;
-	unsigned left = room_count_history(room, u);
+	unsigned found;
 
-	STAILQ_FOREACH(entry, &room->history.list, next) {
-		if (!user_ignores(u, entry->speaker) && left-- <= n)
+	for (entry = find_last(room, u, n, &found); entry != NULL;
+	     entry = TAILQ_NEXT(entry, next)) {
+		if (!user_ignores(u, entry->speaker))
 			replay(reg, room, u, entry);
 	}
 }

@@ -1,3 +1,5 @@
+#include <sys/param.h>
+
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -53,29 +55,61 @@ set_name(struct registry *reg, struct user *u, const char *name)
 
 /* ---- sets of ids ---- */
 
+/* Where id is, or would be. */
+static uint32_t
+id_set_place(const struct id_set *set, uint64_t id)
+{
+	uint32_t low = 0, high = set->n, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (set->ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static bool
 id_set_has(const struct id_set *set, uint64_t id)
 {
-	uint32_t i;
+	uint32_t i = id_set_place(set, id);
 
-	for (i = 0; i < set->n; i++) {
-		if (set->ids[i] == id)
-			return true;
-	}
-	return false;
+	return i < set->n && set->ids[i] == id;
+}
+
+static void
+id_set_clear(struct id_set *set)
+{
+	free(set->ids);
+	memset(set, 0, sizeof(*set));
 }
 
 static void
 id_set_remove(struct id_set *set, uint64_t id)
 {
-	uint32_t i;
+	uint32_t i = id_set_place(set, id);
+
+	if (i == set->n || set->ids[i] != id)
+		return;
+	set->n--;
+	memmove(
+	    set->ids + i, set->ids + i + 1, (set->n - i) * sizeof(*set->ids));
+	if (set->n == 0)
+		id_set_clear(set);
+}
+
+static void
+id_set_forget_gone(struct registry *reg, struct id_set *set)
+{
+	uint32_t i, n = 0;
 
 	for (i = 0; i < set->n; i++) {
-		if (set->ids[i] == id) {
-			set->ids[i] = set->ids[--set->n];
-			return;
-		}
+		if (user_by_id(reg, set->ids[i]) != NULL)
+			set->ids[n++] = set->ids[i];
 	}
+	set->n = n;
 }
 
 /* Those who are not there any more go first, so that a set never holds more
@@ -83,16 +117,11 @@ id_set_remove(struct id_set *set, uint64_t id)
 static bool
 id_set_add(struct registry *reg, struct id_set *set, uint64_t id)
 {
-	uint32_t i, n, size;
+	uint32_t i, size;
 	uint64_t *ids;
 
-	if (set->n == set->size) {
-		for (i = n = 0; i < set->n; i++) {
-			if (user_by_id(reg, set->ids[i]) != NULL)
-				set->ids[n++] = set->ids[i];
-		}
-		set->n = n;
-	}
+	if (set->n == set->size)
+		id_set_forget_gone(reg, set);
 	if (set->n == set->size) {
 		size = set->size == 0 ? 4 : set->size * 2;
 		ids = reallocarray(set->ids, size, sizeof(*ids));
@@ -101,15 +130,12 @@ id_set_add(struct registry *reg, struct id_set *set, uint64_t id)
 		set->ids = ids;
 		set->size = size;
 	}
-	set->ids[set->n++] = id;
+	i = id_set_place(set, id);
+	memmove(
+	    set->ids + i + 1, set->ids + i, (set->n - i) * sizeof(*set->ids));
+	set->ids[i] = id;
+	set->n++;
 	return true;
-}
-
-static void
-id_set_clear(struct id_set *set)
-{
-	free(set->ids);
-	memset(set, 0, sizeof(*set));
 }
 
 /* ---- coming and going ---- */
@@ -264,6 +290,38 @@ user_message(struct registry *reg, struct user *from, struct user *to,
 		return false;
 	tell_away(reg, from, to);
 	return true;
+}
+
+/* A full stop may be a part of a name, or stand beside it. */
+static void
+mark_word(struct registry *reg, const char *word, size_t len)
+{
+	char name[NICK_MAX + 1];
+	struct user *u;
+	size_t n;
+
+	for (; len > 0 && *word == '.'; len--)
+		word++;
+	for (n = len; n > 0 && word[n - 1] == '.'; n--)
+		;
+	for (; n > 0 && n <= MIN(len, NICK_MAX); n++) {
+		memcpy(name, word, n);
+		name[n] = '\0';
+		if ((u = user_find(reg, name)) != NULL)
+			u->visit = reg->visit;
+	}
+}
+
+void
+user_mark_mentioned(struct registry *reg, const char *text)
+{
+	size_t len;
+
+	reg->visit++;
+	while ((text = text_next_word(text, &len)) != NULL) {
+		mark_word(reg, text, len);
+		text += len;
+	}
 }
 
 bool

@@ -1,4 +1,3 @@
-#include <sys/param.h>
 #include <sys/socket.h>
 
 #include <stdio.h>
@@ -79,15 +78,13 @@ count_refusal(
 static void
 take_place(struct server *srv, struct client *c, struct host *host)
 {
-	uint32_t burst = srv->conf->rate_burst * CLIENT_LINE_COST, deficit = 0;
-
 	c->host = host;
 	c->counted = true;
 	srv->nclients++;
 	if (c->has_address)
-		deficit = host_deficit(
-		    host, srv->conf->rate_per_second, server_now(srv));
-	c->tokens = burst - MIN(burst, deficit);
+		rate_take_over(&c->rate, srv->conf,
+		    host_deficit(
+			host, srv->conf->rate_per_second, server_now(srv)));
 }
 
 void
@@ -121,16 +118,15 @@ admit(struct server *srv, int fd, const struct address *address)
 void
 admit_release_place(struct server *srv, struct client *c)
 {
-	uint32_t burst = srv->conf->rate_burst * CLIENT_LINE_COST;
 	uint64_t now = server_now(srv);
 
 	if (!c->counted)
 		return;
 	if (srv->conf->rate_burst > 0 && c->has_address) {
-		client_refill(c, now);
 		(void)host_deficit(c->host, srv->conf->rate_per_second, now);
-		host_raise_deficit(
-		    c->host, burst - MIN(burst, c->tokens), burst);
+		host_raise_deficit(c->host,
+		    rate_deficit(&c->rate, srv->conf, now),
+		    rate_max_deficit(srv->conf));
 	}
 	host_leave(c->host, now);
 	c->host = NULL;

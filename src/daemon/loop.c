@@ -452,6 +452,12 @@ loop_turn(struct server *srv, bool wait)
 
 /* ---- the end ---- */
 
+static uint64_t
+progress(const struct server *srv)
+{
+	return srv->conns.bytes_in + srv->session.lines_in;
+}
+
 /* Reads and carries out what had arrived when the server was told to stop;
  * half of the time that is left belongs to what has to leave. */
 static void
@@ -464,13 +470,14 @@ read_the_rest(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		talk_run(c);
 	for (i = 0; i < STOP_ROUNDS; i++) {
-		before = srv->conns.bytes_in + srv->session.lines_in;
+		before = progress(srv);
 		do
 			loop_turn(srv, false);
 		while (!TAILQ_EMPTY(&srv->runnable) && srv->clock() < until &&
 		    !srv->done);
-		/* What is carried out makes space for what is to be read. */
-		if (srv->conns.bytes_in + srv->session.lines_in == before ||
+		/* What is carried out makes space for what is to be read; at
+		 * first that may be no line. */
+		if ((i > 0 && progress(srv) == before) ||
 		    srv->clock() >= until || srv->done)
 			break;
 	}

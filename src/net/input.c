@@ -129,15 +129,38 @@ take(struct input *in, unsigned max, const struct telnet_event *t,
 	return 0;
 }
 
+/*
+ * Of so many bytes used, how many are of no line; before is how the unfinished
+ * one was, and text is how many were text.  The first max bytes of a line that
+ * is given up are its own.
+ */
+static size_t
+count_lineless(const struct input *in, unsigned max,
+    const struct linebuf *before, size_t used, size_t text,
+    const struct input_event *ev)
+{
+	size_t in_lines = in->line.counted;
+
+	if (ev->kind == INPUT_LINE)
+		in_lines += before->counted + text;
+	else if (ev->kind == INPUT_TOO_LONG || ev->kind == INPUT_NO_MEMORY ||
+	    (in->line.discarding && !before->discarding))
+		in_lines += max;
+	used += before->counted;
+	return used > in_lines ? used - in_lines : 0;
+}
+
 size_t
 input_next(struct input *in, unsigned max, const unsigned char *p, size_t n,
     struct input_event *ev)
 {
 	const unsigned char *at = p;
-	size_t left = n, unused;
+	size_t left = n, had, unused, text;
 	struct linebuf_event line;
+	struct linebuf before;
 	struct telnet_event t;
 
+	ev->lineless = 0;
 	if (in->line.held) {
 		linebuf_held(&in->line, &line);
 		translate(&line, ev);
@@ -145,10 +168,15 @@ input_next(struct input *in, unsigned max, const unsigned char *p, size_t n,
 	}
 	ev->kind = INPUT_NOTHING;
 	while (ev->kind == INPUT_NOTHING && left > 0) {
+		had = left;
+		before = in->line;
 		telnet_next(&in->telnet, &at, &left, &t);
 		unused = take(in, max, &t, ev);
 		at -= unused;
 		left += unused;
+		text = t.kind == TELNET_TEXT ? t.len - unused : 0;
+		ev->lineless += count_lineless(
+		    in, max, &before, had - left, text, ev);
 	}
 	return n - left;
 }
@@ -160,6 +188,7 @@ input_end(struct input *in, struct input_event *ev)
 
 	linebuf_end(&in->line, &line);
 	translate(&line, ev);
+	ev->lineless = 0;
 	if (!in->begun)
 		look_at_first(in, "", 0, line.ended, ev);
 }

@@ -56,6 +56,20 @@ client_tell(struct client *c, const char *fmt, ...)
 	c->ctx->registry->ops->deliver(&c->user, &ev);
 }
 
+void
+client_begin_answer(struct client *c)
+{
+	c->ctx->answered = c;
+	c->ctx->answer = 0;
+}
+
+void
+client_end_answer(struct client *c)
+{
+	c->ctx->answered = NULL;
+	rate_pay_answer(&c->rate, c->ctx->conf, c->ctx->answer);
+}
+
 /* ---- what it waits for ---- */
 
 /* In so many ms, what c is doing (login, closing, lingering) is over. */
@@ -71,17 +85,6 @@ client_pause(struct client *c, uint64_t ms)
 {
 	c->resumes_at = session_now(c->ctx) + ms;
 	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->resumes_at);
-}
-
-void
-client_refill(struct client *c, uint64_t now)
-{
-	const struct config *conf = c->ctx->conf;
-	uint64_t gain = (now - c->refilled) * conf->rate_per_second;
-	uint64_t full = (uint64_t)conf->rate_burst * CLIENT_LINE_COST;
-
-	c->tokens = (uint32_t)MIN(c->tokens + gain, full);
-	c->refilled = now;
 }
 
 void
@@ -117,7 +120,7 @@ client_new(struct session_context *ctx, int fd, const struct address *address)
 		c->has_address = true;
 		c->address = *address;
 	}
-	c->refilled = session_now(ctx);
+	rate_begin(&c->rate, ctx->conf, session_now(ctx));
 	return c;
 }
 
@@ -127,6 +130,7 @@ client_welcome(struct client *c)
 	const struct config *conf = c->ctx->conf;
 	const struct config_motd *m;
 
+	client_begin_answer(c);
 	client_tell(c, "* Welcome to banter on %s.", conf->server_name);
 	STAILQ_FOREACH(m, &conf->motd, next)
 		client_tell(c, "* %s", m->text);
@@ -137,6 +141,7 @@ client_welcome(struct client *c)
 		c->state = CLIENT_LOGIN;
 		set_end(c, conf->login_timeout * 1000ULL);
 	}
+	client_end_answer(c);
 	if (c->state > CLIENT_CHAT)
 		return;
 	pause_for_failures(c, host_failures(c->host, session_now(c->ctx)));

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bsd/stdlib.h>
@@ -165,15 +164,6 @@ cmd_who(struct client *c, char *args)
 	    room->nmembers > 0 ? ": " : "", names);
 }
 
-static int
-busier(const void *a, const void *b)
-{
-	const struct room *x = *(const struct room *const *)a;
-	const struct room *y = *(const struct room *const *)b;
-
-	return (x->nmembers < y->nmembers) - (x->nmembers > y->nmembers);
-}
-
 static void
 tell_room(struct client *c, const struct room *room)
 {
@@ -193,25 +183,20 @@ void
 cmd_rooms(struct client *c, char *args)
 {
 	struct registry *reg = c->ctx->registry;
-	struct room **rooms;
-	unsigned i, n;
+	struct room *room;
+	unsigned left = reg->nrooms;
 
 	(void)args;
-	if ((rooms = calloc(reg->nrooms + 1, sizeof(struct room *))) == NULL) {
-		tell_no_memory(c);
-		return;
+	client_tell(c,
+	    left == 1 ? "* There is %u room:" : "* There are %u rooms:", left);
+	RB_FOREACH(room, room_ranking, &reg->ranking) {
+		if (fanout_space(c->ctx->fanout, &c->out) <= 256)
+			break;
+		tell_room(c, room);
+		left--;
 	}
-	/* They come by name, and mergesort(3) leaves those alike as they are;
-	 * where it finds no memory, all stay so. */
-	n = rooms_list(reg, rooms);
-	(void)mergesort(rooms, n, sizeof(struct room *), busier);
-	client_tell(
-	    c, n == 1 ? "* There is %u room:" : "* There are %u rooms:", n);
-	for (i = 0; i < n && fanout_space(c->ctx->fanout, &c->out) > 256; i++)
-		tell_room(c, rooms[i]);
-	if (i < n)
-		client_tell(c, "* and %u more", n - i);
-	free(rooms);
+	if (left > 0)
+		client_tell(c, "* and %u more", left);
 }
 
 void
@@ -235,7 +220,7 @@ cmd_topic(struct client *c, char *args)
 void
 cmd_history(struct client *c, char *args)
 {
-	unsigned n = c->ctx->conf->history, there;
+	unsigned n = c->ctx->conf->history;
 	const char *word = next_word(&args), *errstr = NULL;
 	struct room *room;
 
@@ -254,9 +239,7 @@ cmd_history(struct client *c, char *args)
 	}
 	if ((room = current_room(c)) == NULL)
 		return;
-	there = room_count_history(room, &c->user);
-	if (n > there)
-		n = there;
+	n = room_count_history(room, &c->user, n);
 	if (n == 0)
 		client_tell(c,
 		    room->history.n == 0 ?

@@ -1,5 +1,3 @@
-#include <sys/param.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +22,7 @@ pay(struct client *c)
 {
 	c->ctx->lines_in++;
 	fanout_count_input(c->ctx->fanout);
-	if (c->ctx->conf->rate_burst > 0)
-		c->tokens -= MIN(c->tokens, CLIENT_LINE_COST);
+	rate_pay_line(&c->rate, c->ctx->conf);
 }
 
 /* Telnet's own bytes are no event: nobody reads them. */
@@ -34,6 +31,7 @@ reply_telnet(struct client *c, const unsigned char reply[3])
 {
 	struct fanout_line line = { .text = (const char *)reply, .len = 3 };
 
+	rate_pay_option(&c->rate, c->ctx->conf);
 	(void)fanout_append(
 	    c->ctx->fanout, &c->out, &line, FANOUT_ALWAYS, FANOUT_URGENT);
 }
@@ -77,6 +75,8 @@ run_line(struct client *c, const struct input_event *ev)
 static void
 carry_out(struct client *c, const struct input_event *ev)
 {
+	rate_pay_bytes(&c->rate, c->ctx->conf, ev->lineless);
+	client_begin_answer(c);
 	switch (ev->kind) {
 	case INPUT_NOTHING:
 		break;
@@ -107,6 +107,7 @@ carry_out(struct client *c, const struct input_event *ev)
 		client_tell(c, "* Yes.");
 		break;
 	}
+	client_end_answer(c);
 }
 
 /* ---- when it may ---- */
@@ -123,19 +124,17 @@ is_full(const struct client *c)
 static bool
 may_go_on(struct client *c)
 {
+	bool stopping = c->ctx->stopping;
 	uint64_t now = session_now(c->ctx);
 
-	if (c->resumes_at > now && !c->ctx->stopping)
+	if (c->resumes_at > now && !stopping)
 		return false;
 	if (is_full(c)) {
 		fanout_send(c->ctx->fanout, &c->out);
 		if (is_full(c))
 			return false;
 	}
-	if (c->ctx->conf->rate_burst == 0 || c->ctx->stopping)
-		return true;
-	client_refill(c, now);
-	return c->tokens >= CLIENT_LINE_COST;
+	return stopping || rate_allows(&c->rate, c->ctx->conf, now);
 }
 
 /* It may not: sees to it that it is known when to ask again.  That is at
@@ -143,8 +142,6 @@ may_go_on(struct client *c)
 static void
 wait_for_it(struct client *c)
 {
-	const struct config *conf = c->ctx->conf;
-
 	if (c->resumes_at > session_now(c->ctx) && !c->ctx->stopping)
 		return;
 	c->resumes_at = 0;
@@ -153,8 +150,7 @@ wait_for_it(struct client *c)
 		return;
 	}
 	c->ctx->slowed++;
-	client_pause(
-	    c, (CLIENT_LINE_COST - c->tokens) / conf->rate_per_second + 1);
+	client_pause(c, rate_wait(&c->rate, c->ctx->conf));
 }
 
 static void
@@ -218,6 +214,16 @@ take(struct client *c, const unsigned char *p, size_t n)
 		client_refuse(c, CLIENT_NO_MEMORY);
 }
 
+/* It has had our last word.  What it still sends costs, too: who sends more
+ * than it can pay for is read no more. */
+static void
+throw_away(struct client *c, size_t n)
+{
+	rate_pay_bytes(&c->rate, c->ctx->conf, n);
+	if (rate_is_overdrawn(&c->rate, c->ctx->conf))
+		client_set_reading(c, false);
+}
+
 static void
 on_readable(void *owner, const unsigned char *p, size_t n)
 {
@@ -225,6 +231,8 @@ on_readable(void *owner, const unsigned char *p, size_t n)
 
 	if (n > 0 && c->state <= CLIENT_CHAT)
 		take(c, p, n);
+	else if (n > 0 && c->state == CLIENT_LINGERING)
+		throw_away(c, n);
 	if (c->state == CLIENT_LINGERING && conn_has_ended(c->out.conn))
 		client_gone(c);
 	go_on(c);
@@ -384,9 +392,12 @@ static bool
 deliver(struct user *u, const struct chat_event *ev)
 {
 	struct client *c = client_of_user(u);
+	struct fanout_line *line = line_for(c, ev);
 	bool queued;
 
-	queued = fanout_append(c->ctx->fanout, &c->out, line_for(c, ev),
+	if (c == c->ctx->answered)
+		c->ctx->answer += line->len;
+	queued = fanout_append(c->ctx->fanout, &c->out, line,
 	    policies[ev->kind], ev->many ? FANOUT_BULK : FANOUT_URGENT);
 	if (c->out.full)
 		slow_watch(c);

@@ -9,6 +9,7 @@ TELNET = {
     "will and do, every option": "".join(
         r"\xff\xfb\x%02x\xff\xfd\x%02x" % (n, n) for n in range(250)),
     "subnegotiation without end": r"\xff\xfa\x1f" + "x" * 4000,
+    "no operation": r"a\xff\xf1",
     "erase character": "x" * 1000 + r"\xff\xf7" * 1000 + r"\xff\xf8",
     "interrupt": r"half a line\xff\xf4",
     "synch": r"\xff\xf2\xff\xf2x",
@@ -45,8 +46,8 @@ class Input(Case):
 
     def test_no_newline(self):
         n = size(64 << 20, 1 << 30)
-        self.server(self.CONFIG)
-        self.scenario("%d MB without a newline" % (n >> 20), self.begin(
+        self.server(self.CONFIG + "rate off\n")
+        self.scenario("%d MB without a newline, rate off" % (n >> 20), self.begin(
             "-b", n, "-r", "-e", "x" * 1000), clients=1, until_done=True)
 
     def test_only_newlines(self):

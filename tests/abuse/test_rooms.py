@@ -116,6 +116,23 @@ class Rooms(Case):
                 "-n", 20, "-r", "-e", "a" * 1000 + r"\n"),
             seconds=(4, 20), clients=44, full=44, rooms=1)
 
+    def test_many_bells(self):
+        n = size(100, 900)
+        self.server(self.CONFIG)
+        self.scenario("50 say many short words to %d bells" % n, self.begin(
+            "-n", n, "-r", "-p", r"/nick p%d\n/set bell on\n"), self.begin(
+            "-n", 50, "-r", "-e", "p. " * 300 + r"\n"),
+            seconds=(4, 20), clients=n + 50, full=n + 50, rooms=1)
+
+    def test_history_of_the_ignored(self):
+        n = size(100, 900)
+        self.server(self.CONFIG + "rate 1000 5\n")
+        ignore = "".join(r"/ignore p%d\n" % i for i in range(n))
+        self.scenario("50 who ignore %d ask for /history 1" % n, self.begin(
+            "-n", n, "-r", "-p", r"/nick p%d\nhello\n"), self.begin(
+            "-n", 50, "-r", "-p", ignore, "-e", r"/history 1\n"),
+            seconds=(4, 20), clients=n + 50, full=n + 50, rooms=1)
+
 
 if __name__ == "__main__":
     main()

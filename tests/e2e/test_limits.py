@@ -364,14 +364,12 @@ class Rate(Case):
                 self.assertGreater(time.monotonic() - began,
                                    (41 - 10) / 20 - 0.2)
 
-    def test_tcp_pushes_back(self):
+    def check_push_back(self, chunk):
         """A slowed client can't make the server take more and more."""
-        daemon = self.daemon(rate="5 1")
-        alice = daemon.guest("alice")
+        alice = self.daemon(rate="5 1").guest("alice")
         alice.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         alice.sock.setblocking(False)
-        sent, chunk = 0, b"a line to slow down\n" * 3000
-        blocked = 0
+        sent = blocked = 0
         while blocked < 20:
             try:
                 sent += alice.sock.send(chunk)
@@ -381,6 +379,32 @@ class Rate(Case):
                 select.select([], [alice.sock], [], 0.05)
             self.assertLess(sent, 64 << 20, "the server reads on and on")
         alice.reset()
+
+    def test_tcp_pushes_back(self):
+        self.check_push_back(b"a line to slow down\n" * 3000)
+
+    def test_what_makes_no_line_costs(self):
+        """Nor can one who never ends a line, or speaks only telnet."""
+        for flood in (b"no end ", b"a\xff\xf1", b"a\xff\xf7",
+                      b"half a line\xff\xf4", b"\xff\xfc\x01",
+                      b"\xff\xfb\x01\xff\xfd\x03",
+                      b"\xff\xfa\x1f" + b"x" * 1000):
+            with self.subTest(flood[:12]):
+                self.check_push_back(flood * (60000 // len(flood)))
+
+    def test_a_long_answer_costs(self):
+        """One more for each 8 KB."""
+        daemon = self.daemon("history 45", rate="20 8")
+        bob = daemon.guest("bob", source="127.0.0.2")
+        bob.send(*["x" * 1000] * 45)
+        alice = daemon.guest("alice")
+        for _ in range(45):
+            alice.until(rx(r".* %s: x{1000}" % bob.nick))
+        began = time.monotonic()
+        alice.send(*["/history"] * 5 + ["/quit"])
+        alice.rest()
+        self.assertGreater(time.monotonic() - began, (5 * 6 + 1 - 20) / 8
+                           - 0.2)
 
     def test_who_comes_after(self):
         """Who leaves with a spent burst leaves the debt to the address; people

@@ -339,7 +339,7 @@ check_room(struct server *srv, const struct room *room, unsigned history)
 
 	FUZZ_CHECK(text_is_room(room->name), "a wrong name");
 	check_members(srv, room);
-	STAILQ_FOREACH(past, &room->history.list, next) {
+	TAILQ_FOREACH(past, &room->history.list, next) {
 		FUZZ_CHECK(past->kind <= EVENT_ACTION && past->speaker != 0,
 		    "nobody said that");
 		n++;
@@ -370,6 +370,9 @@ check_rooms(struct server *srv, const struct limits *limits)
 	for (i = 0; i < n; i++) {
 		check_room(srv, rooms[i], limits->history);
 		members += rooms[i]->nmembers;
+		FUZZ_CHECK(RB_FIND(room_ranking, &srv->registry.ranking,
+			       rooms[i]) == rooms[i],
+		    "no rank");
 	}
 	return members;
 }

@@ -185,6 +185,22 @@ check_room(const struct room *room)
 	return room->nmembers;
 }
 
+/* All of n rooms stand in the ranking, no one before a busier one. */
+static void
+check_ranking(unsigned n)
+{
+	const struct room *before = NULL;
+	struct room *room;
+
+	RB_FOREACH(room, room_ranking, &people.reg.ranking) {
+		if (before != NULL)
+			ck_assert_uint_ge(before->nmembers, room->nmembers);
+		before = room;
+		n--;
+	}
+	ck_assert_uint_eq(n, 0);
+}
+
 void
 people_check(void)
 {
@@ -194,6 +210,7 @@ people_check(void)
 
 	n = rooms_list(&people.reg, rooms);
 	ck_assert_uint_eq(n, people.reg.nrooms);
+	check_ranking(n);
 	for (i = 0; i < n; i++) {
 		ck_assert_ptr_eq(
 		    room_find(&people.reg, rooms[i]->name), rooms[i]);

@@ -454,6 +454,64 @@ START_TEST(bells)
 	ck_assert_uint_eq(c->bells, 0);
 	say(a, room, "bobby");
 	ck_assert_uint_eq(bob->bells, 1);
+	say(a, room, "c and bob");
+	ck_assert_uint_eq(bob->bells, 2);
+	ck_assert_uint_eq(c->bells, 1);
+}
+END_TEST
+
+/* It rings for the whole name, without case; a full stop may be a part of it,
+ * or not. */
+START_TEST(mentions)
+{
+	static const struct {
+		const char *text, *nick;
+		bool want;
+	} rows[] = {
+		{ "bob", "bob", true },
+		{ "hi bob", "bob", true },
+		{ "BOB: look", "bob", true },
+		{ "look, Bob!", "bOB", true },
+		{ "(bob)", "bob", true },
+		{ "ask bob.", "bob", true },
+		{ "bob. Then", "bob", true },
+		{ "thanks bob...", "bob", true },
+		{ "...bob", "bob", true },
+		{ "bob..", "bob.", true },
+		{ "bob", "bob.", false },
+		{ "bobby and bob", "bob", true },
+		{ "\xc3\xa9"
+		  "bob",
+		    "bob", true },
+		{ "!", "bob", false },
+		{ "bob.bob", "bob", false },
+		{ "bob.........................", "bob", true },
+		{ "abcdefghijklmnopqrstuvwx", "abcdefghijklmnopqrstuvwx",
+		    true },
+		{ "abcdefghijklmnopqrstuvwxy", "abcdefghijklmnopqrstuvwx",
+		    false },
+		{ "bo", "bob", false },
+		{ "bobby", "bob", false },
+		{ "kebob", "bob", false },
+		{ "bob2", "bob", false },
+		{ "bob_", "bob", false },
+		{ "-bob", "bob", false },
+		{ "bob.com", "bob", false },
+		{ "my.bob", "bob", false },
+		{ "alice", "bob", false },
+	};
+	struct person *a = people_enter("a"), *p = people_enter(NULL);
+	struct room *room = people_all("#dev");
+	size_t i;
+
+	p->user.set_bell = true;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		p->bells = 0;
+		(void)member_rename(&people.reg, &p->user, rows[i].nick);
+		say(a, room, rows[i].text);
+		ck_assert_msg(p->bells == rows[i].want, "\"%s\" and %s",
+		    rows[i].text, rows[i].nick);
+	}
 }
 END_TEST
 
@@ -499,100 +557,25 @@ START_TEST(names_for_a_viewer)
 }
 END_TEST
 
-/* ---- history ---- */
-
-START_TEST(history_ring)
+/* The busiest first, those alike by name. */
+START_TEST(ranking)
 {
+	static const char *const order[] = { "#three", "#One", "#two", "#lobby",
+		NULL };
 	struct person *a = people_enter("a"), *b = people_enter("b");
-	struct room *room;
-	char text[16];
-	int i;
+	const char *const *name = order;
+	struct room *two = people_join(a, "#two"), *room;
 
-	people.conf.history = 3;
-	people_configure();
-	setenv("TZ", "UTC0", 1);
-	tzset();
-	room = people_join(a, "#dev");
-	for (i = 1; i <= 2; i++) {
-		people.reg.wall = i * 60;
-		snprintf(text, sizeof(text), "line %d", i);
-		say(a, room, text);
-	}
-	ck_assert_uint_eq(room->history.n, 2);
-	room_replay(&people.reg, room, &b->user, 3);
-	people_heard(b, "00:01 [#dev] a: line 1\n00:02 [#dev] a: line 2\n");
-	people.reg.wall = 3 * 3600;
-	say(a, room, "line 3");
-	ck_assert_uint_eq(room->history.n, 3);
-	say(a, room, "line 4");
-	ck_assert_uint_eq(room->history.n, 3);
-	room_replay(&people.reg, room, &b->user, 3);
-	people_heard(b,
-	    "00:02 [#dev] a: line 2\n03:00 [#dev] a: line 3\n"
-	    "03:00 [#dev] a: line 4\n");
-	room_replay(&people.reg, room, &b->user, 1);
-	people_heard(b, "03:00 [#dev] a: line 4\n");
-	room_replay(&people.reg, room, &b->user, 0);
-	people_heard(b, "");
-}
-END_TEST
-
-START_TEST(history_changes)
-{
-	struct person *a = people_enter("a"), *b = people_enter("b");
-	struct room *room = people_join(a, "#dev");
-
-	room_say(&people.reg, &a->user, room, "waves", true);
-	say(a, room, "two");
-	people.conf.history = 1;
-	people_configure();
-	ck_assert_uint_eq(room->history.n, 1);
-	room_replay(&people.reg, room, &b->user, 9);
-	ck_assert_ptr_nonnull(strstr(b->heard, "[#dev] a: two\n"));
-	people.conf.history = 0;
-	people_configure();
-	ck_assert_uint_eq(room->history.n, 0);
-	say(a, room, "three");
-	ck_assert_uint_eq(room->history.n, 0);
-	people.conf.history = 2;
-	people_configure();
-	say(a, room, "four");
-	ck_assert_uint_eq(room->history.n, 1);
-}
-END_TEST
-
-/* What is told is not said: joins and topics are not in it. */
-START_TEST(history_is_speech)
-{
-	struct person *a = people_enter("a"), *b = people_enter("b");
-	struct room *room = people_all("#dev");
-
-	room_set_topic(&people.reg, &a->user, room, "x");
-	leave(b, room, "bye");
-	ck_assert_uint_eq(room->history.n, 0);
-	room_say(&people.reg, &a->user, room, "waves", true);
-	ck_assert_uint_eq(room->history.n, 1);
-}
-END_TEST
-
-/* Lines of people whom one ignores are not replayed, nor counted. */
-START_TEST(history_of_the_ignored)
-{
-	struct person *a = people_enter("a"), *b = people_enter("b");
-	struct person *c = people_enter("c");
-	struct room *room = people_join(a, "#dev");
-
-	people_join(b, "#dev");
-	setenv("TZ", "UTC0", 1);
-	tzset();
-	say(a, room, "one");
-	say(b, room, "two");
-	say(a, room, "three");
-	user_ignore(&people.reg, &c->user, &b->user);
-	ck_assert_uint_eq(room_count_history(room, &c->user), 2);
-	ck_assert_uint_eq(room_count_history(room, &a->user), 3);
-	room_replay(&people.reg, room, &c->user, 2);
-	people_heard(c, "00:00 [#dev] a: one\n00:00 [#dev] a: three\n");
+	people_join(b, "#two");
+	people_join(a, "#One");
+	people_join(a, "#three");
+	people_join(b, "#three");
+	leave(b, two, NULL);
+	RB_FOREACH(room, room_ranking, &people.reg.ranking)
+		ck_assert_str_eq(room->name, *name++);
+	ck_assert_ptr_null(*name);
+	leave(a, two, NULL);
+	people_check();
 }
 END_TEST
 
@@ -642,5 +625,5 @@ UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
     permanent_rooms, reload_adds, reload_removes, reload_removes_key,
     reload_default_room, reload_changes, reload_and_topics, saying, for_many,
-    topics, bells, names_are_cut, names_for_a_viewer, history_ring,
-    history_changes, history_is_speech, history_of_the_ignored, longest_reason)
+    topics, bells, mentions, names_are_cut, names_for_a_viewer, ranking,
+    longest_reason)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "people.h"
 #include "unit.h"
@@ -315,8 +316,54 @@ START_TEST(sets_stay_small)
 }
 END_TEST
 
+/* Whoever they are, those who are ignored are found, and no others. */
+START_TEST(sets_of_many)
+{
+	struct person *a = people_enter("a"), *p;
+	unsigned i;
+
+	for (i = 1; i < 60; i++)
+		people_enter(NULL);
+	for (i = 1; i < 60; i++) { /* in an order of their own */
+		p = &people.list[1 + i * 37 % 59];
+		ck_assert(user_ignore(&people.reg, &a->user, &p->user));
+		ck_assert_uint_eq(a->user.ignored.n, i);
+	}
+	for (i = 1; i < 60; i += 2)
+		user_unignore(&a->user, &people.list[i].user);
+	for (i = 1; i < 60; i++)
+		ck_assert_int_eq(
+		    user_ignores(&a->user, people.list[i].user.id), i % 2 == 0);
+	for (i = 2; i < 60; i += 2)
+		user_unignore(&a->user, &people.list[i].user);
+	/* who ignores nobody costs nothing */
+	ck_assert_ptr_null(a->user.ignored.ids);
+}
+END_TEST
+
+/* To look one up does not take a look at all of them. */
+START_TEST(sets_are_quick)
+{
+	const uint32_t n = 1 << 20;
+	struct person *a = people_enter("a");
+	uint64_t *ids = calloc(n, sizeof(*ids));
+	clock_t began;
+	uint32_t i;
+
+	ck_assert_ptr_nonnull(ids);
+	for (i = 0; i < n; i++)
+		ids[i] = 2 * i + 1;
+	a->user.ignored.ids = ids;
+	a->user.ignored.n = a->user.ignored.size = n;
+	began = clock();
+	for (i = 0; i < 20000; i++)
+		ck_assert_int_eq(user_ignores(&a->user, n + i), i % 2 == 1);
+	ck_assert_int_lt(clock() - began, 2 * CLOCKS_PER_SEC);
+}
+END_TEST
+
 UNIT_MAIN("user", people_setup, people_teardown, guests, finding,
     names_are_one_persons, rename_seen_once, exit_seen_in_each_room,
     exit_while_closing, ids_never_again, messages, message_to_the_full,
     away_told_once, away_told_by_id, ignoring, ignoring_is_by_id,
-    ignoring_and_away, sets_stay_small)
+    ignoring_and_away, sets_stay_small, sets_of_many, sets_are_quick)

@@ -53,8 +53,9 @@ bool text_is_reserved(const char *name);
 /* Whether name is a room's name, with its '#'. */
 bool text_is_room(const char *name);
 
-/* Whether text says nick: without case, and not as a part of another name. */
-bool text_mentions(const char *text, const char *nick);
+/* The first run of characters of names in text, and its length in bytes; NULL:
+ * there is none. */
+const char *text_next_word(const char *text, size_t *len);
 
 /*
  * Whether guess is the secret, in a time that tells nothing about the secret

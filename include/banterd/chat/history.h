@@ -14,7 +14,7 @@
 
 /* One thing said. */
 struct history_entry {
-	STAILQ_ENTRY(history_entry) next;
+	TAILQ_ENTRY(history_entry) next;
 	time_t when;
 	uint64_t speaker; /* a user's id */
 	enum event_kind kind;
@@ -22,8 +22,10 @@ struct history_entry {
 	char who[];       /* the name at that time */
 };
 
+TAILQ_HEAD(history_entries, history_entry);
+
 struct history {
-	STAILQ_HEAD(, history_entry) list; /* oldest first */
+	struct history_entries list; /* oldest first */
 	unsigned n;
 };
 

@@ -20,6 +20,7 @@ struct user;
 
 LIST_HEAD(users, user);
 RB_HEAD(room_tree, room);
+RB_HEAD(room_ranking, room);
 
 /* What chat asks of whoever knows how people are reached. */
 struct registry_ops {
@@ -50,8 +51,9 @@ struct registry_limits {
 struct registry {
 	struct users users[REGISTRY_BUCKETS]; /* by name_hash */
 	struct room_tree rooms;
-	TAILQ_HEAD(, room) pending; /* a tally of theirs holds something */
-	struct user **slots;        /* users by the low half of their id */
+	struct room_ranking ranking; /* the same, the busiest first */
+	TAILQ_HEAD(, room) pending;  /* a tally of theirs holds something */
+	struct user **slots;         /* users by the low half of their id */
 	uint32_t nslots;
 	uint32_t free_hint; /* no free slot below this one */
 	uint32_t generation;

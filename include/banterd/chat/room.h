@@ -27,9 +27,11 @@ enum room_tally { TALLY_LEAVES, TALLY_JOINS, TALLY_NAMES, TALLY_KINDS };
 
 struct room {
 	RB_ENTRY(room) by_name;
+	RB_ENTRY(room) by_size;    /* in registry.ranking */
 	TAILQ_ENTRY(room) pending; /* in registry.pending if is_pending */
 	struct user **members;     /* in the order they joined */
-	uint32_t nmembers, members_size;
+	uint32_t nmembers;         /* room_set_size() changes it */
+	uint32_t members_size;
 	struct user *op;    /* who runs it; NULL: nobody */
 	void *maker;        /* registry_ops' to count it; NULL: nobody's */
 	char *topic;        /* NULL: none */
@@ -46,6 +48,12 @@ struct room {
 };
 
 RB_PROTOTYPE(room_tree, room, by_name, room_cmp)
+
+/* The busiest first; those alike by name. */
+RB_PROTOTYPE(room_ranking, room, by_size, room_rank)
+
+/* Sets how many members a room has, and so its rank. */
+void room_set_size(struct registry *reg, struct room *room, uint32_t nmembers);
 
 struct room *room_find(struct registry *reg, const char *name);
 
@@ -100,9 +108,11 @@ bool room_tally(struct registry *reg, struct room *room, enum room_tally what,
 void room_tell_tallied(struct registry *reg, struct room *room,
     enum room_tally what, const struct chat_event *ev, const struct user *doer);
 
-/* How much of the history u may hear: all but what people said whom u ignores.
- * Then, sends u the last n of that, oldest first, with their time. */
-unsigned room_count_history(const struct room *room, const struct user *u);
+/* How much of the history u may hear, up to so much: all but what people said
+ * whom u ignores.  Then, sends u the last n of that, oldest first, with their
+ * time.  Both cost as much as they find, and what is ignored in between. */
+unsigned room_count_history(
+    const struct room *room, const struct user *u, unsigned most);
 void room_replay(
     struct registry *reg, const struct room *room, struct user *u, unsigned n);
 

@@ -12,7 +12,7 @@
 #include "banterd/base/text.h"
 #include "banterd/chat/registry.h"
 
-/* A set of people's ids, who may be gone by now. */
+/* A set of people's ids, who may be gone by now; in ascending order. */
 struct id_set {
 	uint64_t *ids;
 	uint32_t n, size;
@@ -62,6 +62,10 @@ enum chat_error user_take_name(
  * the same by somebody who ignores them, and hears nothing of it. */
 bool user_message(struct registry *reg, struct user *from, struct user *to,
     const char *text, bool action);
+
+/* Marks everybody whose name text says (without case, and not as a part of
+ * another name): their visit is registry.visit until it is the next one's. */
+void user_mark_mentioned(struct registry *reg, const char *text);
 
 /* Sets (text) or ends (NULL) being away.  False: no memory. */
 bool user_set_away(struct user *u, const char *text);

@@ -40,6 +40,8 @@ struct input_event {
 	const char *line;       /* INPUT_LINE: until input_release() */
 	size_t len;             /* of it, in bytes, without its end */
 	unsigned char reply[3]; /* INPUT_REPLY */
+	size_t lineless;        /* bytes used that are of no line, neither one
+				 * that is told nor the unfinished one */
 };
 
 /*

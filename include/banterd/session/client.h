@@ -40,14 +40,13 @@
 #include "banterd/net/fanout.h"
 #include "banterd/net/input.h"
 #include "banterd/session/context.h"
+#include "banterd/session/rate.h"
 
 struct host;
 
 /* The longest line that anybody is sent, in bytes: the longest text, a time, a
  * room, two names and the words around them. */
 #define CLIENT_LINE_MAX (TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX) + 256)
-
-#define CLIENT_LINE_COST 1000 /* tokens */
 
 /* What several have to say. */
 #define CLIENT_NO_MEMORY "! The server is out of memory; try again later."
@@ -69,14 +68,14 @@ struct client {
 	struct fanout_queue out; /* and the connection */
 	struct session_context *ctx;
 	struct input input;
+	struct rate rate;
 	uint8_t state; /* enum client_state */
 	uint8_t wrong_passwords;
-	bool set_time;                        /* put a time before each line */
-	bool has_address : 1;                 /* not of a UNIX socket */
-	bool is_waiting : 1, is_runnable : 1; /* the daemon's: in its lists */
-	bool counted : 1;                     /* has a place, and a host */
-	uint32_t tokens;                      /* in thousandths of a line */
-	uint64_t refilled;                    /* ms: when tokens was right */
+	bool set_time;        /* put a time before each line */
+	bool has_address : 1; /* not of a UNIX socket */
+	bool is_waiting : 1;  /* for the daemon: in its lists */
+	bool is_runnable : 1;
+	bool counted : 1;    /* has a place, and a host */
 	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
 	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
 	uint64_t looks_at;   /* ms: whether the peer is gone; 0: no backlog */
@@ -121,14 +120,15 @@ void client_reconfigure(struct client *c);
 /* Answers with one line; fmt begins with "* " or "! ". */
 void client_tell(struct client *c, const char *fmt, ...) LOG_PRINTF(2, 3);
 
+/* Between these two, what c is told is an answer; it is paid for at the end. */
+void client_begin_answer(struct client *c);
+void client_end_answer(struct client *c);
+
 /* Carries out nothing more of c before ms have passed. */
 void client_pause(struct client *c, uint64_t ms);
 
 /* Has the connection read, or not. */
 void client_set_reading(struct client *c, bool on);
-
-/* Gives c the tokens that time has brought until now (ms). */
-void client_refill(struct client *c, uint64_t now);
 
 /* Ends a client: it leaves its rooms with that reason (may be NULL), still
  * gets what it is owed, and is closed. */

@@ -44,6 +44,8 @@ struct session_context {
 	struct log_burst log_burst;  /* who connected and left */
 	struct log_burst password_burst;    /* wrong ones */
 	uint64_t lines_in, slowed, stalled; /* since the start */
+	const struct client *answered;      /* client_begin_answer(): who; */
+	uint64_t answer;                    /* bytes of the answer so far */
 	bool stopping; /* what has arrived is carried out whatever the rate */
 	bool was_stopped; /* the daemon itself, until now: nobody is to blame
 			   * for not having been heard */

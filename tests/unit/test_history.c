@@ -1,0 +1,144 @@
+/* The history of a room: what is kept, and what is shown of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "people.h"
+#include "unit.h"
+
+static void
+say(struct person *p, struct room *room, const char *text)
+{
+	room_say(&people.reg, &p->user, room, text, false);
+}
+
+START_TEST(history_ring)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room;
+	char text[16];
+	int i;
+
+	people.conf.history = 3;
+	people_configure();
+	setenv("TZ", "UTC0", 1);
+	tzset();
+	room = people_join(a, "#dev");
+	for (i = 1; i <= 2; i++) {
+		people.reg.wall = i * 60;
+		snprintf(text, sizeof(text), "line %d", i);
+		say(a, room, text);
+	}
+	ck_assert_uint_eq(room->history.n, 2);
+	room_replay(&people.reg, room, &b->user, 3);
+	people_heard(b, "00:01 [#dev] a: line 1\n00:02 [#dev] a: line 2\n");
+	people.reg.wall = 3 * 3600;
+	say(a, room, "line 3");
+	ck_assert_uint_eq(room->history.n, 3);
+	say(a, room, "line 4");
+	ck_assert_uint_eq(room->history.n, 3);
+	room_replay(&people.reg, room, &b->user, 3);
+	people_heard(b,
+	    "00:02 [#dev] a: line 2\n03:00 [#dev] a: line 3\n"
+	    "03:00 [#dev] a: line 4\n");
+	room_replay(&people.reg, room, &b->user, 1);
+	people_heard(b, "03:00 [#dev] a: line 4\n");
+	room_replay(&people.reg, room, &b->user, 0);
+	people_heard(b, "");
+}
+END_TEST
+
+START_TEST(history_changes)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_join(a, "#dev");
+
+	room_say(&people.reg, &a->user, room, "waves", true);
+	say(a, room, "two");
+	people.conf.history = 1;
+	people_configure();
+	ck_assert_uint_eq(room->history.n, 1);
+	room_replay(&people.reg, room, &b->user, 9);
+	ck_assert_ptr_nonnull(strstr(b->heard, "[#dev] a: two\n"));
+	people.conf.history = 0;
+	people_configure();
+	ck_assert_uint_eq(room->history.n, 0);
+	say(a, room, "three");
+	ck_assert_uint_eq(room->history.n, 0);
+	people.conf.history = 2;
+	people_configure();
+	say(a, room, "four");
+	ck_assert_uint_eq(room->history.n, 1);
+}
+END_TEST
+
+/* What is told is not said: joins and topics are not in it. */
+START_TEST(history_is_speech)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_all("#dev");
+
+	room_set_topic(&people.reg, &a->user, room, "x");
+	member_leave(&people.reg, &b->user, room, "bye");
+	ck_assert_uint_eq(room->history.n, 0);
+	room_say(&people.reg, &a->user, room, "waves", true);
+	ck_assert_uint_eq(room->history.n, 1);
+}
+END_TEST
+
+/* Lines of people whom one ignores are not replayed, nor counted. */
+START_TEST(history_of_the_ignored)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct person *c = people_enter("c");
+	struct room *room = people_join(a, "#dev");
+
+	people_join(b, "#dev");
+	setenv("TZ", "UTC0", 1);
+	tzset();
+	say(a, room, "one");
+	say(b, room, "two");
+	say(a, room, "three");
+	user_ignore(&people.reg, &c->user, &b->user);
+	ck_assert_uint_eq(room_count_history(room, &c->user, 9), 2);
+	ck_assert_uint_eq(room_count_history(room, &a->user, 9), 3);
+	ck_assert_uint_eq(room_count_history(room, &c->user, 1), 1);
+	room_replay(&people.reg, room, &c->user, 2);
+	people_heard(c, "00:00 [#dev] a: one\n00:00 [#dev] a: three\n");
+	say(b, room, "four");
+	room_replay(&people.reg, room, &c->user, 1);
+	people_heard(c, "00:00 [#dev] a: three\n");
+	user_ignore(&people.reg, &c->user, &a->user);
+	ck_assert_uint_eq(room_count_history(room, &c->user, 9), 0);
+	room_replay(&people.reg, room, &c->user, 9);
+	people_heard(c, "");
+}
+END_TEST
+
+/* The last line is found without a look at all of them. */
+START_TEST(history_from_its_end)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+	struct room *room = people_join(a, "#dev");
+	clock_t began;
+	int i;
+
+	people.conf.history = 100000;
+	people_configure();
+	for (i = 0; i < 100000; i++)
+		say(a, room, "x");
+	ck_assert_uint_eq(room->history.n, 100000);
+	began = clock();
+	for (i = 0; i < 20000; i++) {
+		ck_assert_uint_eq(room_count_history(room, &b->user, 1), 1);
+		b->len = 0;
+		room_replay(&people.reg, room, &b->user, 1);
+	}
+	ck_assert_int_lt(clock() - began, 2 * CLOCKS_PER_SEC);
+}
+END_TEST
+
+UNIT_MAIN("history", people_setup, people_teardown, history_ring,
+    history_changes, history_is_speech, history_of_the_ignored,
+    history_from_its_end)
