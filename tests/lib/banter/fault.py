@@ -14,7 +14,8 @@ import time
 from banter import files, wait
 from banter.connection import CHUNK, Connection
 
-AFTER_FAULT = 0.25		# seconds to wait for what may never come
+AFTER_FAULT = 0.6		# seconds to wait for what may never come (speakers
+				# wait for a reader that does not read for 0.2)
 LISTENER_RESTS = 3		# a listener without descriptors rests for one
 
 NAMES = ("alloc", "accept", "read", "write", "epoll_ctl", "epoll_wait",
