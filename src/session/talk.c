@@ -244,7 +244,7 @@ talk_run(struct client *c)
 	struct conn *conn = c->out.conn;
 
 	if (c->state <= CLIENT_CHAT && input_is_held(&c->input)) {
-		take(c, NULL, 0);
+		take(c, (const unsigned char *)"", 0);
 		go_on(c);
 	} else if (c->state <= CLIENT_CHAT && conn_has_pending(conn))
 		conn_offer(conn);

@@ -46,7 +46,9 @@ if LONG:
 class Session:
     """One daemon, its honest people, and the script."""
 
-    def __init__(self, daemon, control):
+    def __init__(self, daemon, control, script):
+        """The script is the name of one of the methods below."""
+        self.script = getattr(self, script)
         self.daemon = daemon
         self.control = control
         self.address = daemon.addresses[0]
@@ -140,7 +142,8 @@ class Session:
             raise AssertionError("%s: %s\nthe log:\n%s" % (
                 what, error, self.daemon.log_text())) from None
 
-    def script(self):
+    def talked(self):
+        """Nearly everything that can be done."""
         ann, bob = self.person(), self.person()
         ann.greeted()
         bob.greeted()
@@ -181,20 +184,23 @@ class Session:
         bob.send(b"never ended")
 
     def piped(self):
-        """A script that pipes in, and one who reads nothing for a while."""
+        """A script that pipes in."""
         script = self.person()
         script.say("/nick ci", "/join #built", "build 812 is green", "/quit")
         script.half_close()
         script.wait(b"* Bye.\r\n")
         script.wait(b"never comes: it waits for the end")
         script.ended = False
+
+    def flooded(self):
+        """One who reads nothing for a while.  A script of its own: speakers
+        wait for such a one, and few calls are made meanwhile."""
         loud, sleeper = self.person(), self.person(rcvbuf=2048)
         loud.greeted()
         sleeper.greeted()
         sleeper.ask("/join #wide")
         loud.ask("/join #wide")
-        for _ in range(4):
-            loud.ask(*["w" * 1000] * 80)
+        loud.ask(*["w" * 1000] * 110)
         sleeper.ask("/leave #wide")
         loud.ask("/leave #wide")
 
@@ -214,22 +220,25 @@ class Session:
 
 
 class Faults(Case):
+    """Goes through every call of a kind, with a script."""
     time_limit = None
 
-    def each(self, kind):
+    def each(self, kind, script="talked"):
         for error in ERRORS[kind]:
             control = Control()
             daemon = self.daemon(CONFIG, env=control.environment)
-            session = Session(daemon, control)
+            session = Session(daemon, control, script)
             session.run("nothing fails")
             calls = every_call(kind, error, session.run, control)
             self.assertGreater(calls, 0)
-            print("%s, %s: %d calls" % (fault.KINDS[kind],
-                                       errno.errorcode[error], calls))
+            print("%s, %s: %s, %d calls" % (
+                script, errno.errorcode[error], fault.KINDS[kind], calls))
             for person in session.honest.values():
                 person.close()
             daemon.stop()
 
+
+class Talk(Faults):
     def test_allocation(self):
         self.each(fault.ALLOC)
 
