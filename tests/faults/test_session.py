@@ -223,13 +223,14 @@ class Faults(Case):
     """Goes through every call of a kind, with a script."""
     time_limit = None
 
-    def each(self, kind, script="talked"):
+    def each(self, kind, script="talked", step=1):
         for error in ERRORS[kind]:
             control = Control()
             daemon = self.daemon(CONFIG, env=control.environment)
             session = Session(daemon, control, script)
             session.run("nothing fails")
-            calls = every_call(kind, error, session.run, control)
+            calls = every_call(kind, error, session.run, control,
+                               step=step)
             self.assertGreater(calls, 0)
             print("%s, %s: %s, %d calls" % (
                 script, errno.errorcode[error], fault.KINDS[kind], calls))

@@ -66,9 +66,10 @@ class Control:
         self.map[24:32] = struct.pack("=q", seconds)
 
 
-def every_call(kind, error, run, control, limit=20000, **how):
-    """Calls run() with the first, second, ... call failing, to the last."""
-    for at in range(1, limit):
+def every_call(kind, error, run, control, limit=20000, step=1, **how):
+    """Calls run() with the first, second, ... call failing, to the last;
+    or with each step-th of them.  Returns how many calls there are, about."""
+    for at in range(1, limit, step):
         control.arm(kind, at, error, **how)
         run("%s %d fails with %s%s" % (
             KINDS[kind], at, os.strerror(error),
