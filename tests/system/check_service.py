@@ -106,11 +106,11 @@ class Service(BoxTest):
         box = self.box
         self.addCleanup(self.restore)
         pid = box.main_pid()
-        box.configure("server-name other\nlisten 192.0.2.99:5531\n")
+        box.configure("server-name other\nlisten 192.0.2.99:5539\n")
         box.run("banterd", "-t")
         self.assertNotEqual(
             box.systemctl("reload", UNIT, check=False).returncode, 0)
-        box.wait_journal(self.before, r"192\.0\.2\.99:5531")
+        box.wait_journal(self.before, r"192\.0\.2\.99:5539")
         self.assertTrue(box.is_active())
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
         self.assertEqual(box.main_pid(), pid)
