@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "daemon.h"
 #include "unit.h"
 
@@ -49,22 +50,6 @@ daemon_reload(const char *config)
 
 /* ---- comings and goings ---- */
 
-static struct address
-parse_address(const char *text)
-{
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	struct address a;
-
-	if (inet_pton(AF_INET, text, &sin.sin_addr) == 1)
-		address_from_socket(&a, (struct sockaddr *)&sin);
-	else {
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &sin6.sin6_addr), 1);
-		address_from_socket(&a, (struct sockaddr *)&sin6);
-	}
-	return a;
-}
-
 struct peer *
 daemon_connect(const char *address)
 {
@@ -75,7 +60,7 @@ daemon_connect(const char *address)
 		p++;
 	ck_assert(p < fixture.peers + DAEMON_PEERS);
 	if (address != NULL)
-		a = parse_address(address);
+		a = address_of(address);
 	p->asleep = p->closed = false;
 	p->len = 0;
 	p->fd = rig_connect(address != NULL ? &a : NULL, fixture.send_buffer);

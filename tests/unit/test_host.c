@@ -1,33 +1,15 @@
 /* Hosts: their connections, their failures, what those who left have spent. */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "banterd/net/host.h"
+#include "address.h"
 #include "unit.h"
-
-/* An address as it comes from a socket of its family. */
-static struct address
-address(const char *text)
-{
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	struct address a;
-
-	if (inet_pton(AF_INET, text, &sin.sin_addr) == 1)
-		ck_assert(address_from_socket(&a, (struct sockaddr *)&sin));
-	else {
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &sin6.sin6_addr), 1);
-		ck_assert(address_from_socket(&a, (struct sockaddr *)&sin6));
-	}
-	return a;
-}
 
 static struct host *
 enter_at(struct hosts *hosts, const char *text, uint64_t now)
 {
-	struct address a = address(text);
+	struct address a = address_of(text);
 	struct host *host = host_enter(hosts, &a, now);
 
 	ck_assert_ptr_nonnull(host);
@@ -85,7 +67,8 @@ END_TEST
 /* All hosts of a link are in fe80::/64. */
 START_TEST(link_local)
 {
-	struct address a = address("fe80::1"), b = a, c = address("fe80::2");
+	struct address a = address_of("fe80::1"), b = a,
+		       c = address_of("fe80::2");
 	struct hosts hosts;
 	struct host *host;
 
@@ -168,7 +151,7 @@ END_TEST
 /* What has expired is so for who comes, whether somebody has looked or not. */
 START_TEST(expired_unseen)
 {
-	struct address a = address("192.0.2.9");
+	struct address a = address_of("192.0.2.9");
 	struct hosts hosts;
 	struct host *host, *other;
 	unsigned i;

@@ -6,29 +6,13 @@
 #include <string.h>
 
 #include "banterd/base/network.h"
+#include "address.h"
 #include "unit.h"
-
-/* An address as it comes from a socket of its family. */
-static struct address
-address(const char *text)
-{
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	struct address a;
-
-	if (inet_pton(AF_INET, text, &sin.sin_addr) == 1)
-		ck_assert(address_from_socket(&a, (struct sockaddr *)&sin));
-	else {
-		ck_assert_int_eq(inet_pton(AF_INET6, text, &sin6.sin6_addr), 1);
-		ck_assert(address_from_socket(&a, (struct sockaddr *)&sin6));
-	}
-	return a;
-}
 
 static bool
 allows(struct acl *acl, const char *text)
 {
-	struct address a = address(text);
+	struct address a = address_of(text);
 
 	return acl_allows(acl, &a);
 }
@@ -50,7 +34,7 @@ START_TEST(address_texts)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		a = address(rows[i][0]);
+		a = address_of(rows[i][0]);
 		ck_assert_str_eq(address_text(&a, buf), rows[i][1]);
 	}
 	ck_assert(!address_from_socket(&a, (struct sockaddr *)&sun));
@@ -88,7 +72,7 @@ static bool
 lets_in(const char *network, bool allow)
 {
 	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
-	struct address a = address("fe80::1");
+	struct address a = address_of("fe80::1");
 	bool allowed;
 
 	a.scope = if_nametoindex("lo");
