@@ -26,6 +26,7 @@
 
 #define KNOWN_LOGS 2 /* the one in force, and one that a reload tries */
 #define FIRST_FD   3 /* after the standard ones */
+#define STEP_MS    5 /* between two looks whether it has ended */
 
 /*
  * A question and its answer are a datagram each.  They are numbered: an answer
@@ -351,14 +352,31 @@ opener_start(struct opener *o, const char *conf_path,
 	return true;
 }
 
+/* Whether there is none to wait for any more. */
+static bool
+has_ended(const struct opener *o)
+{
+	return o->pid == 0 || waitpid(o->pid, NULL, WNOHANG) != 0;
+}
+
 void
 opener_stop(struct opener *o)
 {
+	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+	int waited = 0;
+
 	if (o->fd != -1)
 		close(o->fd);
 	o->fd = -1;
-	while (o->pid != 0 && waitpid(o->pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	while (!has_ended(o)) {
+		if (waited >= OPENER_PATIENCE_MS) {
+			log_warning(
+			    "the process that opens files for banterd does not end; it is not waited for");
+			break;
+		}
+		(void)ppoll(NULL, 0, &step, NULL);
+		waited += STEP_MS;
+	}
 	o->pid = 0;
 }
 

@@ -264,6 +264,21 @@ class Opener(Closet):
         self.reload("user daemon\nmotd %s\n" % self.path("motd"))
         self.assertEqual(self.lines_of(), ["* one"])
 
+    def test_stuck_at_the_end(self):
+        """The daemon ends all the same, after two seconds."""
+        daemon = self.start("user daemon\n")
+        alice = daemon.client("alice")
+        opener, = proc.children(daemon.pid)
+        os.kill(opener, signal.SIGSTOP)
+        eventually(lambda: proc.stopped(opener), "it is stopped")
+        daemon.signal(signal.SIGTERM)
+        alice.ends_with("* The server is going down.")
+        daemon.wait_log("warning: the process that opens files for banterd "
+                        "does not end")
+        eventually(lambda: daemon.process.poll() is not None, "it ends")
+        os.kill(opener, signal.SIGCONT)
+        self.assertEqual(daemon.wait_exit(), 0)
+
     def test_sockets_are_removed(self):
         """In a directory that is root's the daemon could not; nor can one
         that is killed."""

@@ -17,8 +17,8 @@
 
 struct config_listens;
 
-/* How long a daemon waits that serves people meanwhile: it is stuck then, or
- * the disk is. */
+/* How long a daemon waits that serves people meanwhile, or that is to end: the
+ * opener is stuck then, or the disk is. */
 #define OPENER_PATIENCE_MS 2000
 
 struct opener {
@@ -36,7 +36,9 @@ struct opener {
 bool opener_start(struct opener *o, const char *conf_path,
     const struct config_listens *listens);
 
-/* Has it end, and waits until it has. */
+/* Has it end, and waits until it has, but no longer than
+ * OPENER_PATIENCE_MS: that is logged, and what it was to remove stays until it
+ * is no longer stuck. */
 void opener_stop(struct opener *o);
 
 /* Waits for it if it has ended by itself, and logs that; returns at once. */
