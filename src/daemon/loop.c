@@ -261,25 +261,43 @@ watch_opener(struct server *srv)
 }
 
 static void
+tell_ready(struct server *srv)
+{
+	srv->owes_ready = !notify_ready(&srv->notify);
+}
+
+static void
 tell_status(struct server *srv)
 {
 	srv->status_at = server_now(srv);
 	srv->status_clients = srv->registry.nusers;
 	srv->status_rooms = srv->registry.nrooms;
-	notify_status(&srv->notify, srv->status_clients, srv->status_rooms);
+	srv->owes_status = !notify_status(
+	    &srv->notify, srv->status_clients, srv->status_rooms);
 }
 
-static void
-update_status(struct server *srv)
+static bool
+has_to_tell(const struct server *srv)
 {
-	if (srv->notify.fd == -1 ||
-	    (srv->registry.nusers == srv->status_clients &&
-		srv->registry.nrooms == srv->status_rooms))
+	return srv->owes_ready || srv->owes_status ||
+	    srv->registry.nusers != srv->status_clients ||
+	    srv->registry.nrooms != srv->status_rooms;
+}
+
+/* A manager that was busy is told again, too: without a READY=1 it would end
+ * the service, or wait for the end of a reload. */
+static void
+update_manager(struct server *srv)
+{
+	if (srv->notify.fd == -1 || !has_to_tell(srv))
 		return;
-	if (server_now(srv) - srv->status_at < STATUS_MS)
+	if (server_now(srv) - srv->status_at < STATUS_MS) {
 		server_wake_at(srv, srv->status_at + STATUS_MS);
-	else
-		tell_status(srv);
+		return;
+	}
+	if (srv->owes_ready)
+		tell_ready(srv);
+	tell_status(srv);
 }
 
 /* ---- the beginning ---- */
@@ -368,7 +386,6 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 	TAILQ_INIT(&srv->gone);
 	TAILQ_INIT(&srv->waiting);
 	TAILQ_INIT(&srv->runnable);
-	server_fit_descriptors(srv);
 	if ((srv->base = event_base_new()) == NULL ||
 	    (srv->fanout = fanout_new(conf->send_queue)) == NULL ||
 	    (srv->timer = evtimer_new(srv->base, on_timer, srv)) == NULL ||
@@ -376,6 +393,8 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 		log_error("cannot start: %s", strerror(errno));
 		return false;
 	}
+	srv->max_clients = conf->max_clients; /* until it is known of what else
+					       * there are descriptors */
 	srv->started = server_now(srv);
 	return true;
 }
@@ -401,7 +420,7 @@ finish_turn(struct server *srv)
 	want_trim(srv);
 	server_wake_at(srv, srv->registry.due);
 	server_wake_at(srv, tick_logs(srv, server_now(srv)));
-	update_status(srv);
+	update_manager(srv);
 }
 
 /*
@@ -489,6 +508,7 @@ loop_stop(struct server *srv)
 	struct client *c, *next;
 
 	log_notice("going down");
+	srv->owes_ready = false;
 	notify_stopping(&srv->notify);
 	srv->session.stopping = true;
 	srv->stop_by = server_now(srv) + srv->conf->shutdown_grace * 1000ULL;
@@ -512,7 +532,7 @@ reload_now(struct server *srv)
 	srv->reload_wanted = false;
 	notify_reloading(&srv->notify);
 	ok = reload(srv);
-	notify_ready(&srv->notify);
+	tell_ready(srv);
 	notify_reloaded(ok);
 	finish_turn(srv);
 }
@@ -525,7 +545,7 @@ loop_run(struct server *srv)
 	if (!watch_opener(srv))
 		log_warning("no memory to watch who opens files");
 	tell_status(srv);
-	notify_ready(&srv->notify);
+	tell_ready(srv);
 	while (!srv->done) {
 		loop_turn(srv, true);
 		if (srv->reload_wanted && !srv->session.stopping)

@@ -30,9 +30,9 @@ reach_manager(const struct notify *n)
 /*
  * One datagram to the service manager.  Its socket may be another one by now,
  * made anew at the same place; a datagram socket can be connected again
- * (connect(2)).
+ * (connect(2)).  Returns false if its queue is full.
  */
-static void LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
+static bool LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
 {
 	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	char text[128];
@@ -40,15 +40,17 @@ static void LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
 	int len;
 
 	if (n->fd == -1)
-		return;
+		return true;
 	va_start(ap, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (send(n->fd, text, (size_t)len, flags) != -1)
-		return;
-	if (errno == EAGAIN || !reach_manager(n) ||
-	    send(n->fd, text, (size_t)len, flags) == -1)
-		log_debug("notify: %s", strerror(errno));
+		return true;
+	if (errno != EAGAIN && reach_manager(n) &&
+	    send(n->fd, text, (size_t)len, flags) != -1)
+		return true;
+	log_debug("notify: %s", strerror(errno));
+	return errno != EAGAIN;
 }
 
 /* A leading '@' stands for the NUL of an abstract address (sd_notify(3)).
@@ -128,10 +130,10 @@ notify_close(struct notify *n)
 	n->fd = -1;
 }
 
-void
+bool
 notify_ready(struct notify *n)
 {
-	notify_send(n, "READY=1");
+	return notify_send(n, "READY=1");
 }
 
 /* The time tells the manager which reload this is the beginning of. */
@@ -141,7 +143,7 @@ notify_reloading(struct notify *n)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	(void)notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
 }
 
@@ -174,19 +176,19 @@ notify_reloaded(bool ok)
 void
 notify_stopping(struct notify *n)
 {
-	notify_send(n, "STOPPING=1");
+	(void)notify_send(n, "STOPPING=1");
 }
 
 void
 notify_watchdog(struct notify *n)
 {
-	notify_send(n, "WATCHDOG=1");
+	(void)notify_send(n, "WATCHDOG=1");
 }
 
-void
+bool
 notify_status(struct notify *n, unsigned clients, unsigned rooms)
 {
-	notify_send(n, "STATUS=%u client%s in %u room%s", clients,
+	return notify_send(n, "STATUS=%u client%s in %u room%s", clients,
 	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
 }
 

@@ -350,6 +350,40 @@ class Manager(Case):
             self.assertEqual(manager.recv(128),
                              b"STATUS=1 client in 2 rooms")
 
+    @staticmethod
+    def fill(name):
+        """Fills the manager's queue; it is busy."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect("\0" + name)
+            try:
+                while True:
+                    other.send(b"other")
+            except BlockingIOError:
+                pass
+
+    @staticmethod
+    def told(manager, wanted):
+        """Waits until it has been told all that."""
+        wanted = set(wanted)
+        while wanted:
+            wanted.discard(manager.recv(128))
+
+    def test_it_is_busy(self):
+        """What it could not be told is told later."""
+        name = "banter-manager-%d" % os.getpid()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind("\0" + name)
+            manager.settimeout(DEADLINE)
+            self.fill(name)
+            daemon = self.daemon("room #dev\n",
+                                 env={"NOTIFY_SOCKET": "@" + name})
+            daemon.guest()
+            self.told(manager, [b"READY=1", b"STATUS=1 client in 2 rooms"])
+            self.fill(name)
+            daemon.reload("room #dev\n")
+            daemon.wait_log("reloaded")
+            self.told(manager, [b"READY=1"])
 
 
 if __name__ == "__main__":

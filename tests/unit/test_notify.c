@@ -85,17 +85,17 @@ check_words(const char *path)
 	ck_assert_int_ne(n.fd, -1);
 	ck_assert_ptr_null(getenv("NOTIFY_SOCKET"));
 	ck_assert_str_eq(told(), "nothing");
-	notify_ready(&n);
+	(void)notify_ready(&n);
 	ck_assert_str_eq(told(), "READY=1");
 	notify_stopping(&n);
 	ck_assert_str_eq(told(), "STOPPING=1");
 	notify_watchdog(&n);
 	ck_assert_str_eq(told(), "WATCHDOG=1");
-	notify_status(&n, 12, 3);
+	(void)notify_status(&n, 12, 3);
 	ck_assert_str_eq(told(), "STATUS=12 clients in 3 rooms");
-	notify_status(&n, 1, 1);
+	(void)notify_status(&n, 1, 1);
 	ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
-	notify_status(&n, 0, 0);
+	(void)notify_status(&n, 0, 0);
 	ck_assert_str_eq(told(), "STATUS=0 clients in 0 rooms");
 	ck_assert_str_eq(told(), "nothing");
 	notify_close(&n);
@@ -179,11 +179,11 @@ START_TEST(nobody_to_tell)
 
 	notify_init(&n);
 	ck_assert_int_eq(n.fd, -1);
-	notify_ready(&n);
+	(void)notify_ready(&n);
 	notify_reloading(&n);
 	notify_stopping(&n);
 	notify_watchdog(&n);
-	notify_status(&n, 1, 1);
+	(void)notify_status(&n, 1, 1);
 	notify_close(&n);
 	setenv("NOTIFY_SOCKET", "relative", 1);
 	notify_init(&n);
@@ -192,7 +192,7 @@ START_TEST(nobody_to_tell)
 	notify_init(&n);
 	ck_assert_int_eq(n.fd, -1);
 	ck_assert_ptr_null(getenv("NOTIFY_SOCKET"));
-	notify_ready(&n);
+	(void)notify_ready(&n);
 }
 END_TEST
 
@@ -210,7 +210,7 @@ START_TEST(manager_gone)
 		notify_watchdog(&n);
 	ck_assert_str_eq(told(), "WATCHDOG=1");
 	close(manager);
-	notify_ready(&n);
+	(void)notify_ready(&n);
 	notify_close(&n);
 }
 END_TEST
@@ -233,7 +233,7 @@ START_TEST(manager_anew)
 		start_manager(path);
 		notify_watchdog(&n);
 		ck_assert_str_eq(told(), "WATCHDOG=1");
-		notify_status(&n, 1, 1);
+		(void)notify_status(&n, 1, 1);
 		ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
 	}
 	/* full is not gone */
@@ -242,7 +242,8 @@ START_TEST(manager_anew)
 	old = manager;
 	ck_assert_int_eq(unlink(path), 0);
 	start_manager(path);
-	notify_ready(&n);
+	ck_assert(!notify_ready(&n));
+	ck_assert(!notify_status(&n, 1, 1));
 	ck_assert_str_eq(told(), "nothing");
 	close(old);
 	notify_close(&n);

@@ -63,6 +63,7 @@ struct server {
 	uint64_t started;           /* ms */
 	uint64_t status_at;         /* ms: when notify was told */
 	unsigned status_clients, status_rooms; /* and what */
+	bool owes_status, owes_ready;          /* notify could not be told */
 	bool clock_is_fresh;                   /* read in this turn */
 	bool sockets_passed;                   /* they replace listen lines */
 	bool reload_wanted, stop_wanted;
@@ -84,8 +85,8 @@ uint64_t server_now(struct server *srv);
 /* Wakes the loop once ms has come, at the latest. */
 void server_wake_at(struct server *srv, uint64_t ms);
 
-/* Raises the soft limit of descriptors to what max-clients needs, and lowers
- * srv->max_clients to what the limit then allows. */
+/* Raises the soft limit of descriptors to what max-clients and the listeners
+ * need, and lowers srv->max_clients to what the limit then allows. */
 void server_fit_descriptors(struct server *srv);
 
 /* Has libevent make what it keeps of each descriptor number before anybody

@@ -25,14 +25,16 @@ struct notify {
 void notify_init(struct notify *n);
 void notify_close(struct notify *n);
 
-void notify_ready(struct notify *n);
+/* Returns false if the manager's queue is full: it has to be told again. */
+bool notify_ready(struct notify *n);
+bool notify_status(struct notify *n, unsigned clients, unsigned rooms);
+
 void notify_reloading(struct notify *n);
 void notify_stopping(struct notify *n);
 
 /* Answers contrib/systemd/reload, if it waits. */
 void notify_reloaded(bool ok);
 void notify_watchdog(struct notify *n);
-void notify_status(struct notify *n, unsigned clients, unsigned rooms);
 
 /* What the service manager passed to this process. */
 struct notify_sockets {
