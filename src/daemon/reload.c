@@ -69,8 +69,10 @@ reload_listen(struct server *srv)
 	free(passed.names);
 	if (ok && srv->sockets_passed)
 		warn_of_replaced(srv, srv->conf);
-	if (ok)
+	if (ok) {
+		server_fit_descriptors(srv);
 		server_preallocate_fd_slots(srv);
+	}
 	return ok;
 }
 

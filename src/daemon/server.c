@@ -13,9 +13,9 @@
 #include "banterd/daemon/server.h"
 #include "banterd/net/timer.h"
 
-/* Descriptors beside those of clients: standard ones, the loop's, the log,
- * files that are read, the spare one; and listeners. */
-#define OTHER_DESCRIPTORS 20
+/* Descriptors beside those of clients and listeners: standard ones, the loop's,
+ * the log, the opener's, the spare one; and files that are read. */
+#define OTHER_DESCRIPTORS 19
 
 #define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
 #define MAX_FD_SLOTS   16384 /* made ahead */
@@ -60,8 +60,9 @@ server_wake_at(struct server *srv, uint64_t ms)
 void
 server_fit_descriptors(struct server *srv)
 {
-	rlim_t want = (rlim_t)srv->conf->max_clients + SERVER_CLOSING +
-	    OTHER_DESCRIPTORS;
+	rlim_t others = SERVER_CLOSING + OTHER_DESCRIPTORS +
+	    listeners_count(&srv->listeners);
+	rlim_t want = srv->conf->max_clients + others;
 	struct rlimit rl;
 
 	srv->max_clients = srv->conf->max_clients;
@@ -75,8 +76,8 @@ server_fit_descriptors(struct server *srv)
 	}
 	if (rl.rlim_cur >= want)
 		return;
-	srv->max_clients = rl.rlim_cur > SERVER_CLOSING + OTHER_DESCRIPTORS ?
-	    (unsigned)(rl.rlim_cur - SERVER_CLOSING - OTHER_DESCRIPTORS) :
+	srv->max_clients = rl.rlim_cur > others ?
+	    (unsigned)(rl.rlim_cur - others) :
 	    1;
 	log_warning(
 	    "max-clients %u lowered to %u, which the limit of %llu open files allows",

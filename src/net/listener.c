@@ -384,6 +384,17 @@ roll_back(struct listeners *ls)
 	}
 }
 
+unsigned
+listeners_count(const struct listeners *ls)
+{
+	const struct listener *l;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(l, &ls->list, next)
+		n++;
+	return n;
+}
+
 bool
 listeners_apply(
     struct listeners *ls, const struct config_listens *wanted, bool lenient)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each limit at its edge, and what one reads beyond it."""
 
+import os
 import resource
 import select
 import signal
@@ -10,13 +11,14 @@ import sys
 import time
 
 from banter import wait
-from banter.address import both_families
+from banter.address import both_families, reserve_address
 from banter.case import Case, main
 from banter.client import settle
 from banter.daemon import Daemon
-from banter.files import scratch_path
+from banter.files import read, scratch_path
 from banter.host import needs_ipv6, needs_network
 from banter.line import NOT_ALLOWED, rx
+from banter.wait import eventually
 
 FULL = "! The server is full; try again later."
 TOO_MANY = "! Too many connections from your address."
@@ -75,6 +77,33 @@ class MaxClients(Case):
         self.assertEqual(len(inside), lowered)
         inside[0].ask("hello")
         inside[1].until(rx(r"\[#lobby\] guest\d+: hello"))
+
+    def test_full_with_many_listeners(self):
+        """Listeners have descriptors of their own: a full server can be
+        reloaded, and opens its log again."""
+        log = scratch_path("log")
+        config = "max-clients 60\nmax-per-host 100\nlog-target %s\n" % log
+        daemon = self.daemon(
+            config, ready=False,
+            listen=[reserve_address() for _ in range(24)],
+            before_exec=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (64, 4096)))
+        eventually(lambda: os.path.exists(log) and
+                   read(log).count("listening on") == 24, "it is there")
+        daemon.addresses = daemon.listen
+        inside = [daemon.connect("p%d" % i) for i in range(60)]
+        for one in inside:
+            one.until(rx(r"\* You are guest\d+ in #lobby .*"))
+        full = [daemon.connect("q%d" % i) for i in range(40)]
+        for one in full:
+            one.ends_with(FULL)
+        os.rename(log, log + ".1")
+        daemon.signal(signal.SIGUSR2)
+        eventually(lambda: os.path.exists(log) and "again" in read(log),
+                   "the log is opened again")
+        daemon.reload(config + "history 3\n")
+        eventually(lambda: "reloaded" in read(log), "it is reloaded")
+        inside[0].ask("/who")
 
     def test_others_come_in_their_place(self):
         """All at once: whose descriptors are still open when the newcomers

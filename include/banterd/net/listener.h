@@ -88,6 +88,9 @@ bool listeners_apply(
 bool listeners_serve(
     const struct listeners *ls, const struct config_listen *wanted);
 
+/* How many there are. */
+unsigned listeners_count(const struct listeners *ls);
+
 /* Closes all. */
 void listeners_close(struct listeners *ls);
 
