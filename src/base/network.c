@@ -116,6 +116,19 @@ address_is_link_local(const struct address *a)
 	return IN6_IS_ADDR_LINKLOCAL(&a->in6);
 }
 
+bool
+address_is_loopback(const struct address *a)
+{
+	return is_v4(&a->in6) ? a->in6.s6_addr[12] == IN_LOOPBACKNET :
+				IN6_IS_ADDR_LOOPBACK(&a->in6);
+}
+
+bool
+address_same(const struct address *a, const struct address *b)
+{
+	return IN6_ARE_ADDR_EQUAL(&a->in6, &b->in6) && a->scope == b->scope;
+}
+
 struct in6_addr
 address_network(const struct address *a, unsigned bits)
 {

@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -229,6 +230,22 @@ text_apply_erasures(char *raw, size_t from, size_t len)
 			raw[o++] = raw[i];
 	}
 	return o;
+}
+
+void
+text_duration(uint64_t ms, char *buf)
+{
+	const size_t size = TEXT_DURATION_SIZE;
+	unsigned long long s = ms / 1000;
+
+	if (s < 60)
+		snprintf(buf, size, "%llus", s);
+	else if (s < 3600)
+		snprintf(buf, size, "%llum", s / 60);
+	else if (s < 86400)
+		snprintf(buf, size, "%lluh %llum", s / 3600, s / 60 % 60);
+	else
+		snprintf(buf, size, "%llud %lluh", s / 86400, s / 3600 % 24);
 }
 
 static bool

@@ -7,18 +7,6 @@
 
 /* ---- coming ---- */
 
-static void
-tell_joined(struct registry *reg, struct room *room, const struct user *u)
-{
-	struct chat_event ev;
-
-	if (!room_tally(reg, room, TALLY_JOINS, u))
-		return;
-	ev = room_event(reg, room, EVENT_JOIN);
-	ev.who = u->name;
-	room_tell_tallied(reg, room, TALLY_JOINS, &ev, u);
-}
-
 /* Space for one more on both sides, so that what follows cannot fail. */
 static bool
 reserve(struct room *room, struct user *u)
@@ -80,6 +68,35 @@ is_right_key(const struct room *room, const char *key)
 	    (key != NULL && text_same_secret(room->key, key));
 }
 
+/* u comes in, without a word. */
+static enum chat_error
+enter(struct registry *reg, struct room *room, struct user *u)
+{
+	if (!reserve(room, u)) {
+		if (room_is_over(room))
+			room_free(reg, room);
+		return CHAT_NO_MEMORY;
+	}
+	if (room_is_over(room))
+		room->op = u;
+	room->members[room->nmembers] = u;
+	room_set_size(reg, room, room->nmembers + 1);
+	u->rooms[u->nrooms++] = room;
+	u->current = room;
+	return CHAT_OK;
+}
+
+enum chat_error
+member_enter(struct registry *reg, struct user *u, struct room *room)
+{
+	enum chat_error error = CHAT_KICKED;
+
+	if (room_keeps_out(reg, room, u) == 0)
+		error = enter(reg, room, u);
+	u->is_unannounced = error == CHAT_OK;
+	return error;
+}
+
 enum chat_error
 member_join(
     struct registry *reg, struct user *u, const char *name, const char *key)
@@ -93,24 +110,16 @@ member_join(
 	}
 	if (u->nrooms >= reg->limits.max_joined)
 		return CHAT_TOO_MANY_JOINED;
+	if (room != NULL && room_keeps_out(reg, room, u) > 0)
+		return CHAT_KICKED;
 	if (room != NULL && !is_right_key(room, key))
 		return CHAT_WRONG_KEY;
 	if (room == NULL &&
 	    (room = open_room(reg, u, name, key, &error)) == NULL)
 		return error;
-	if (!reserve(room, u)) {
-		if (room_is_over(room))
-			room_free(reg, room);
-		return CHAT_NO_MEMORY;
-	}
-	if (room_is_over(room))
-		room->op = u;
-	room->members[room->nmembers] = u;
-	room_set_size(reg, room, room->nmembers + 1);
-	u->rooms[u->nrooms++] = room;
-	u->current = room;
-	tell_joined(reg, room, u);
-	return CHAT_OK;
+	if ((error = enter(reg, room, u)) == CHAT_OK)
+		room_tell_joined(reg, room, u);
+	return error;
 }
 
 /* ---- going ---- */
@@ -121,7 +130,7 @@ tell_left(struct registry *reg, struct room *room, const struct user *u,
 {
 	struct chat_event ev;
 
-	if (reg->closing || !room_tally(reg, room, TALLY_LEAVES, u))
+	if (!room_tally(reg, room, TALLY_LEAVES, u))
 		return;
 	ev = room_event(reg, room, EVENT_LEAVE);
 	ev.who = u->name;
@@ -163,6 +172,8 @@ remove_room(struct user *u, const struct room *room)
 static bool
 part(struct registry *reg, struct user *u, struct room *room)
 {
+	if (room_is_unaware(room, u))
+		u->is_unannounced = false;
 	remove_member(reg, room, u);
 	remove_room(u, room);
 	if (!room_is_over(room))
@@ -185,9 +196,12 @@ void
 member_leave(
     struct registry *reg, struct user *u, struct room *room, const char *reason)
 {
+	bool silent = reg->closing || room_is_unaware(room, u);
+
 	if (!part(reg, u, room))
 		return;
-	tell_left(reg, room, u, reason);
+	if (!silent)
+		tell_left(reg, room, u, reason);
 	pass_on(reg, room, u);
 }
 
@@ -211,28 +225,95 @@ tell_current(struct registry *reg, struct user *u)
 	reg->ops->deliver(u, &ev);
 }
 
-void
+/* Whether somebody else in the room comes from that address. */
+static bool
+is_shared(struct registry *reg, const struct room *room, const struct user *who,
+    const struct address *address)
+{
+	struct address a;
+	uint32_t i;
+
+	for (i = 0; i < room->nmembers; i++) {
+		if (room->members[i] != who &&
+		    reg->ops->address(room->members[i], &a) &&
+		    address_same(&a, address))
+			return true;
+	}
+	return false;
+}
+
+static bool
+ban(struct registry *reg, struct room *room, const struct user *who)
+{
+	struct address a;
+	const struct address *address = room_address_of(reg, who, &a);
+
+	if (address != NULL && is_shared(reg, room, who, address))
+		address = NULL;
+	return bans_add(&room->bans, who, address, reg->now);
+}
+
+/* Takes who out, or away from those outside who wrote; false if the room is
+ * gone with that. */
+static bool
+put_out(struct registry *reg, struct room *room, struct user *who)
+{
+	bool was_current = who->current == room, remains;
+
+	id_set_remove(&room->outsiders, who->id);
+	if (!room_has(room, who))
+		return true;
+	remains = part(reg, who, room);
+	if (was_current)
+		tell_current(reg, who);
+	return remains;
+}
+
+enum chat_error
 member_kick(struct registry *reg, const struct user *by, struct room *room,
     struct user *who, const char *reason)
 {
-	bool was_current = who->current == room, remains;
-	struct chat_event ev = room_event(reg, room, EVENT_KICKED);
+	struct chat_event ev;
 
+	if (!ban(reg, room, who))
+		return CHAT_NO_MEMORY;
+	ev = room_event(reg, room, EVENT_KICKED);
 	ev.many = false;
 	ev.who = by->name;
 	ev.text = reason;
 	reg->ops->deliver(who, &ev);
-	remains = part(reg, who, room);
-	if (was_current)
-		tell_current(reg, who);
-	if (!remains)
-		return;
+	if (!put_out(reg, room, who))
+		return CHAT_OK;
 	ev = room_event(reg, room, EVENT_KICK);
 	ev.who = by->name;
 	ev.whom = who->name;
 	ev.text = reason;
 	room_tell(reg, room, &ev, by);
 	pass_on(reg, room, who);
+	return CHAT_OK;
+}
+
+bool
+member_invite(struct registry *reg, const struct user *by, struct room *room,
+    const char *name)
+{
+	struct user *who = user_find(reg, name);
+	const struct address *address = NULL;
+	struct chat_event ev;
+	struct address a;
+	uint64_t id;
+
+	if (who != NULL)
+		address = room_address_of(reg, who, &a);
+	if ((id = bans_lift(&room->bans, name, who, address, reg->now)) == 0)
+		return false;
+	if (who == NULL && (who = user_by_id(reg, id)) == NULL)
+		return true;
+	ev = registry_event(reg, EVENT_INVITED);
+	ev.room = room->name;
+	ev.who = by->name;
+	reg->ops->deliver(who, &ev);
+	return true;
 }
 
 /* ---- names ---- */
@@ -250,6 +331,8 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 	u->visit = ++reg->visit;
 	for (i = 0; i < u->nrooms; i++) {
 		room = u->rooms[i];
+		if (room_is_unaware(room, u))
+			continue;
 		if (u->is_guest && !room_tally(reg, room, TALLY_NAMES, u))
 			continue;
 		ev = room_event(reg, room, EVENT_RENAME);

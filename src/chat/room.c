@@ -55,6 +55,7 @@ room_make(struct registry *reg, const char *name)
 		return NULL;
 	strlcpy(room->name, name, sizeof(room->name));
 	history_init(&room->history);
+	bans_init(&room->bans);
 	RB_INSERT(room_tree, &reg->rooms, room);
 	RB_INSERT(room_ranking, &reg->ranking, room);
 	reg->nrooms++;
@@ -82,6 +83,8 @@ room_free(struct registry *reg, struct room *room)
 	if (room->is_pending)
 		TAILQ_REMOVE(&reg->pending, room, pending);
 	history_trim(&room->history, 0);
+	bans_free(&room->bans);
+	id_set_clear(&room->outsiders);
 	RB_REMOVE(room_tree, &reg->rooms, room);
 	RB_REMOVE(room_ranking, &reg->ranking, room);
 	reg->nrooms--;
@@ -122,6 +125,28 @@ room_has(const struct room *room, const struct user *u)
 			return true;
 	}
 	return false;
+}
+
+bool
+room_shows_to(const struct room *room, const struct user *u)
+{
+	return room->key == NULL || room_has(room, u);
+}
+
+const struct address *
+room_address_of(struct registry *reg, const struct user *u, struct address *a)
+{
+	return reg->ops->address != NULL && reg->ops->address(u, a) ? a : NULL;
+}
+
+uint64_t
+room_keeps_out(struct registry *reg, struct room *room, const struct user *u)
+{
+	struct address a;
+
+	if (room->bans.n == 0)
+		return 0;
+	return bans_left(&room->bans, u, room_address_of(reg, u, &a), reg->now);
 }
 
 /* ---- telling its members ---- */
@@ -249,10 +274,48 @@ rooms_tick(struct registry *reg)
 	}
 }
 
-/* ---- what is said ---- */
+/* ---- who has come ---- */
+
+bool
+room_is_unaware(const struct room *room, const struct user *u)
+{
+	return u->is_unannounced && u->rooms[0] == room;
+}
 
 void
-room_say(struct registry *reg, struct user *u, struct room *room,
+room_tell_joined(struct registry *reg, struct room *room, const struct user *u)
+{
+	struct chat_event ev;
+
+	if (!room_tally(reg, room, TALLY_JOINS, u))
+		return;
+	ev = room_event(reg, room, EVENT_JOIN);
+	ev.who = u->name;
+	room_tell_tallied(reg, room, TALLY_JOINS, &ev, u);
+}
+
+void
+room_announce(struct registry *reg, struct room *room, struct user *u)
+{
+	if (!room_is_unaware(room, u))
+		return;
+	u->is_unannounced = false;
+	room_tell_joined(reg, room, u);
+}
+
+/* ---- what is said ---- */
+
+/* Only who runs a room need know who of outside has written to it. */
+static bool
+note_outsider(struct registry *reg, struct room *room, const struct user *u)
+{
+	return room->op == NULL || room_has(room, u) ||
+	    id_set_has(&room->outsiders, u->id) ||
+	    id_set_add(reg, &room->outsiders, u->id);
+}
+
+static void
+say(struct registry *reg, const struct user *u, struct room *room,
     const char *text, bool action)
 {
 	struct chat_event ev = room_event(
@@ -275,6 +338,17 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 		ev.bell = member->set_bell && member->visit == reg->visit;
 		reg->ops->deliver(member, &ev);
 	}
+}
+
+bool
+room_say(struct registry *reg, struct user *u, struct room *room,
+    const char *text, bool action)
+{
+	if (!note_outsider(reg, room, u))
+		return false;
+	room_announce(reg, room, u);
+	say(reg, u, room, text, action);
+	return true;
 }
 
 /* The oldest of the last n that u may hear; NULL: there is none.  *found is
@@ -350,13 +424,14 @@ room_replace(char **field, const char *text)
 }
 
 bool
-room_set_topic(struct registry *reg, const struct user *u, struct room *room,
-    const char *topic)
+room_set_topic(
+    struct registry *reg, struct user *u, struct room *room, const char *topic)
 {
 	struct chat_event ev;
 
 	if (!room_replace(&room->topic, topic))
 		return false;
+	room_announce(reg, room, u);
 	ev = room_event(reg, room, EVENT_TOPIC);
 	ev.who = u->name;
 	ev.text = topic;
@@ -378,22 +453,39 @@ room_set_op(struct registry *reg, struct room *room, struct user *u)
 }
 
 void
-room_names(
-    const struct room *room, const struct user *viewer, char *buf, size_t size)
+room_list_of(
+    const struct user *u, const struct user *viewer, char *buf, size_t size)
+{
+	const struct room *room;
+	size_t len = 0;
+	uint16_t i;
+
+	buf[0] = '\0';
+	for (i = 0; i < u->nrooms && len + ROOM_MAX + 4 < size; i++) {
+		room = u->rooms[i];
+		if (viewer != NULL && !room_shows_to(room, viewer))
+			continue;
+		len += (size_t)snprintf(buf + len, size - len, "%s%s%s",
+		    len > 0 ? ", " : "", room->op == u ? "@" : "", room->name);
+	}
+}
+
+uint32_t
+room_names(const struct room *room, const struct user *viewer, uint32_t first,
+    char *buf, size_t size)
 {
 	const struct user *u;
 	size_t len = 0;
 	uint32_t i;
 
 	buf[0] = '\0';
-	for (i = 0; i < room->nmembers && i < ROOM_NAMES_SHOWN; i++) {
+	for (i = first; i < room->nmembers && i - first < ROOM_NAMES_SHOWN;
+	     i++) {
 		u = room->members[i];
 		len += (size_t)snprintf(buf + len, size - len, "%s%s%s%s",
-		    i > 0 ? ", " : "", u == room->op ? "@" : "",
+		    i > first ? ", " : "", u == room->op ? "@" : "",
 		    u == viewer ? "you" : u->name,
 		    u->away != NULL ? " (away)" : "");
 	}
-	if (i < room->nmembers)
-		snprintf(
-		    buf + len, size - len, " and %u more", room->nmembers - i);
+	return room->nmembers - i;
 }

@@ -71,7 +71,7 @@ id_set_place(const struct id_set *set, uint64_t id)
 	return low;
 }
 
-static bool
+bool
 id_set_has(const struct id_set *set, uint64_t id)
 {
 	uint32_t i = id_set_place(set, id);
@@ -79,14 +79,14 @@ id_set_has(const struct id_set *set, uint64_t id)
 	return i < set->n && set->ids[i] == id;
 }
 
-static void
+void
 id_set_clear(struct id_set *set)
 {
 	free(set->ids);
 	memset(set, 0, sizeof(*set));
 }
 
-static void
+void
 id_set_remove(struct id_set *set, uint64_t id)
 {
 	uint32_t i = id_set_place(set, id);
@@ -112,9 +112,7 @@ id_set_forget_gone(struct registry *reg, struct id_set *set)
 	set->n = n;
 }
 
-/* Those who are not there any more go first, so that a set never holds more
- * than about twice the people there are. */
-static bool
+bool
 id_set_add(struct registry *reg, struct id_set *set, uint64_t id)
 {
 	uint32_t i, size;

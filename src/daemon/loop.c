@@ -421,6 +421,7 @@ finish_turn(struct server *srv)
 	server_wake_at(srv, srv->registry.due);
 	server_wake_at(srv, tick_logs(srv, server_now(srv)));
 	update_manager(srv);
+	stats_go_on(srv);
 }
 
 /*

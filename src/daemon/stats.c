@@ -7,6 +7,9 @@
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
 
+#define STATS_AT_ONCE    200 /* people, in one turn */
+#define STATS_ROOMS_SIZE 800 /* bytes of the names of one's rooms */
+
 static unsigned long
 memory_kb(void)
 {
@@ -39,6 +42,39 @@ log_rooms(struct server *srv)
 	free(rooms);
 }
 
+/* ---- people ---- */
+
+static void
+log_person(struct server *srv, struct user *u)
+{
+	char rooms[STATS_ROOMS_SIZE], idle[TEXT_DURATION_SIZE];
+	char text[CLIENT_TEXT_SIZE];
+
+	room_list_of(u, NULL, rooms, sizeof(rooms));
+	text_duration(server_now(srv) - u->last_line, idle);
+	log_notice("person %s: %s; idle %s",
+	    client_text(client_of_user(u), text),
+	    rooms[0] != '\0' ? rooms : "in no room", idle);
+}
+
+void
+stats_go_on(struct server *srv)
+{
+	struct registry *reg = &srv->registry;
+	unsigned n = 0;
+
+	for (; srv->people_to_log > 0 && n < STATS_AT_ONCE;
+	     srv->people_to_log--) {
+		if (srv->people_to_log > reg->nslots ||
+		    reg->slots[srv->people_to_log - 1] == NULL)
+			continue;
+		log_person(srv, reg->slots[srv->people_to_log - 1]);
+		n++;
+	}
+	if (srv->people_to_log > 0)
+		server_wake_at(srv, server_now(srv));
+}
+
 void
 stats_log(struct server *srv)
 {
@@ -62,4 +98,6 @@ stats_log(struct server *srv)
 	    (unsigned long long)session->stalled,
 	    (unsigned long long)log_lost());
 	log_rooms(srv);
+	srv->people_to_log = srv->registry.nslots;
+	stats_go_on(srv);
 }

@@ -1,17 +1,31 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "banterd/base/text.h"
 #include "banterd/dialect/plain.h"
 
-void
-plain_stamp(time_t when, char *text)
+/* A time that there is no calendar for is the first one. */
+static struct tm
+local_time(time_t when)
 {
+	static const struct tm first = { .tm_mday = 1 };
 	struct tm tm;
 
-	if (localtime_r(&when, &tm) == NULL)
-		memset(&tm, 0, sizeof(tm));
-	(void)strftime(text, PLAIN_STAMP_LEN + 1, "%H:%M ", &tm);
+	return localtime_r(&when, &tm) == NULL ? first : tm;
+}
+
+size_t
+plain_stamp(time_t when, time_t now, char *text)
+{
+	struct tm tm = local_time(when), today = local_time(now);
+	bool is_today = tm.tm_year == today.tm_year &&
+	    tm.tm_yday == today.tm_yday;
+
+	if (is_today ||
+	    strftime(text, PLAIN_STAMP_MAX + 1, "%Y-%m-%d %H:%M ", &tm) == 0)
+		(void)strftime(text, PLAIN_STAMP_MAX + 1, "%H:%M ", &tm);
+	return strlen(text);
 }
 
 /* How each kind reads; less: where no reason is given, or it was only one. */
@@ -26,7 +40,8 @@ static const struct form {
 	[EVENT_LEAVE] = { "[{room}] -- {who} left ({text})",
 	    "[{room}] -- {who} left" },
 	[EVENT_RENAME] = { "[{room}] -- {who} is now {whom}", NULL },
-	[EVENT_TOPIC] = { "[{room}] -- {who} set the topic: {text}", NULL },
+	[EVENT_TOPIC] = { "[{room}] -- {who} set the topic: {text}",
+	    "[{room}] -- {who} cleared the topic" },
 	[EVENT_KICK] = { "[{room}] -- {who} kicked {whom} ({text})",
 	    "[{room}] -- {who} kicked {whom}" },
 	[EVENT_JOINS] = { "[{room}] -- {count} people joined",
@@ -37,6 +52,8 @@ static const struct form {
 	    "[{room}] -- 1 person took a name" },
 	[EVENT_KICKED] = { "! {who} kicked you from {room} ({text})",
 	    "! {who} kicked you from {room}" },
+	[EVENT_INVITED] = { "* {who} lets you into {room} again: /join {room}",
+	    NULL },
 	[EVENT_IN_ROOM] = { "* You are in {room} now.", NULL },
 	[EVENT_IN_NO_ROOM] = { "* You are in no room now; /join ROOM to enter one.",
 	    NULL },

@@ -10,6 +10,8 @@
 #include "banterd/session/client.h"
 
 #define MAX_WRONG_PASSWORDS 3
+#define ANNOUNCE_MS         5000   /* until who says nothing is announced */
+#define GREETING_NAMES      10     /* the most that a newcomer is told */
 #define LINGER_MS           2000   /* for their FIN after ours */
 #define WRONG_PAUSE_MS      500ULL /* for each failure of its host, */
 #define WRONG_PAUSES        10     /* up to so many */
@@ -72,7 +74,8 @@ client_end_answer(struct client *c)
 
 /* ---- what it waits for ---- */
 
-/* In so many ms, what c is doing (login, closing, lingering) is over. */
+/* In so many ms, what c is doing (login, arriving, closing, lingering) is over.
+ */
 static void
 set_end(struct client *c, uint64_t ms)
 {
@@ -157,9 +160,26 @@ enter_default_room(struct client *c)
 	struct room *room;
 
 	if (name == NULL || (room = room_find(reg, name)) == NULL ||
-	    member_join(reg, &c->user, name, room->key) != CHAT_OK)
+	    member_enter(reg, &c->user, room) != CHAT_OK)
 		return NULL;
+	set_end(c, ANNOUNCE_MS);
 	return room;
+}
+
+static void
+tell_where(struct client *c, const struct room *room)
+{
+	char names[ROOM_NAMES_SIZE] = "";
+	const char *topic = room->topic;
+
+	if (room->nmembers <= GREETING_NAMES)
+		(void)room_names(room, &c->user, 0, names, sizeof(names));
+	client_tell(c,
+	    "* You are %s in %s (%u here%s%s).%s%s%s Say something, or /nick NAME to be known; /help lists the rest, /quit leaves.",
+	    c->user.name, room->name, room->nmembers,
+	    names[0] != '\0' ? ": " : "", names,
+	    topic != NULL ? " Topic: " : "", topic != NULL ? topic : "",
+	    topic != NULL ? "." : "");
 }
 
 void
@@ -179,13 +199,11 @@ client_enter(struct client *c)
 	    client_text(c, text));
 	if ((room = enter_default_room(c)) == NULL) {
 		client_tell(c,
-		    "* You are %s. /join ROOM to begin, /nick NAME to be known; /help lists the rest.",
+		    "* You are %s. /join ROOM to begin, /nick NAME to be known; /help lists the rest, /quit leaves.",
 		    c->user.name);
 		return;
 	}
-	client_tell(c,
-	    "* You are %s in %s (%u here). Say something, or /nick NAME to be known; /help lists the rest.",
-	    c->user.name, room->name, room->nmembers);
+	tell_where(c, room);
 	room_replay(ctx->registry, room, &c->user, ctx->conf->history);
 }
 
@@ -332,6 +350,8 @@ client_time_is_over(struct client *c)
 {
 	if (c->state == CLIENT_LOGIN)
 		client_refuse(c, "! No password came in time; goodbye.");
+	else if (c->state == CLIENT_CHAT && c->user.nrooms > 0)
+		room_announce(c->ctx->registry, c->user.rooms[0], &c->user);
 	else if (c->state >= CLIENT_CLOSING)
 		client_gone(c);
 }

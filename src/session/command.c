@@ -9,61 +9,70 @@
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
+#include "banterd/base/nearest.h"
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
 #include "banterd/session/handler.h"
 
+#define NAMES_MAX 4 /* of one command */
+
 struct command {
-	const char *name;
-	const char *alias; /* NULL: none */
-	const char *args;  /* as /help shows them */
-	int required;      /* how many words it needs */
-	bool before_login; /* works without the password */
-	bool tells_rooms;  /* of what it does; /msg: if it is for a room */
+	const char *names[NAMES_MAX + 1]; /* the first is its own */
+	const char *group;                /* for /help; NULL: the last one's */
+	bool shares_row;                  /* there, with the last one */
+	const char *args;                 /* as /help shows them */
+	int required;                     /* how many words it needs */
+	bool before_login;                /* works without the password */
+	bool tells_rooms; /* of what it does; /msg: if it is for a room */
 	void (*run)(struct client *, char *);
 	const char *help;
 };
 
 static const struct command commands[] = {
-	{ "nick", NULL, "NAME", 1, false, true, cmd_nick, "takes a name" },
-	{ "join", "j", "ROOM [KEY]", 1, false, false, cmd_join,
-	    "enters a room, making it if need be" },
-	{ "leave", "part", "[ROOM] [REASON]", 0, false, false, cmd_leave,
-	    "leaves a room" },
-	{ "msg", "m", "TARGET TEXT", 2, false, true, cmd_msg,
-	    "speaks to one person, or to a room you are in" },
-	{ "reply", "r", "TEXT", 1, false, false, cmd_reply,
-	    "answers whoever last wrote to you in private" },
-	{ "me", NULL, "TEXT", 1, false, true, cmd_me,
-	    "tells the room what you do: * alice waves" },
-	{ "who", "names", "[ROOM]", 0, false, false, cmd_who,
-	    "shows who is in a room" },
-	{ "rooms", "list", "", 0, false, false, cmd_rooms,
+	{ { "msg", "m", "tell", "w" }, "talk", false, "TARGET TEXT", 2, false,
+	    true, cmd_msg, "speaks to one person, or to a #room" },
+	{ { "reply", "r" }, NULL, false, "TEXT", 1, false, false, cmd_reply,
+	    "answers who last wrote in private" },
+	{ { "me" }, NULL, false, "TEXT", 1, false, true, cmd_me,
+	    "tells what you do: * alice waves" },
+	{ { "join", "j" }, "rooms", false, "ROOM [KEY]", 1, false, false,
+	    cmd_join, "enters a room, making it if need be" },
+	{ { "leave", "part" }, NULL, false, "[ROOM] [REASON]", 0, false, false,
+	    cmd_leave, "leaves a room" },
+	{ { "rooms", "list" }, NULL, false, "", 0, false, false, cmd_rooms,
 	    "shows the rooms, the busiest first" },
-	{ "whois", NULL, "NICK", 1, false, false, cmd_whois,
-	    "shows where somebody is, and for how long idle" },
-	{ "topic", NULL, "[TEXT]", 0, false, true, cmd_topic,
-	    "shows or sets what the room is about" },
-	{ "history", NULL, "[N]", 0, false, false, cmd_history,
+	{ { "who", "names" }, NULL, false, "[ROOM [PAGE]]", 0, false, false,
+	    cmd_who, "shows who is in a room" },
+	{ { "topic" }, NULL, false, "[TEXT]", 0, false, true, cmd_topic,
+	    "shows or sets the topic; - clears it" },
+	{ { "history" }, NULL, false, "[N]", 0, false, false, cmd_history,
 	    "shows the last lines of the room" },
-	{ "away", NULL, "[TEXT]", 0, false, false, cmd_away,
-	    "tells those who write to you why you are away" },
-	{ "back", NULL, "", 0, false, false, cmd_back, "ends being away" },
-	{ "ignore", NULL, "[NICK]", 0, false, false, cmd_ignore,
-	    "hides a person from you, or shows whom you hide" },
-	{ "unignore", NULL, "NICK", 1, false, false, cmd_unignore,
-	    "ends ignoring a person" },
-	{ "kick", NULL, "NICK [REASON]", 1, false, true, cmd_kick,
-	    "puts somebody out of the room you run (@)" },
-	{ "op", NULL, "NICK", 1, false, false, cmd_op,
-	    "makes somebody else run the room (@)" },
-	{ "set", NULL, "[time|quiet|bell on|off]", 0, false, false, cmd_set,
-	    "a time on each line; no joined/left; a bell" },
-	{ "pass", NULL, "PASSWORD", 1, true, false, cmd_pass,
-	    "gives the password, where one is needed" },
-	{ "help", "?", "[COMMAND]", 0, true, false, cmd_help,
+	{ { "whois" }, "people", false, "NICK", 1, false, false, cmd_whois,
+	    "shows where somebody is, how long idle" },
+	{ { "ignore" }, NULL, false, "[NICK]", 0, false, false, cmd_ignore,
+	    "hides a person" },
+	{ { "unignore" }, NULL, true, "NICK", 1, false, false, cmd_unignore,
+	    "ends ignoring one" },
+	{ { "kick" }, "run @", false, "NICK [REASON]", 1, false, true, cmd_kick,
+	    "puts somebody out for ten minutes" },
+	{ { "op" }, NULL, false, "NICK", 1, false, false, cmd_op,
+	    "hands your room on" },
+	{ { "invite" }, NULL, true, "NICK", 1, false, false, cmd_invite,
+	    "ends a kick early" },
+	{ { "nick" }, "you", false, "NAME", 1, false, true, cmd_nick,
+	    "takes a name" },
+	{ { "away" }, NULL, false, "[TEXT]", 0, false, false, cmd_away,
+	    "says why you are away" },
+	{ { "back" }, NULL, true, "", 0, false, false, cmd_back,
+	    "ends being away" },
+	{ { "set" }, NULL, false, "[time|quiet|bell on|off]", 0, false, false,
+	    cmd_set, "time on lines; no joined/left; bell" },
+	{ { "pass" }, "server", false, "PASSWORD", 1, true, false, cmd_pass,
+	    "gives the password, if one is needed" },
+	{ { "help", "?" }, NULL, false, "[COMMAND]", 0, true, false, cmd_help,
 	    "shows this, or one command" },
-	{ "quit", "q", "[REASON]", 0, true, false, cmd_quit, "leaves" },
+	{ { "quit", "q", "exit", "bye" }, NULL, false, "[REASON]", 0, true,
+	    false, cmd_quit, "leaves" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -73,32 +82,90 @@ static const struct command commands[] = {
 static bool
 is_called(const char *called, const char *name, size_t len)
 {
-	return called != NULL && strlen(called) == len &&
-	    strncasecmp(called, name, len) == 0;
+	return strlen(called) == len && strncasecmp(called, name, len) == 0;
 }
 
 /* The command that has this name of len bytes, or NULL. */
 static const struct command *
 find_command(const char *name, size_t len)
 {
+	const char *const *called;
 	size_t i;
 
 	for (i = 0; i < N_COMMANDS; i++) {
-		if (is_called(commands[i].name, name, len) ||
-		    is_called(commands[i].alias, name, len))
-			return &commands[i];
+		for (called = commands[i].names; *called != NULL; called++) {
+			if (is_called(*called, name, len))
+				return &commands[i];
+		}
 	}
 	return NULL;
 }
 
+/* A nearest_name: all of them, one after the other. */
+static const char *
+name_at(size_t place)
+{
+	const char *const *called;
+	size_t i;
+
+	for (i = 0; i < N_COMMANDS; i++) {
+		for (called = commands[i].names; *called != NULL; called++) {
+			if (place-- == 0)
+				return *called;
+		}
+	}
+	return NULL;
+}
+
+/* ---- help ---- */
+
 static void
 help_one(struct client *c, const struct command *cmd)
 {
-	client_tell(c, "* /%s%s%s: %s%s%s%s", cmd->name,
-	    *cmd->args != '\0' ? " " : "", cmd->args, cmd->help,
-	    cmd->alias != NULL ? " (also /" : "",
-	    cmd->alias != NULL ? cmd->alias : "",
-	    cmd->alias != NULL ? ")" : "");
+	const char *const *called;
+	char also[64] = "";
+
+	for (called = cmd->names + 1; *called != NULL; called++) {
+		strlcat(
+		    also, also[0] == '\0' ? " (also /" : ", /", sizeof(also));
+		strlcat(also, *called, sizeof(also));
+	}
+	client_tell(c, "* /%s%s%s: %s%s%s", cmd->names[0],
+	    *cmd->args != '\0' ? " " : "", cmd->args, cmd->help, also,
+	    also[0] != '\0' ? ")" : "");
+}
+
+/* Tells a command and those that share its row; returns how many that are. */
+static size_t
+help_row(struct client *c, const struct command *cmd)
+{
+	const struct command *one, *end = commands + N_COMMANDS;
+	char usage[64] = "", help[64] = "";
+
+	for (one = cmd; one == cmd || (one < end && one->shares_row); one++) {
+		strlcat(usage, one == cmd ? "/" : ", /", sizeof(usage));
+		strlcat(usage, one->names[0], sizeof(usage));
+		strlcat(usage, *one->args != '\0' ? " " : "", sizeof(usage));
+		strlcat(usage, one->args, sizeof(usage));
+		strlcat(help, one == cmd ? "" : "; ", sizeof(help));
+		strlcat(help, one->help, sizeof(help));
+	}
+	client_tell(c, "* %-6s %-30s %s", cmd->group != NULL ? cmd->group : "",
+	    usage, help);
+	return (size_t)(one - cmd);
+}
+
+/* It fits on a screen of 24 rows and 80 columns. */
+static void
+help_all(struct client *c)
+{
+	size_t i;
+
+	client_tell(c, "* What you type is said to the room. Commands:");
+	for (i = 0; i < N_COMMANDS; i += help_row(c, &commands[i]))
+		;
+	client_tell(c,
+	    "* /help COMMAND tells its other names. //TEXT says a text that begins with /.");
 }
 
 void
@@ -106,29 +173,72 @@ cmd_help(struct client *c, char *args)
 {
 	const char *name = next_word(&args);
 	const struct command *cmd;
-	char usage[64];
-	size_t i;
 
-	if (*name != '\0') {
-		name += *name == '/';
-		cmd = find_command(name, strlen(name));
-		if (cmd == NULL)
-			client_tell(c,
-			    "! There is no command %s; /help lists them.",
-			    name);
-		else
-			help_one(c, cmd);
-		return;
-	}
-	client_tell(c, "* What you type is said to the room. Commands:");
-	for (i = 0; i < N_COMMANDS; i++) {
-		snprintf(usage, sizeof(usage), "/%s %s", commands[i].name,
-		    commands[i].args);
-		client_tell(c, "* %-30s %s", usage, commands[i].help);
-	}
-	client_tell(c, "* /help COMMAND tells its short form, too.");
-	client_tell(c, "* //TEXT says a text that begins with /.");
+	name += *name == '/';
+	if (*name == '\0')
+		help_all(c);
+	else if ((cmd = find_command(name, strlen(name))) != NULL)
+		help_one(c, cmd);
+	else
+		client_tell(
+		    c, "! There is no command %s; /help lists them.", name);
 }
+
+/* ---- what was not meant as it was typed ---- */
+
+/* What is said to a room by who looks for the way; the order is that of the
+ * bits of a client's hinted. */
+static const struct {
+	const char *word, *hint;
+} hints[] = {
+	{ "quit", "/quit leaves" },
+	{ "exit", "/quit leaves" },
+	{ "bye", "/quit leaves" },
+	{ "help", "/help lists the commands" },
+	{ "who", "/who shows who is here" },
+};
+
+void
+command_hint(struct client *c, const char *said)
+{
+	size_t i, len;
+
+	said += strspn(said, " \t");
+	len = strcspn(said, " \t");
+	if (len > 4 || said[len + strspn(said + len, " \t")] != '\0')
+		return;
+	for (i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		if (!is_called(hints[i].word, said, len) ||
+		    (c->hinted & 1U << i) != 0)
+			continue;
+		c->hinted |= (uint8_t)(1U << i);
+		client_tell(c, "* You said \"%.*s\" to the room; %s.", (int)len,
+		    said, hints[i].hint);
+	}
+}
+
+/* A path that was pasted is no mistyped command. */
+static void
+tell_unknown(struct client *c, const char *name)
+{
+	size_t len = strlen(name);
+	const char *meant = nearest(name, len, name_at);
+
+	if (meant != NULL)
+		client_tell(c,
+		    "! There is no command /%s; did you mean /%s? Nothing was sent.",
+		    name, meant);
+	else if (strchr(name, '/') != NULL)
+		client_tell(c,
+		    "! There is no command /%s; a text that begins with / is said with //. Nothing was sent.",
+		    name);
+	else
+		client_tell(c,
+		    "! There is no command /%s; /help lists them. Nothing was sent.",
+		    name);
+}
+
+/* ---- commands ---- */
 
 static int
 count_words(const char *s, int enough)
@@ -159,16 +269,31 @@ run_command(struct client *c, char *text)
 	name = *text == ' ' || *text == '\t' ? "" : next_word(&text);
 	cmd = find_command(name, strlen(name));
 	if (cmd == NULL)
-		client_tell(c,
-		    "! There is no command /%s; /help lists them. Nothing was sent.",
-		    name);
+		tell_unknown(c, name);
 	else if (c->state == CLIENT_LOGIN && !cmd->before_login)
 		ask_for_password(c);
 	else if (count_words(text, cmd->required) < cmd->required)
-		client_tell(c, "! /%s needs more: /%s %s", cmd->name, cmd->name,
-		    cmd->args);
+		client_tell(c, "! /%s needs more: /%s %s", cmd->names[0],
+		    cmd->names[0], cmd->args);
 	else
 		cmd->run(c, text);
+}
+
+bool
+command_names_room(const char *text, char *buf)
+{
+	size_t len = strcspn(text, " \t");
+	const struct command *cmd;
+
+	if (text[0] != '/' || (cmd = find_command(text + 1, len - 1)) == NULL ||
+	    cmd->run != cmd_msg)
+		return false;
+	text += len + strspn(text + len, " \t");
+	len = strcspn(text, " \t");
+	if (*text != '#' || len > ROOM_MAX)
+		return false;
+	strlcpy(buf, text, len + 1);
+	return true;
 }
 
 bool

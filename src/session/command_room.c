@@ -18,15 +18,15 @@
 static void
 answer_joined(struct client *c, const struct room *room)
 {
-	char names[ROOM_NAMES_SIZE];
+	char names[ROOM_NAMES_SIZE], more[32] = "";
+	uint32_t left = room_names(room, &c->user, 0, names, sizeof(names));
 
-	room_names(room, &c->user, names, sizeof(names));
-	if (room->topic != NULL)
-		client_tell(c, "* You are in %s (%u here: %s). Topic: %s.",
-		    room->name, room->nmembers, names, room->topic);
-	else
-		client_tell(c, "* You are in %s (%u here: %s).", room->name,
-		    room->nmembers, names);
+	if (left > 0)
+		snprintf(more, sizeof(more), " and %u more", left);
+	client_tell(c, "* You are in %s (%u here: %s%s).%s%s%s", room->name,
+	    room->nmembers, names, more, room->topic != NULL ? " Topic: " : "",
+	    room->topic != NULL ? room->topic : "",
+	    room->topic != NULL ? "." : "");
 }
 
 static void
@@ -49,6 +49,9 @@ answer_not_joined(struct client *c, const char *name, enum chat_error error)
 		client_tell(c,
 		    "! You are in too many rooms (limit %u); /leave one first.",
 		    conf->max_joined);
+		break;
+	case CHAT_KICKED:
+		tell_kept_out(c, room_find(c->ctx->registry, name), "");
 		break;
 	case CHAT_WRONG_KEY:
 		client_tell(
@@ -91,42 +94,42 @@ cmd_join(struct client *c, char *args)
 		room_replay(reg, room, &c->user, c->ctx->conf->history);
 }
 
-/* The room that a word of /leave names, if c is in it. */
+/* The room that the first word of /leave names, if there is one for c. */
 static struct room *
-joined_room(struct client *c, const char *word)
+room_named_first(struct client *c, const char *args)
 {
-	char buf[ROOM_MAX + 1];
+	size_t len = strcspn(args, " \t");
+	char word[ROOM_MAX + 1], buf[ROOM_MAX + 1];
 	struct room *room;
 
+	if (len == 0 || len >= sizeof(word))
+		return NULL;
+	strlcpy(word, args, len + 1);
 	if (!with_hash(word, buf))
 		return NULL;
 	room = room_find(c->ctx->registry, buf);
-	return room != NULL && room_has(room, &c->user) ? room : NULL;
+	return room != NULL && room_shows_to(room, &c->user) ? room : NULL;
 }
 
 /*
- * The room to leave: a first word that is a room that c is in, or begins with
- * '#', and is taken off *args; else the current room.  NULL after telling c
- * that there is none.
+ * The room to leave: a first word that begins with '#' or names a room, and is
+ * taken off *args; else the current room.  NULL after telling c that it is not
+ * there.
  */
 static struct room *
 room_to_leave(struct client *c, char **args)
 {
-	char word[ROOM_MAX + 1];
-	struct room *room = NULL;
-	size_t len = strcspn(*args, " \t");
+	struct room *room = room_named_first(c, *args);
+	const char *word;
 
-	if (len > 0 && len < sizeof(word)) {
-		strlcpy(word, *args, len + 1);
-		room = joined_room(c, word);
-	}
 	if (room == NULL && **args != '#')
 		return current_room(c);
-	if (room == NULL)
-		client_tell(c, "! You are not in %s.", next_word(args));
-	else
-		next_word(args);
-	return room;
+	word = next_word(args);
+	if (room != NULL && room_has(room, &c->user))
+		return room;
+	client_tell(
+	    c, "! You are not in %s.", room != NULL ? room->name : word);
+	return NULL;
 }
 
 void
@@ -149,19 +152,42 @@ cmd_leave(struct client *c, char *args)
 		    name);
 }
 
+static void
+tell_page(struct client *c, const struct room *room, unsigned page)
+{
+	char names[ROOM_NAMES_SIZE], more[ROOM_MAX + 48] = "";
+	uint32_t left = room_names(
+	    room, NULL, (page - 1) * ROOM_NAMES_SHOWN, names, sizeof(names));
+
+	if (left > 0)
+		snprintf(more, sizeof(more), " and %u more: /who %s %u", left,
+		    room->name, page + 1);
+	client_tell(c, "* %s (%u)%s%s%s", room->name, room->nmembers,
+	    room->nmembers > 0 ? ": " : "", names, more);
+}
+
 void
 cmd_who(struct client *c, char *args)
 {
-	char names[ROOM_NAMES_SIZE];
+	const char *name = next_word(&args), *word = next_word(&args);
+	const char *errstr = NULL;
 	struct room *room;
+	unsigned page = 1, pages;
 
-	room = *args == '\0' ? current_room(c) :
-			       room_called(c, next_word(&args));
+	room = *name == '\0' ? current_room(c) : room_called(c, name);
 	if (room == NULL)
 		return;
-	room_names(room, NULL, names, sizeof(names));
-	client_tell(c, "* %s (%u)%s%s", room->name, room->nmembers,
-	    room->nmembers > 0 ? ": " : "", names);
+	pages = room->nmembers <= ROOM_NAMES_SHOWN ?
+	    1 :
+	    (room->nmembers - 1) / ROOM_NAMES_SHOWN + 1;
+	if (*word != '\0')
+		page = (unsigned)strtonum(word, 1, pages, &errstr);
+	if (errstr == NULL)
+		tell_page(c, room, page);
+	else
+		client_tell(c,
+		    "! %s is no page of /who %s: a number from 1 to %u.", word,
+		    room->name, pages);
 }
 
 static void
@@ -178,13 +204,25 @@ tell_room(struct client *c, const struct room *room)
 	    (int)len, room->topic, room->topic[len] != '\0' ? "..." : "");
 }
 
+static unsigned
+count_rooms(struct client *c)
+{
+	struct registry *reg = c->ctx->registry;
+	struct room *room;
+	unsigned n = 0;
+
+	RB_FOREACH(room, room_tree, &reg->rooms)
+		n += room_shows_to(room, &c->user);
+	return n;
+}
+
 /* A list that would not fit into the send queue is cut, too. */
 void
 cmd_rooms(struct client *c, char *args)
 {
 	struct registry *reg = c->ctx->registry;
+	unsigned left = count_rooms(c);
 	struct room *room;
-	unsigned left = reg->nrooms;
 
 	(void)args;
 	client_tell(c,
@@ -192,6 +230,8 @@ cmd_rooms(struct client *c, char *args)
 	RB_FOREACH(room, room_ranking, &reg->ranking) {
 		if (fanout_space(c->ctx->fanout, &c->out) <= 256)
 			break;
+		if (!room_shows_to(room, &c->user))
+			continue;
 		tell_room(c, room);
 		left--;
 	}
@@ -202,12 +242,14 @@ cmd_rooms(struct client *c, char *args)
 void
 cmd_topic(struct client *c, char *args)
 {
+	bool clears = strcmp(args, "-") == 0;
 	struct room *room;
 
 	if ((room = current_room(c)) == NULL)
 		return;
 	if (*args != '\0' &&
-	    !room_set_topic(c->ctx->registry, &c->user, room, args))
+	    !room_set_topic(
+		c->ctx->registry, &c->user, room, clears ? NULL : args))
 		tell_no_memory(c);
 	else if (room->topic != NULL)
 		client_tell(
@@ -254,61 +296,86 @@ cmd_history(struct client *c, char *args)
 
 /* ---- running a room ---- */
 
-/*
- * The member of the current room whom its op may deal with; NULL after
- * telling c why not.
- */
-static struct user *
-member_to_deal_with(struct client *c, const char *name)
+/* The current room, if c runs it; NULL after telling c why not. */
+static struct room *
+room_run_by(struct client *c)
 {
 	struct room *room;
-	struct user *u;
 
 	if ((room = current_room(c)) == NULL)
 		return NULL;
-	if (room->op == NULL) {
+	if (room->op == &c->user)
+		return room;
+	if (room->op == NULL)
 		client_tell(c, "! Nobody runs %s.", room->name);
-		return NULL;
-	}
-	if (room->op != &c->user) {
+	else
 		client_tell(c, "! Only %s, who runs %s, can do that.",
 		    room->op->name, room->name);
-		return NULL;
-	}
+	return NULL;
+}
+
+/* Somebody else in the room; NULL after telling c that they are not.  Whoever
+ * wrote to it from outside counts, if outsiders do. */
+static struct user *
+person_in(
+    struct client *c, const struct room *room, const char *name, bool outsiders)
+{
+	struct user *u;
+
 	if ((u = user_called(c, name)) == NULL)
 		return NULL;
-	if (!room_has(room, u)) {
-		client_tell(c, "! %s is not in %s.", u->name, room->name);
-		return NULL;
-	}
 	if (u == &c->user) {
 		client_tell(c, "! That is you, who runs %s.", room->name);
 		return NULL;
 	}
-	return u;
+	if (room_has(room, u) ||
+	    (outsiders && id_set_has(&room->outsiders, u->id)))
+		return u;
+	client_tell(c, "! %s is not in %s.", u->name, room->name);
+	return NULL;
 }
 
 void
 cmd_kick(struct client *c, char *args)
 {
-	struct room *room = c->user.current;
+	struct room *room;
 	struct user *u;
 
-	if ((u = member_to_deal_with(c, next_word(&args))) == NULL)
+	if ((room = room_run_by(c)) == NULL ||
+	    (u = person_in(c, room, next_word(&args), true)) == NULL)
 		return;
-	member_kick(
-	    c->ctx->registry, &c->user, room, u, *args == '\0' ? NULL : args);
-	client_tell(c, "* You kicked %s from %s.", u->name, room->name);
+	if (member_kick(c->ctx->registry, &c->user, room, u,
+		*args == '\0' ? NULL : args) != CHAT_OK)
+		tell_no_memory(c);
+	else
+		client_tell(c, "* You kicked %s from %s.", u->name, room->name);
 }
 
 void
 cmd_op(struct client *c, char *args)
 {
-	struct room *room = c->user.current;
+	struct room *room;
 	struct user *u;
 
-	if ((u = member_to_deal_with(c, next_word(&args))) == NULL)
+	if ((room = room_run_by(c)) == NULL ||
+	    (u = person_in(c, room, next_word(&args), false)) == NULL)
 		return;
 	room_set_op(c->ctx->registry, room, u);
 	client_tell(c, "* %s runs %s now.", u->name, room->name);
+}
+
+void
+cmd_invite(struct client *c, char *args)
+{
+	const char *name = next_word(&args);
+	struct room *room;
+
+	if ((room = room_run_by(c)) == NULL)
+		return;
+	if (member_invite(c->ctx->registry, &c->user, room, name))
+		client_tell(
+		    c, "* %s may come into %s again.", name, room->name);
+	else
+		client_tell(c, "! Nobody called %s is kept out of %s.", name,
+		    room->name);
 }

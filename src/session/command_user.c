@@ -55,18 +55,21 @@ static void
 message_person(struct client *c, const char *name, const char *text)
 {
 	struct registry *reg = c->ctx->registry;
-	char room[ROOM_MAX + 1];
+	const struct room *room;
+	char buf[ROOM_MAX + 1];
 	struct user *to;
 
 	if ((to = user_find(reg, name)) != NULL)
 		say_private(c, to, text);
-	else if (with_hash(name, room) && room_find(reg, room) != NULL)
+	else if (with_hash(name, buf) && (room = room_find(reg, buf)) != NULL &&
+	    room_shows_to(room, &c->user))
 		client_tell(c, "! Nobody here is called %s; the room is %s.",
-		    name, room);
+		    name, buf);
 	else
 		(void)user_called(c, name);
 }
 
+/* It may be one that c is not in. */
 static void
 message_room(struct client *c, const char *target, const char *text)
 {
@@ -74,13 +77,16 @@ message_room(struct client *c, const char *target, const char *text)
 	struct room *room = room_find(reg, target);
 	bool action;
 
-	if (room == NULL || !room_has(room, &c->user))
+	if (room == NULL || !room_shows_to(room, &c->user))
 		client_tell(c,
 		    "! You are not in %s; /join it first. Nothing was sent.",
 		    target);
+	else if (room_keeps_out(reg, room, &c->user) > 0)
+		tell_kept_out(c, room, " Nothing was sent.");
 	else {
 		action = is_action(&text);
-		room_say(reg, &c->user, room, text, action);
+		if (!room_say(reg, &c->user, room, text, action))
+			tell_no_memory(c);
 	}
 }
 
@@ -110,6 +116,7 @@ void
 cmd_nick(struct client *c, char *args)
 {
 	const char *name = next_word(&args);
+	char before[CLIENT_TEXT_SIZE];
 
 	if (*args != '\0' || !text_is_nick(name)) {
 		client_tell(c,
@@ -117,47 +124,30 @@ cmd_nick(struct client *c, char *args)
 		    name, *args != '\0' ? " " : "", args);
 		return;
 	}
-	if (member_rename(c->ctx->registry, &c->user, name) != CHAT_OK)
+	(void)client_text(c, before);
+	if (member_rename(c->ctx->registry, &c->user, name) != CHAT_OK) {
 		client_tell(c, "! The name %s is taken.", name);
-	else
-		client_tell(c, "* You are now %s.", c->user.name);
+		return;
+	}
+	log_burst(&c->ctx->log_burst, session_now(c->ctx), "%s is now %s",
+	    before, c->user.name);
+	client_tell(c, "* You are now %s.", c->user.name);
 }
 
 /* ---- people ---- */
 
-static void
-format_idle(uint64_t ms, char *buf, size_t size)
-{
-	unsigned long long s = ms / 1000;
-
-	if (s < 60)
-		snprintf(buf, size, "%llus", s);
-	else if (s < 3600)
-		snprintf(buf, size, "%llum", s / 60);
-	else if (s < 86400)
-		snprintf(buf, size, "%lluh %llum", s / 3600, s / 60 % 60);
-	else
-		snprintf(buf, size, "%llud %lluh", s / 86400, s / 3600 % 24);
-}
-
 void
 cmd_whois(struct client *c, char *args)
 {
-	char rooms[CLIENT_LINE_MAX / 2], idle[32];
+	char rooms[CLIENT_LINE_MAX / 2], idle[TEXT_DURATION_SIZE];
 	struct user *u;
-	size_t len = 0;
-	uint16_t i;
 
 	if ((u = user_called(c, next_word(&args))) == NULL)
 		return;
-	format_idle(session_now(c->ctx) - u->last_line, idle, sizeof(idle));
-	rooms[0] = '\0';
-	for (i = 0; i < u->nrooms && len + ROOM_MAX + 4 < sizeof(rooms); i++)
-		len += (size_t)snprintf(rooms + len, sizeof(rooms) - len,
-		    "%s%s%s", i > 0 ? ", " : "",
-		    u->rooms[i]->op == u ? "@" : "", u->rooms[i]->name);
+	room_list_of(u, &c->user, rooms, sizeof(rooms));
+	text_duration(session_now(c->ctx) - u->last_line, idle);
 	client_tell(c, "* %s is in %s; idle %s%s%s", u->name,
-	    u->nrooms > 0 ? rooms : "no room", idle,
+	    rooms[0] != '\0' ? rooms : "no room", idle,
 	    u->away != NULL ? "; away: " : "",
 	    u->away != NULL ? u->away->text : "");
 }

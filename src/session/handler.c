@@ -55,10 +55,11 @@ room_called(struct client *c, const char *word)
 
 	if ((name = room_name(c, word, buf)) == NULL)
 		return NULL;
-	if ((room = room_find(c->ctx->registry, name)) == NULL)
-		client_tell(
-		    c, "! There is no room %s; /rooms lists them.", name);
-	return room;
+	room = room_find(c->ctx->registry, name);
+	if (room != NULL && room_shows_to(room, &c->user))
+		return room;
+	client_tell(c, "! There is no room %s; /rooms lists them.", name);
+	return NULL;
 }
 
 struct user *
@@ -87,10 +88,20 @@ tell_no_memory(struct client *c)
 }
 
 void
+tell_kept_out(struct client *c, struct room *room, const char *what)
+{
+	uint64_t left = room_keeps_out(c->ctx->registry, room, &c->user);
+
+	client_tell(c,
+	    "! You were kicked from %s, which is closed to you for %u min, or until you are invited.%s",
+	    room->name, (unsigned)((left + 59999) / 60000), what);
+}
+
+void
 say(struct client *c, const char *text, bool action)
 {
 	struct room *room;
 
 	if ((room = current_room(c)) != NULL)
-		room_say(c->ctx->registry, &c->user, room, text, action);
+		(void)room_say(c->ctx->registry, &c->user, room, text, action);
 }

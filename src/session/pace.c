@@ -40,6 +40,18 @@ is_waiting_room(struct session_context *ctx, struct room *room)
 	return now - room->waits_since < PACE_PATIENCE_MS;
 }
 
+/* One may speak to a room that one is not in. */
+static bool
+is_waiting_target(struct session_context *ctx, const char *text)
+{
+	char name[ROOM_MAX + 1];
+	struct room *room;
+
+	return command_names_room(text, name) &&
+	    (room = room_find(ctx->registry, name)) != NULL &&
+	    is_waiting_room(ctx, room);
+}
+
 bool
 pace_must_wait(struct client *c, const char *text)
 {
@@ -58,5 +70,5 @@ pace_must_wait(struct client *c, const char *text)
 		if (is_waiting_room(ctx, c->user.rooms[i]))
 			return true;
 	}
-	return false;
+	return is_waiting_target(ctx, text);
 }

@@ -41,10 +41,11 @@ say_line(struct client *c, char *text)
 {
 	c->user.last_line = session_now(c->ctx);
 	if (c->state == CLIENT_CHAT && text[0] != '/' &&
-	    c->user.current != NULL)
-		room_say(
+	    c->user.current != NULL) {
+		(void)room_say(
 		    c->ctx->registry, &c->user, c->user.current, text, false);
-	else
+		command_hint(c, text);
+	} else
 		command_line(c, text);
 }
 
@@ -273,14 +274,16 @@ talk_broken(struct client *c)
 #define WITH_BELL 2U
 
 /* A time, a text, and the end of a line with a bell. */
-#define RENDERED_MAX (PLAIN_STAMP_LEN + CLIENT_LINE_MAX + sizeof("\a\r\n"))
+#define RENDERED_MAX (PLAIN_STAMP_MAX + CLIENT_LINE_MAX + sizeof("\a\r\n"))
 
 /* The event that was delivered last, as all read it who read it so. */
 struct rendering {
 	uint64_t number; /* the event's; 0: none */
 	size_t len;      /* with the time, without the end of a line; bytes */
-	time_t minute;   /* of the stamp */
-	char stamp[PLAIN_STAMP_LEN + 1];
+	time_t minute;   /* of the stamp, */
+	time_t seen;     /* and that in which it was seen */
+	size_t stamp_len;
+	char stamp[PLAIN_STAMP_MAX + 1];
 	struct fanout_line lines[4]; /* by WITH_TIME | WITH_BELL */
 	char text[RENDERED_MAX];
 	char text_with_bell[RENDERED_MAX]; /* it comes last: a line's first
@@ -312,16 +315,24 @@ talk_free(struct session_context *ctx)
 	free(ctx->rendering);
 }
 
+/* What is replayed now may be of another day. */
 static void
-render(struct rendering *r, const struct chat_event *ev)
+set_stamp(struct rendering *r, time_t when, time_t now)
 {
-	if (ev->time / 60 != r->minute) {
-		plain_stamp(ev->time, r->stamp);
-		r->minute = ev->time / 60;
-	}
-	memcpy(r->text, r->stamp, PLAIN_STAMP_LEN);
-	r->len = PLAIN_STAMP_LEN +
-	    plain_render(ev, r->text + PLAIN_STAMP_LEN, CLIENT_LINE_MAX - 2);
+	if (when / 60 == r->minute && now / 60 == r->seen)
+		return;
+	r->stamp_len = plain_stamp(when, now, r->stamp);
+	r->minute = when / 60;
+	r->seen = now / 60;
+}
+
+static void
+render(struct rendering *r, const struct chat_event *ev, time_t now)
+{
+	set_stamp(r, ev->time, ev->replayed ? now : ev->time);
+	memcpy(r->text, r->stamp, r->stamp_len);
+	r->len = r->stamp_len +
+	    plain_render(ev, r->text + r->stamp_len, CLIENT_LINE_MAX - 2);
 	memset(r->lines, 0, sizeof(r->lines));
 	r->number = ev->number;
 }
@@ -330,7 +341,7 @@ static void
 make_line(struct rendering *r, unsigned with)
 {
 	const char *end = (with & WITH_BELL) != 0 ? "\a\r\n" : "\r\n";
-	size_t skip = (with & WITH_TIME) != 0 ? 0 : PLAIN_STAMP_LEN;
+	size_t skip = (with & WITH_TIME) != 0 ? 0 : r->stamp_len;
 	char *text = r->text;
 
 	if ((with & WITH_BELL) != 0)
@@ -342,10 +353,13 @@ make_line(struct rendering *r, unsigned with)
 
 /* Rendered once, however many it is delivered to. */
 static struct fanout_line *
-rendered_line(struct rendering *r, const struct chat_event *ev, unsigned with)
+rendered_line(const struct session_context *ctx, const struct chat_event *ev,
+    unsigned with)
 {
+	struct rendering *r = ctx->rendering;
+
 	if (r->number != ev->number)
-		render(r, ev);
+		render(r, ev, ctx->registry->wall);
 	if (r->lines[with].text == NULL)
 		make_line(r, with);
 	return &r->lines[with];
@@ -376,7 +390,7 @@ line_for(const struct client *c, const struct chat_event *ev)
 	unsigned with = (c->set_time || ev->replayed ? WITH_TIME : 0) |
 	    (ev->bell ? WITH_BELL : 0);
 
-	return rendered_line(c->ctx->rendering, ev, with);
+	return rendered_line(c->ctx, ev, with);
 }
 
 static bool
@@ -429,6 +443,18 @@ const struct conn_ops talk_conn_ops = {
 	.broken = on_broken,
 };
 
+/* Behind a UNIX socket or a loopback address is anybody on this machine. */
+static bool
+address_of(const struct user *u, struct address *a)
+{
+	const struct client *c = client_of_user((struct user *)(uintptr_t)u);
+
+	if (!c->has_address || address_is_loopback(&c->address))
+		return false;
+	*a = c->address;
+	return true;
+}
+
 /* UNIX sockets have no addresses to count by. */
 static bool
 room_made(struct user *by, void **maker)
@@ -452,6 +478,7 @@ room_gone(void *maker, uint64_t now)
 const struct registry_ops talk_registry_ops = {
 	.deliver = deliver,
 	.takes = takes,
+	.address = address_of,
 	.room_made = room_made,
 	.room_gone = room_gone,
 };

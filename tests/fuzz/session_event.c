@@ -23,12 +23,13 @@ static const unsigned fields[] = {
 	[EVENT_JOIN] = HAS_ROOM | HAS_WHO,
 	[EVENT_LEAVE] = HAS_ROOM | HAS_WHO | MAY_HAVE_TEXT,
 	[EVENT_RENAME] = HAS_ROOM | HAS_WHO | HAS_WHOM,
-	[EVENT_TOPIC] = HAS_ROOM | HAS_WHO | HAS_TEXT,
+	[EVENT_TOPIC] = HAS_ROOM | HAS_WHO | MAY_HAVE_TEXT,
 	[EVENT_KICK] = HAS_ROOM | HAS_WHO | HAS_WHOM | MAY_HAVE_TEXT,
 	[EVENT_JOINS] = HAS_ROOM | HAS_COUNT,
 	[EVENT_LEAVES] = HAS_ROOM | HAS_COUNT,
 	[EVENT_FIRST_NAMES] = HAS_ROOM | HAS_COUNT,
 	[EVENT_KICKED] = HAS_ROOM | HAS_WHO | MAY_HAVE_TEXT,
+	[EVENT_INVITED] = HAS_ROOM | HAS_WHO,
 	[EVENT_IN_ROOM] = HAS_ROOM,
 	[EVENT_IN_NO_ROOM] = 0,
 	[EVENT_RUNS_ROOM] = HAS_ROOM,
@@ -114,10 +115,27 @@ check_of_room(struct registry *reg, const struct user *u,
 		doer = check_doer(reg, u, ev->who);
 		FUZZ_CHECK(!room_has(room, doer), "%s is still there", ev->who);
 		break;
-	default: /* JOIN, TOPIC, KICK, and what is said */
+	case EVENT_SAY:
+	case EVENT_ACTION:
+		doer = check_doer(reg, u, ev->who);
+		FUZZ_CHECK(room_has(room, doer) ||
+			(room->key == NULL &&
+			    (room->op == NULL ||
+				id_set_has(&room->outsiders, doer->id))),
+		    "%s is not in %s", ev->who, room->name);
+		FUZZ_CHECK(room_keeps_out(reg, (struct room *)(uintptr_t)room,
+			       doer) == 0 ||
+			room_has(room, doer),
+		    "%s was put out of %s", ev->who, room->name);
+		FUZZ_CHECK(!room_is_unaware(room, doer),
+		    "%s was not announced in %s", ev->who, room->name);
+		break;
+	default: /* JOIN, TOPIC, KICK */
 		FUZZ_CHECK(ev->kind != EVENT_JOIN || !u->set_quiet,
 		    "it was to be quiet");
 		doer = check_doer(reg, u, ev->who);
+		FUZZ_CHECK(!room_is_unaware(room, doer),
+		    "%s was not announced in %s", ev->who, room->name);
 		FUZZ_CHECK(room_has(room, doer), "%s is not in %s", ev->who,
 		    room->name);
 	}
@@ -136,8 +154,17 @@ check_of_reader(struct registry *reg, const struct user *u,
 		break;
 	case EVENT_KICKED:
 		who = user_find(reg, ev->who);
-		FUZZ_CHECK(who != NULL && room->op == who && room_has(room, u),
+		FUZZ_CHECK(who != NULL && room->op == who &&
+			(room_has(room, u) ||
+			    id_set_has(&room->outsiders, u->id)) &&
+			room_keeps_out(reg, (struct room *)(uintptr_t)room, u) >
+			    0,
 		    "%s may not do that", ev->who);
+		break;
+	case EVENT_INVITED:
+		who = user_find(reg, ev->who);
+		FUZZ_CHECK(who != NULL && room->op == who, "%s may not do that",
+		    ev->who);
 		break;
 	case EVENT_IN_ROOM:
 		FUZZ_CHECK(u->current == room, "it is elsewhere");

@@ -85,12 +85,11 @@ expect(struct peer *p, const char *text, size_t len)
 static void
 expect_event(struct peer *p, const struct chat_event *ev)
 {
-	char stamp[PLAIN_STAMP_LEN + 1];
+	char stamp[PLAIN_STAMP_MAX + 1];
+	time_t now = ev->replayed ? rig.srv.registry.wall : ev->time;
 
-	if (p->c->set_time || ev->replayed) {
-		plain_stamp(ev->time, stamp);
-		expect(p, stamp, PLAIN_STAMP_LEN);
-	}
+	if (p->c->set_time || ev->replayed)
+		expect(p, stamp, plain_stamp(ev->time, now, stamp));
 	expect(p, session.words, session.words_len);
 	expect(p, ev->bell ? "\a\r\n" : "\r\n", ev->bell ? 3 : 2);
 }

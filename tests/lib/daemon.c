@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "banterd/chat/room.h"
 #include "address.h"
 #include "daemon.h"
 #include "unit.h"
@@ -51,7 +52,7 @@ daemon_reload(const char *config)
 /* ---- comings and goings ---- */
 
 struct peer *
-daemon_connect(const char *address)
+daemon_arrive(const char *address)
 {
 	struct peer *p = fixture.peers;
 	struct address a;
@@ -65,6 +66,22 @@ daemon_connect(const char *address)
 	p->len = 0;
 	p->fd = rig_connect(address != NULL ? &a : NULL, fixture.send_buffer);
 	p->c = TAILQ_LAST(&rig.srv.clients, clients);
+	daemon_settle();
+	return p;
+}
+
+struct peer *
+daemon_connect(const char *address)
+{
+	struct peer *p = daemon_arrive(address);
+	struct client *c;
+
+	TAILQ_FOREACH(c, &rig.srv.clients, next) {
+		if (c != p->c || c->user.nrooms == 0)
+			continue;
+		room_announce(&rig.srv.registry, c->user.rooms[0], &c->user);
+		c->ends_at = 0;
+	}
 	daemon_settle();
 	return p;
 }

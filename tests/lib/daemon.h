@@ -38,6 +38,9 @@ bool daemon_reload(const char *config);
 
 /* Connects from an address (NULL: a UNIX socket).  Nothing is forgotten of
  * what the server says to that. */
+struct peer *daemon_arrive(const char *address);
+
+/* The same, announced at once, not when something is said or after a while. */
 struct peer *daemon_connect(const char *address);
 
 /* The same, known by that name; what was said meanwhile is forgotten. */

@@ -18,14 +18,14 @@ record(struct user *u, const struct chat_event *ev)
 {
 	struct person *p = (struct person *)(void *)u;
 	static char text[LINE_MAX_SIZE];
-	char stamp[PLAIN_STAMP_LEN + 1] = "";
+	char stamp[PLAIN_STAMP_MAX + 1] = "";
 	size_t len;
 
 	if (p->full &&
 	    (ev->kind == EVENT_PRIVATE || ev->kind == EVENT_PRIVATE_ACTION))
 		return false;
 	if (ev->replayed)
-		plain_stamp(ev->time, stamp);
+		(void)plain_stamp(ev->time, people.reg.wall, stamp);
 	len = plain_render(ev, text, sizeof(text) - 2);
 	ck_assert_uint_gt(len, 0);
 	ck_assert_ptr_null(memchr(text, '\n', len));
@@ -161,7 +161,7 @@ people_names(const struct room *room, const char *names)
 {
 	char buf[ROOM_NAMES_SIZE];
 
-	room_names(room, NULL, buf, sizeof(buf));
+	(void)room_names(room, NULL, 0, buf, sizeof(buf));
 	ck_assert_str_eq(buf, names);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banterd/chat/room.h"
 #include "daemon.h"
 #include "unit.h"
 
@@ -224,7 +225,8 @@ START_TEST(leave)
 }
 END_TEST
 
-/* A first word that is a room one is in (or begins with #) is the room. */
+/* A first word that is a room (or begins with #) is the room; one that does not
+ * exist for who leaves is the reason. */
 START_TEST(leave_words)
 {
 	struct peer *a = daemon_person("a"), *b = daemon_person("b");
@@ -241,11 +243,11 @@ START_TEST(leave_words)
 	daemon_ask(b, "/leave #none", "! You are not in #none.\n");
 	daemon_ask(b, "/leave #lobby x", "! You are not in #lobby.\n");
 	daemon_ask(b, "/leave ##", "! You are not in ##.\n");
-	/* else all of it is the reason; #lobby is a room, but not b's */
-	daemon_ask(b, "/leave lobby time",
+	daemon_ask(b, "/leave lobby time", "! You are not in #lobby.\n");
+	daemon_ask(b, "/leave ops time",
 	    "* You left #dev. You are in no room now; /join ROOM to enter "
 	    "one.\n");
-	daemon_heard(a, "[#dev] -- b left (lobby time)\n");
+	daemon_heard(a, "[#dev] -- b left (ops time)\n");
 }
 END_TEST
 
@@ -275,7 +277,11 @@ START_TEST(who)
 	daemon_do(b, "/away lunch");
 	daemon_ask(a, "/who", "* #dev (2): @a, b (away)\n");
 	daemon_ask(a, "/names lobby", "* #lobby (2): a, b (away)\n");
-	daemon_ask(a, "/who #OPS", "* #ops (0)\n");
+	daemon_ask(a, "/who #dev 1", "* #dev (2): @a, b (away)\n");
+	daemon_ask(a, "/who #dev 2",
+	    "! 2 is no page of /who #dev: a number from 1 to 1.\n");
+	daemon_ask(a, "/who #dev x",
+	    "! x is no page of /who #dev: a number from 1 to 1.\n");
 	daemon_ask(
 	    a, "/who #none", "! There is no room #none; /rooms lists them.\n");
 	daemon_ask(a, "/who !",
@@ -290,12 +296,70 @@ START_TEST(rooms)
 	daemon_type(a, "/join zoo");
 	daemon_type(b, "/join zoo");
 	daemon_do(b, "/leave lobby");
-	daemon_ask(a, "/rooms",
-	    "* There are 3 rooms:\n* #zoo (2)\n* #lobby (1)\n"
-	    "* #ops (0): pagers\n");
+	daemon_ask(
+	    a, "/rooms", "* There are 2 rooms:\n* #zoo (2)\n* #lobby (1)\n");
+	daemon_do(a, "/join ops hush");
 	daemon_ask(a, "/list x",
 	    "* There are 3 rooms:\n* #zoo (2)\n* #lobby (1)\n"
-	    "* #ops (0): pagers\n");
+	    "* #ops (1): pagers\n");
+}
+END_TEST
+
+/* A room with a key does not exist for those outside; one that is not there
+ * reads the same. */
+START_TEST(rooms_with_a_key)
+{
+	static const char *const asks[][2] = {
+		{ "/who ops", "! There is no room #ops; /rooms lists them.\n" },
+		{ "/who non", "! There is no room #non; /rooms lists them.\n" },
+		{ "/msg #ops x",
+		    "! You are not in #ops; /join it first. Nothing was sent.\n" },
+		{ "/msg #non x",
+		    "! You are not in #non; /join it first. Nothing was sent.\n" },
+		{ "/leave #ops", "! You are not in #ops.\n" },
+		{ "/leave #non", "! You are not in #non.\n" },
+		{ "/msg ops x", "! Nobody here is called ops.\n" },
+		{ "/msg non x", "! Nobody here is called non.\n" },
+	};
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	size_t i;
+
+	daemon_do(a, "/join ops hush");
+	for (i = 0; i < sizeof(asks) / sizeof(asks[0]); i++)
+		daemon_ask(b, asks[i][0], asks[i][1]);
+	daemon_ask(b, "/whois a", "* a is in #lobby; idle 0s\n");
+	daemon_ask(b, "/rooms", "* There is 1 room:\n* #lobby (2)\n");
+	daemon_heard(a, "");
+	daemon_do(b, "/join ops hush");
+	daemon_ask(b, "/whois a", "* a is in #lobby, #ops; idle 0s\n");
+	daemon_ask(b, "/who ops", "* #ops (2): a, b\n");
+}
+END_TEST
+
+/* /who tells fifty at a time, and the way to the others. */
+START_TEST(who_by_the_page)
+{
+	struct peer *p = NULL;
+	char name[16];
+	int i;
+
+	ck_assert(daemon_reload("rate off\nmax-per-host 100\n"));
+	for (i = 1; i <= ROOM_NAMES_SHOWN; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		p = daemon_person(name);
+	}
+	daemon_type(p, "/who");
+	ck_assert(daemon_has(p, "* #lobby (50): p1, p2, "));
+	ck_assert(daemon_has(p, ", p49, p50\r\n"));
+	p = daemon_person("last");
+	daemon_type(p, "/who");
+	ck_assert(daemon_has(p, ", p50 and 1 more: /who #lobby 2\r\n"));
+	daemon_forget();
+	daemon_ask(p, "/who #lobby 2", "* #lobby (51): last\n");
+	daemon_ask(p, "/who lobby 3",
+	    "! 3 is no page of /who #lobby: a number from 1 to 2.\n");
+	daemon_type(p, "/join lobby");
+	ck_assert(daemon_has(p, ", p50 and 1 more).\r\n"));
 }
 END_TEST
 
@@ -314,8 +378,7 @@ START_TEST(rooms_cut_topics)
 		daemon_type(a, line);
 		daemon_forget();
 		snprintf(want, sizeof(want),
-		    "* There are 2 rooms:\n* #lobby (1): %.*s%s\n"
-		    "* #ops (0): pagers\n",
+		    "* There is 1 room:\n* #lobby (1): %.*s%s\n",
 		    i == 80     ? 79 :
 			i == 81 ? 80 :
 				  i + 1,
@@ -337,6 +400,11 @@ START_TEST(topic)
 	daemon_ask(
 	    b, "/TOPIC", "* The topic of #lobby is: release on friday\n");
 	daemon_heard(a, "");
+	daemon_ask(a, "/topic - x", "* The topic of #lobby is: - x\n");
+	daemon_forget();
+	daemon_ask(
+	    a, "/topic -", "* #lobby has no topic; /topic TEXT sets one.\n");
+	daemon_heard(b, "[#lobby] -- a cleared the topic\n");
 }
 END_TEST
 
@@ -394,6 +462,72 @@ START_TEST(kick)
 	    "* You are in #lobby now.\n");
 	daemon_do(a, "/join lobby");
 	daemon_ask(a, "/kick c", "! Nobody runs #lobby.\n");
+	daemon_ask(a, "/invite c", "! Nobody runs #lobby.\n");
+}
+END_TEST
+
+#define CLOSED " which is closed to you for "
+#define UNTIL  " min, or until you are invited."
+
+/* For ten minutes; what is said from outside is kept out, too. */
+START_TEST(kick_holds)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+
+	daemon_all("/join dev");
+	daemon_do(a, "/kick b");
+	daemon_ask(b, "/join dev",
+	    "! You were kicked from #dev," CLOSED "10" UNTIL "\n");
+	daemon_advance(540000);
+	daemon_ask(b, "/msg #dev hi",
+	    "! You were kicked from #dev," CLOSED "1" UNTIL
+	    " Nothing was sent.\n");
+	daemon_advance(59999);
+	daemon_ask(b, "/join dev",
+	    "! You were kicked from #dev," CLOSED "1" UNTIL "\n");
+	daemon_heard(a, "");
+	daemon_advance(1);
+	daemon_ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
+}
+END_TEST
+
+START_TEST(invite)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+
+	daemon_all("/join dev");
+	daemon_do(a, "/kick b");
+	daemon_ask(a, "/invite c", "! Nobody called c is kept out of #dev.\n");
+	daemon_ask(a, "/invite B", "* B may come into #dev again.\n");
+	daemon_heard(b, "* a lets you into #dev again: /join #dev\n");
+	daemon_ask(a, "/invite b", "! Nobody called b is kept out of #dev.\n");
+	daemon_ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
+	daemon_ask(b, "/invite a", "! Only a, who runs #dev, can do that.\n");
+}
+END_TEST
+
+/* Who writes to a room from outside can be put out of it as well. */
+START_TEST(outsiders)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct peer *c = daemon_person("c");
+
+	daemon_do(a, "/join dev");
+	daemon_ask(b, "/msg #dev hi", "");
+	daemon_heard(a, "[#dev] b: hi\n");
+	daemon_ask(b, "/msg #dev /me waves", "");
+	daemon_heard(a, "[#dev] * b waves\n");
+	daemon_heard(c, "");
+	daemon_ask(a, "/op b", "! b is not in #dev.\n");
+	daemon_ask(a, "/kick c", "! c is not in #dev.\n");
+	daemon_ask(a, "/kick b noise", "* You kicked b from #dev.\n");
+	daemon_heard(b, "! a kicked you from #dev (noise)\n");
+	daemon_ask(a, "/kick b", "! b is not in #dev.\n");
+	daemon_ask(b, "/msg #dev hi",
+	    "! You were kicked from #dev," CLOSED "10" UNTIL
+	    " Nothing was sent.\n");
+	daemon_ask(c, "/msg #dev hi", "");
+	daemon_heard(a, "[#dev] c: hi\n");
 }
 END_TEST
 
@@ -430,5 +564,6 @@ END_TEST
 
 UNIT_MAIN("command_room", setup, daemon_stop, join, join_bad_names, join_keys,
     wrong_keys, rooms_of_a_host, join_limits, join_replays, leave, leave_words,
-    leave_longest, who, rooms, rooms_cut_topics, topic, history, kick, op,
+    leave_longest, who, rooms, rooms_with_a_key, who_by_the_page,
+    rooms_cut_topics, topic, history, kick, kick_holds, invite, outsiders, op,
     op_moves_on)

@@ -72,10 +72,13 @@ START_TEST(msg)
 	daemon_do(a, "/join dev");
 	daemon_ask(a, "/msg #LOBBY hi", "");
 	daemon_heard(b, "[#lobby] a: hi\n");
-	daemon_ask(b, "/msg #dev hi",
-	    "! You are not in #dev; /join it first. Nothing was sent.\n");
+	/* and to one that one is not in */
+	daemon_ask(b, "/tell #dev hi", "");
+	daemon_heard(a, "[#dev] b: hi\n");
 	daemon_ask(b, "/msg #none hi",
 	    "! You are not in #none; /join it first. Nothing was sent.\n");
+	daemon_ask(
+	    b, "/w dev hi", "! Nobody here is called dev; the room is #dev.\n");
 	daemon_heard(a, "");
 }
 END_TEST

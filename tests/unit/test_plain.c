@@ -34,6 +34,8 @@ static const struct {
 	      .who = "ann",
 	      .text = "release" },
 	    "[#dev] -- ann set the topic: release" },
+	{ { .kind = EVENT_TOPIC, .room = "#dev", .who = "ann" },
+	    "[#dev] -- ann cleared the topic" },
 	{ { .kind = EVENT_KICK, .room = "#dev", .who = "ann", .whom = "bob" },
 	    "[#dev] -- ann kicked bob" },
 	{ { .kind = EVENT_KICK,
@@ -61,6 +63,8 @@ static const struct {
 	      .who = "ann",
 	      .text = "noise" },
 	    "! ann kicked you from #dev (noise)" },
+	{ { .kind = EVENT_INVITED, .room = "#dev", .who = "ann" },
+	    "* ann lets you into #dev again: /join #dev" },
 	{ { .kind = EVENT_IN_ROOM, .room = "#dev" }, "* You are in #dev now." },
 	{ { .kind = EVENT_IN_NO_ROOM },
 	    "* You are in no room now; /join ROOM to enter one." },
@@ -166,35 +170,46 @@ START_TEST(stamps)
 {
 	static const struct {
 		const char *zone;
-		time_t when;
+		time_t when, now;
 		const char *want;
 	} times[] = {
-		{ "UTC", 0, "00:00 " },
-		{ "UTC", 86399, "23:59 " },
-		{ "UTC", 37959, "10:32 " },
-		{ "UTC", 37979, "10:32 " },
-		{ "UTC", 37980, "10:33 " },
-		{ "XYZ-5:30", 37959, "16:02 " },
+		{ "UTC", 0, 86399, "00:00 " },
+		{ "UTC", 0, 86400, "1970-01-01 00:00 " },
+		{ "UTC", 86399, 86399, "23:59 " },
+		{ "UTC", 86399, 86400, "1970-01-01 23:59 " },
+		{ "UTC", 37959, 0, "10:32 " },
+		{ "UTC", 37979, 37980, "10:32 " },
+		{ "UTC", 37980, 37980, "10:33 " },
+		{ "UTC", 37980, 37980 + 365 * 86400, "1970-01-01 10:33 " },
+		{ "XYZ-5:30", 37959, 66599, "16:02 " },
+		{ "XYZ-5:30", 37959, 66600, "1970-01-01 16:02 " },
 	};
-	char text[PLAIN_STAMP_LEN + 1];
+	char text[PLAIN_STAMP_MAX + 1];
 	size_t i;
 
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		setenv("TZ", times[i].zone, 1);
 		tzset();
 		memset(text, '~', sizeof(text));
-		plain_stamp(times[i].when, text);
+		ck_assert_uint_eq(
+		    plain_stamp(times[i].when, times[i].now, text),
+		    strlen(times[i].want));
 		ck_assert_str_eq(text, times[i].want);
 	}
 	/* The last second of 31 bits, and the first after it: no 32-bit
 	 * machine may stop there. */
-	plain_stamp((time_t)INT64_C(2147483647), text);
+	(void)plain_stamp(
+	    (time_t)INT64_C(2147483647), (time_t)INT64_C(2147483647), text);
 	ck_assert_str_eq(text, "08:44 ");
-	plain_stamp((time_t)INT64_C(2147483700), text);
+	(void)plain_stamp(
+	    (time_t)INT64_C(2147483700), (time_t)INT64_C(2147483700), text);
 	ck_assert_str_eq(text, "08:45 ");
 	/* No calendar has that year; a time there is all the same. */
-	plain_stamp((time_t)INT64_MAX, text);
-	ck_assert_uint_eq(strlen(text), PLAIN_STAMP_LEN);
+	ck_assert_uint_eq(plain_stamp((time_t)INT64_MAX, 0, text),
+	    strlen("1900-01-01 00:00 "));
+	/* What takes more than four digits has no date. */
+	ck_assert_uint_eq(plain_stamp((time_t)INT64_C(999999999999), 0, text),
+	    strlen("01:46 "));
 }
 END_TEST
 

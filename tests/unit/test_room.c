@@ -234,6 +234,8 @@ START_TEST(kicking)
 	    "* You are in no room now; /join ROOM to enter one.\n");
 	people_names(room, "@a");
 	/* out of a room that is not the current one */
+	ck_assert_int_eq(join(b, "#dev", NULL), CHAT_KICKED);
+	people.reg.now += BAN_MS;
 	people_join(b, "#dev");
 	people_join(b, "#lobby");
 	member_kick(&people.reg, &a->user, room, &b->user, NULL);
@@ -516,7 +518,7 @@ START_TEST(mentions)
 END_TEST
 
 /* As many as are shown, all with the longest name; then one more. */
-START_TEST(names_are_cut)
+START_TEST(names_by_the_page)
 {
 	char buf[ROOM_NAMES_SIZE], name[NICK_MAX + 1];
 	struct person *p;
@@ -529,16 +531,17 @@ START_TEST(names_are_cut)
 		ck_assert(user_set_away(&p->user, "x"));
 		room = people_join(p, "#dev");
 	}
-	room_names(room, NULL, buf, sizeof(buf));
+	ck_assert_uint_eq(room_names(room, NULL, 0, buf, sizeof(buf)), 0);
 	ck_assert_uint_eq(strlen(buf),
 	    strlen("@") + ROOM_NAMES_SHOWN * (NICK_MAX + strlen(" (away)")) +
 		(ROOM_NAMES_SHOWN - 1) * strlen(", "));
-	ck_assert_ptr_null(strstr(buf, " more"));
 	people_join(people_enter("last"), "#dev");
-	room_names(room, NULL, buf, sizeof(buf));
-	ck_assert_ptr_nonnull(strstr(buf,
-	    ", member000000000000000049 (away) "
-	    "and 1 more"));
+	ck_assert_uint_eq(room_names(room, NULL, 0, buf, sizeof(buf)), 1);
+	ck_assert_ptr_nonnull(strstr(buf, ", member000000000000000049 (away)"));
+	ck_assert_ptr_null(strstr(buf, "last"));
+	ck_assert_uint_eq(
+	    room_names(room, NULL, ROOM_NAMES_SHOWN, buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "last");
 }
 END_TEST
 
@@ -550,9 +553,9 @@ START_TEST(names_for_a_viewer)
 
 	people_join(b, "#dev");
 	user_set_away(&b->user, "lunch");
-	room_names(room, &a->user, buf, sizeof(buf));
+	(void)room_names(room, &a->user, 0, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "@you, b (away)");
-	room_names(room, &b->user, buf, sizeof(buf));
+	(void)room_names(room, &b->user, 0, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "@a, you (away)");
 }
 END_TEST
@@ -615,6 +618,7 @@ START_TEST(longest_reason)
 		    &people.reg, &a->user, room, &b->user, text + 3 * i);
 		assert_whole(b);
 		assert_whole(c);
+		people.reg.now += BAN_MS;
 		people_join(b, "#dev");
 		text[i] = 'x';
 	}
@@ -625,5 +629,5 @@ UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
     permanent_rooms, reload_adds, reload_removes, reload_removes_key,
     reload_default_room, reload_changes, reload_and_topics, saying, for_many,
-    topics, bells, mentions, names_are_cut, names_for_a_viewer, ranking,
+    topics, bells, mentions, names_by_the_page, names_for_a_viewer, ranking,
     longest_reason)

@@ -342,7 +342,7 @@ START_TEST(own_replies_stop_reading)
 	wake(a);
 	end = a->got + a->len;
 	for (p = a->got;
-	     (p = memmem(p, (size_t)(end - p), "* //TEXT", 8)) != NULL; p++)
+	     (p = memmem(p, (size_t)(end - p), " //TEXT", 7)) != NULL; p++)
 		n++;
 	ck_assert_uint_eq(n, 100);
 	ck_assert(conn_is_reading(a->c->out.conn));

@@ -70,6 +70,12 @@ const char *acl_add(struct acl *acl, const char *text, bool allow);
 bool address_is_v4(const struct address *a);
 bool address_is_link_local(const struct address *a);
 
+/* Whether it is this machine's to itself: 127.0.0.0/8, ::1. */
+bool address_is_loopback(const struct address *a);
+
+/* Whether both are the same one. */
+bool address_same(const struct address *a, const struct address *b);
+
 /* The network of the first so many bits (of 128; IPv4's are 96 and up). */
 struct in6_addr address_network(const struct address *a, unsigned bits);
 

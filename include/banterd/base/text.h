@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define NICK_MAX 24 /* characters in a nick */
 #define ROOM_MAX 33 /* characters in a room name, '#' included */
@@ -43,6 +44,11 @@ size_t text_erase_last(const char *buf, size_t len);
  * typed; there are none in its first from bytes.  Returns the new length.
  */
 size_t text_apply_erasures(char *raw, size_t from, size_t len);
+
+/* Writes a time of so many ms as people say it, in one unit or two of days,
+ * hours, minutes and seconds: "2h 5m"; buf has TEXT_DURATION_SIZE bytes. */
+#define TEXT_DURATION_SIZE 32
+void text_duration(uint64_t ms, char *buf);
 
 /* Whether name is a nick. */
 bool text_is_nick(const char *name);

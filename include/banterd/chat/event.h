@@ -20,7 +20,7 @@ enum event_kind {
 	EVENT_JOIN,
 	EVENT_LEAVE,  /* text: the reason, or NULL */
 	EVENT_RENAME, /* whom: the new name */
-	EVENT_TOPIC,  /* text */
+	EVENT_TOPIC,  /* text, or NULL: there is none now */
 	EVENT_KICK,   /* whom; text: the reason, or NULL */
 	/* So many did that within a second: room, count. */
 	EVENT_JOINS,
@@ -28,6 +28,7 @@ enum event_kind {
 	EVENT_FIRST_NAMES,
 	/* Told to the one whom it is about. */
 	EVENT_KICKED,  /* room, who did it, text: the reason, or NULL */
+	EVENT_INVITED, /* room, who did it: may come back */
 	EVENT_IN_ROOM, /* room: the current one from now on */
 	EVENT_IN_NO_ROOM,
 	EVENT_RUNS_ROOM,   /* room */

@@ -12,6 +12,11 @@
 enum chat_error member_join(
     struct registry *reg, struct user *u, const char *name, const char *key);
 
+/* Enters a room that is open to u whatever its key, having just come: the room
+ * is not told before room_announce(), nor ever, if u leaves it before that. */
+enum chat_error member_enter(
+    struct registry *reg, struct user *u, struct room *room);
+
 /* Leaves a room that u is in, telling the members "left (reason)" or, if reason
  * is NULL, "left"; the one joined before it becomes current.  An ordinary room
  * that is empty is gone afterwards. */
@@ -21,9 +26,15 @@ void member_leave(struct registry *reg, struct user *u, struct room *room,
 /* Leaves every room in that way, and then the registry. */
 void member_exit(struct registry *reg, struct user *u, const char *reason);
 
-/* Puts who out of the room; reason may be NULL. */
-void member_kick(struct registry *reg, const struct user *by, struct room *room,
-    struct user *who, const char *reason);
+/* Puts who out of the room for BAN_MS; reason may be NULL.  They may have
+ * written to it from outside.  CHAT_OK, or CHAT_NO_MEMORY. */
+enum chat_error member_kick(struct registry *reg, const struct user *by,
+    struct room *room, struct user *who, const char *reason);
+
+/* Lets somebody of that name in again who was put out, and tells them.  False:
+ * nobody such is kept out. */
+bool member_invite(struct registry *reg, const struct user *by,
+    struct room *room, const char *name);
 
 /* Takes a name that text_is_nick() has passed; whoever shares a room sees it
  * once.  CHAT_OK, or CHAT_TAKEN by another or by the server itself. */

@@ -15,6 +15,7 @@
 
 #include "banterd/chat/event.h"
 
+struct address;
 struct room;
 struct user;
 
@@ -29,6 +30,9 @@ struct registry_ops {
 	bool (*deliver)(struct user *to, const struct chat_event *ev);
 	/* Whether deliver() would do that.  NULL: it would. */
 	bool (*takes)(struct user *to, const struct chat_event *ev);
+	/* The address that a person comes from; false if they share it with
+	 * everybody on their machine.  NULL: nobody has one. */
+	bool (*address)(const struct user *u, struct address *a);
 	/*
 	 * A person makes a room: counts it for *maker, which is told (ms) when
 	 * the room is gone; NULL is nobody.  Returns false if the room may not
@@ -77,6 +81,7 @@ enum chat_error {
 	CHAT_TOO_MANY_MADE,   /* registry_ops.room_made said so */
 	CHAT_TOO_MANY_JOINED, /* max-joined */
 	CHAT_WRONG_KEY,
+	CHAT_KICKED, /* and not long ago */
 	CHAT_NO_MEMORY
 };
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "banterd/base/text.h"
+#include "banterd/chat/ban.h"
 #include "banterd/chat/history.h"
 #include "banterd/chat/registry.h"
 #include "banterd/chat/tally.h"
@@ -39,6 +40,8 @@ struct room {
 	char *key;          /* NULL: none */
 	struct history history;
 	struct tally tallies[TALLY_KINDS];
+	struct bans bans;
+	struct id_set outsiders; /* who wrote to it, and was not in it */
 	uint64_t waits_since; /* ms: who speaks here waits for its readers; 0 */
 	bool permanent;       /* of the config; has no op */
 	bool was_permanent;   /* before the last reading of it */
@@ -79,16 +82,39 @@ void rooms_tick(struct registry *reg);
 
 bool room_has(const struct room *room, const struct user *u);
 
-/* Says text to all others of the room. */
-void room_say(struct registry *reg, struct user *u, struct room *room,
+/* Whether u may know of the room: one with a key does not exist for those
+ * outside. */
+bool room_shows_to(const struct room *room, const struct user *u);
+
+/* For how long u is kept out, having been put out; in ms, 0 if not. */
+uint64_t room_keeps_out(
+    struct registry *reg, struct room *room, const struct user *u);
+
+/* The same u's address, as registry_ops says; NULL if that says nothing. */
+const struct address *room_address_of(
+    struct registry *reg, const struct user *u, struct address *a);
+
+/* Tells the room that u has come: at once, or if it was not told before (see
+ * member_enter()). */
+void room_tell_joined(
+    struct registry *reg, struct room *room, const struct user *u);
+void room_announce(struct registry *reg, struct room *room, struct user *u);
+
+/* Whether that has not been told. */
+bool room_is_unaware(const struct room *room, const struct user *u);
+
+/* Says text to all others of the room.  u need not be in it: whoever runs the
+ * room can deal with them then (member_kick()).  False: no memory for that, and
+ * nothing was said. */
+bool room_say(struct registry *reg, struct user *u, struct room *room,
     const char *text, bool action);
 
 /* Gives *field (a topic, a key) a copy of text, or NULL.  False: no memory. */
 bool room_replace(char **field, const char *text);
 
-/* Sets the topic and tells the others.  False: no memory. */
-bool room_set_topic(struct registry *reg, const struct user *u,
-    struct room *room, const char *topic);
+/* Sets the topic (NULL: none) and tells the others.  False: no memory. */
+bool room_set_topic(
+    struct registry *reg, struct user *u, struct room *room, const char *topic);
 
 /* Makes a member the one who runs the room. */
 void room_set_op(struct registry *reg, struct room *room, struct user *u);
@@ -116,12 +142,18 @@ unsigned room_count_history(
 void room_replay(
     struct registry *reg, const struct room *room, struct user *u, unsigned n);
 
+/* Writes the rooms that somebody is in, as far as viewer (NULL: the admin) may
+ * know of them, in the order they were joined: "#lobby, @#dev"; "" if there are
+ * none.  What does not fit is left out. */
+void room_list_of(
+    const struct user *u, const struct user *viewer, char *buf, size_t size);
+
 /* Writes the members in the order they joined, "@alice, bob, carol (away)",
- * cut with "and N more" after ROOM_NAMES_SHOWN; viewer (or NULL) appears as
- * "you". */
+ * ROOM_NAMES_SHOWN of them at the most, without the first so many; viewer (or
+ * NULL) appears as "you".  Returns how many more there are after these. */
 #define ROOM_NAMES_SHOWN 50
-#define ROOM_NAMES_SIZE  (ROOM_NAMES_SHOWN * (NICK_MAX + 12) + 32) /* of buf */
-void room_names(
-    const struct room *room, const struct user *viewer, char *buf, size_t size);
+#define ROOM_NAMES_SIZE  (ROOM_NAMES_SHOWN * (NICK_MAX + 12) + 1) /* of buf */
+uint32_t room_names(const struct room *room, const struct user *viewer,
+    uint32_t first, char *buf, size_t size);
 
 #endif

@@ -12,11 +12,19 @@
 #include "banterd/base/text.h"
 #include "banterd/chat/registry.h"
 
-/* A set of people's ids, who may be gone by now; in ascending order. */
+/* A set of people's ids, who may be gone by now; in ascending order.  All zero
+ * is an empty one. */
 struct id_set {
 	uint64_t *ids;
 	uint32_t n, size;
 };
+
+/* Adds one.  Those who are not there any more go first, so that a set never
+ * holds more than about twice the people there are.  False: no memory. */
+bool id_set_add(struct registry *reg, struct id_set *set, uint64_t id);
+bool id_set_has(const struct id_set *set, uint64_t id);
+void id_set_remove(struct id_set *set, uint64_t id);
+void id_set_clear(struct id_set *set);
 
 /* Being away. */
 struct away {
@@ -32,6 +40,8 @@ struct user {
 	uint32_t name_hash;       /* of the name in lower case */
 	char name[NICK_MAX + 1];
 	bool is_guest; /* by the name that it was given */
+	bool
+	    is_unannounced; /* in the room that it is in for the longest time */
 	bool set_quiet, set_bell;
 	uint64_t id;          /* never used again; 0 is nobody */
 	uint64_t reply_to;    /* who last wrote to them in private */

@@ -64,8 +64,9 @@ struct server {
 	uint64_t status_at;         /* ms: when notify was told */
 	unsigned status_clients, status_rooms; /* and what */
 	bool owes_status, owes_ready;          /* notify could not be told */
-	bool clock_is_fresh;                   /* read in this turn */
-	bool sockets_passed;                   /* they replace listen lines */
+	uint32_t people_to_log; /* stats.c's: so many slots are still to come */
+	bool clock_is_fresh;    /* read in this turn */
+	bool sockets_passed;    /* they replace listen lines */
 	bool reload_wanted, stop_wanted;
 	bool done;        /* leave the loop */
 	bool failed;      /* the loop did; nobody asked */

@@ -9,11 +9,13 @@
 
 #include "banterd/chat/event.h"
 
-/* Bytes of "10:32 ", the time before a line. */
-#define PLAIN_STAMP_LEN 6
+/* The most bytes of the time before a line: "10:32 ", or "2026-11-26 10:32 ".
+ */
+#define PLAIN_STAMP_MAX 17
 
-/* Writes it, and a NUL; text has PLAIN_STAMP_LEN + 1 bytes. */
-void plain_stamp(time_t when, char *text);
+/* Writes it, and a NUL, to PLAIN_STAMP_MAX + 1 bytes: with the date, unless
+ * that is the same now.  Returns its length. */
+size_t plain_stamp(time_t when, time_t now, char *text);
 
 /*
  * Writes how an event reads, without a time before it and without the end of a

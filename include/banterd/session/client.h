@@ -71,6 +71,7 @@ struct client {
 	struct rate rate;
 	uint8_t state; /* enum client_state */
 	uint8_t wrong_passwords;
+	uint8_t hinted;       /* command_hint(): which were given */
 	bool set_time;        /* put a time before each line */
 	bool has_address : 1; /* not of a UNIX socket */
 	bool is_waiting : 1;  /* for the daemon: in its lists */
@@ -79,7 +80,8 @@ struct client {
 	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
 	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
 	uint64_t looks_at;   /* ms: whether the peer is gone; 0: no backlog */
-	uint64_t ends_at;    /* ms: login, closing, lingering is over; 0 */
+	uint64_t ends_at;    /* ms: login, arriving, closing, lingering is
+			      * over; 0: nothing such */
 	TAILQ_ENTRY(client) next;     /* the daemon's: all, or those gone */
 	TAILQ_ENTRY(client) waiting;  /* the daemon's, if is_waiting */
 	TAILQ_ENTRY(client) runnable; /* the daemon's, if is_runnable */
@@ -149,7 +151,8 @@ void client_linger(struct client *c);
 /* It has left its rooms, and nothing more is to come. */
 void client_gone(struct client *c);
 
-/* What it is doing (login, closing, lingering) took too long. */
+/* What it is doing (login, closing, lingering) took too long; or its room has
+ * to be told now that it has come. */
 void client_time_is_over(struct client *c);
 
 /* The client whose user or queue that is. */

@@ -31,6 +31,7 @@ void cmd_ignore(struct client *, char *);
 void cmd_unignore(struct client *, char *);
 void cmd_kick(struct client *, char *);
 void cmd_op(struct client *, char *);
+void cmd_invite(struct client *, char *);
 void cmd_set(struct client *, char *);
 void cmd_pass(struct client *, char *);
 void cmd_help(struct client *, char *);
@@ -47,7 +48,8 @@ bool with_hash(const char *word, char *buf);
  * bytes.  NULL, after telling c, if it is not one. */
 const char *room_name(struct client *c, const char *word, char *buf);
 
-/* The room, or the person, that has this name; NULL after telling c. */
+/* The room that has this name and shows to c, or the person; NULL after telling
+ * c. */
 struct room *room_called(struct client *c, const char *word);
 struct user *user_called(struct client *c, const char *name);
 
@@ -58,5 +60,9 @@ struct room *current_room(struct client *c);
 void say(struct client *c, const char *text, bool action);
 
 void tell_no_memory(struct client *c);
+
+/* Tells c that the room keeps it out, and for how long; what is the rest of the
+ * line. */
+void tell_kept_out(struct client *c, struct room *room, const char *what);
 
 #endif

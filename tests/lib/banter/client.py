@@ -244,9 +244,18 @@ class Client(Connection):
 
     def greeted(self):
         """Reads up to the line that tells one's name."""
-        lines = self.until(rx(r"\* You are \S+ in #\S+ \(\d+ here\)\. .*"
+        lines = self.until(rx(r"\* You are \S+ in #\S+ \(\d+ here[:)].*"
                               r"|\* You are [^ ]+\. /join ROOM .*"))
         self.nick = lines[-1].split()[3].rstrip(".")
+        return lines
+
+    def appear(self):
+        """Is announced where it is; not when it says something, nor later."""
+        lines = self.greeted()
+        words = lines[-1].split()
+        if words[4:5] == ["in"]:
+            self.send("/leave")
+            self.join(words[5])
         return lines
 
     def rename(self, nick):

@@ -252,9 +252,9 @@ class Daemon:
         return client
 
     def guest(self, label="guest", **how):
-        """A connection that was greeted; its name is in .nick."""
+        """One that was greeted and announced; its name is in .nick."""
         client = self.connect(label, **how)
-        client.greeted()
+        client.appear()
         return client
 
     def client(self, nick, *rooms, **how):

@@ -2,7 +2,8 @@
 
 import re
 
-WELCOME_TAIL = "Say something, or /nick NAME to be known; /help lists the rest."
+WELCOME_TAIL = ("Say something, or /nick NAME to be known; "
+                "/help lists the rest, /quit leaves.")
 GOING_DOWN = "* The server is going down."
 PASSWORD_NEEDED = "* A password is needed: /pass PASSWORD"
 NOT_ALLOWED = "! Your address is not allowed here."
