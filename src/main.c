@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +58,15 @@ usage(FILE *to)
 static int
 parse_options(int argc, char *argv[], struct options *o)
 {
+	static const struct option words[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
 	const char *wrong;
 	int ch;
 
-	while ((ch = getopt(argc, argv, "f:hl:tvV")) != -1) {
+	while ((ch = getopt_long(argc, argv, "f:hl:tvV", words, NULL)) != -1) {
 		switch (ch) {
 		case 'f':
 			o->conf_path = optarg;

@@ -22,14 +22,16 @@ def conf(text, mode=0o600):
 class Options(Case):
 
     def test_version(self):
-        status, out, err = run_banterd("-V")
-        self.assertEqual((status, err), (0, ""))
-        self.assertRegex(out, r"^banterd \d+\.\d+\.\d+\S*\n$")
+        for option in ("-V", "--version"):
+            status, out, err = run_banterd(option)
+            self.assertEqual((status, err), (0, ""))
+            self.assertRegex(out, r"^banterd \d+\.\d+\.\d+\S*\n$")
 
     def test_help(self):
         status, out, err = run_banterd("-h")
         self.assertEqual((status, err), (0, ""))
         self.assertIn("usage", out.lower())
+        self.assertEqual(run_banterd("--help"), (0, out, ""))
         for option in ("-t", "-v", "-f", "-l", "-V", "-h"):
             with self.subTest(option):
                 self.assertRegex(out, r"%s|\[-[a-zA-Z]*%s" % (
