@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 #include "banterd/config/config.h"
 
 #define NO_MEMORY "does not fit into memory"
-#define NOT_AN_ADDRESS \
-	"is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH"
 
 static const char *
 parse_unix(struct config_listen *l, const char *path)
@@ -44,6 +43,37 @@ check_v6(const struct sockaddr_in6 *sin6)
 	return NULL;
 }
 
+/* Whether a text is an address alone, with brackets or without. */
+static bool
+is_portless(const char *text)
+{
+	struct in6_addr in;
+
+	return inet_pton(AF_INET, text, &in) == 1 ||
+	    inet_pton(AF_INET6, text, &in) == 1 ||
+	    (text[0] == '[' && text[strlen(text) - 1] == ']');
+}
+
+/* What is wrong with a text that is no ADDR:PORT: what may be meant by it. */
+static const char *
+why_no_address(const char *text)
+{
+	const char *port = strrchr(text, ':'), *errstr = NULL;
+
+	if (is_portless(text))
+		return "has no port, expected ADDR:PORT or [ADDR]:PORT";
+	if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0')
+		return "is a port without an address, expected ADDR:PORT, [ADDR]:PORT or /PATH";
+	if (port != NULL && strchr(text, ':') == port &&
+	    isalpha((unsigned char)text[0]))
+		return "is a name, expected an address in numbers: ADDR:PORT or [ADDR]:PORT";
+	if (port != NULL && port != text)
+		strtonum(port + 1, 0, 65535, &errstr);
+	if (errstr != NULL)
+		return "has a wrong port, expected a number from 0 to 65535 after the last colon";
+	return "is not an address, expected ADDR:PORT, [ADDR]:PORT or /PATH";
+}
+
 /* Numbers only: a name could mean another address tomorrow. */
 static const char *
 parse_inet(struct config_listen *l, const char *text)
@@ -58,21 +88,21 @@ parse_inet(struct config_listen *l, const char *text)
 	int error;
 
 	if ((port = strrchr(text, ':')) == NULL || port == text)
-		return NOT_AN_ADDRESS;
+		return why_no_address(text);
 	strtonum(port + 1, 0, 65535, &errstr);
 	if (errstr != NULL || (size_t)(port - text) >= sizeof(host))
-		return NOT_AN_ADDRESS;
+		return why_no_address(text);
 	strlcpy(host, text, (size_t)(port - text) + 1);
 	if (host[0] == '[') {
 		if (port[-1] != ']')
-			return NOT_AN_ADDRESS;
+			return why_no_address(text);
 		host[port - text - 1] = '\0';
 		memmove(host, host + 1, strlen(host));
 	} else if (inet_pton(AF_INET, host, &in4) != 1)
-		return NOT_AN_ADDRESS;
+		return why_no_address(text);
 	error = getaddrinfo(host, port + 1, &hints, &ai);
 	if (error != 0)
-		return error == EAI_MEMORY ? NO_MEMORY : NOT_AN_ADDRESS;
+		return error == EAI_MEMORY ? NO_MEMORY : why_no_address(text);
 	memcpy(&l->addr, ai->ai_addr, ai->ai_addrlen);
 	l->addrlen = ai->ai_addrlen;
 	freeaddrinfo(ai);
@@ -177,8 +207,11 @@ config_warn(const struct config *conf)
 		    "the configuration %s; a reload takes no such file, since somebody may still be writing it",
 		    config_unfinished(conf));
 	if (conf->motd_missing)
-		log_warning("motd %s is not there; nothing of it is shown",
-		    conf->motd_path);
+		log_warning("motd %s is not there%s; nothing of it is shown",
+		    conf->motd_path,
+		    conf->motd_path[0] == '/' ?
+			"" :
+			", seen from where banterd was started");
 }
 
 void

@@ -440,6 +440,12 @@ keyword_line(const struct reader *r, const char *name)
 	return r->seen[keyword_find(name) - keywords];
 }
 
+const char *
+keyword_name(size_t place)
+{
+	return place < READER_KEYWORDS ? keywords[place].name : NULL;
+}
+
 const struct keyword *
 keyword_find(const char *name)
 {

@@ -12,6 +12,7 @@
 #include <bsd/string.h>
 
 #include "banterd/base/files.h"
+#include "banterd/base/nearest.h"
 #include "banterd/config/keyword.h"
 #include "banterd/config/loader.h"
 #include "banterd/config/reader.h"
@@ -30,18 +31,32 @@ bom_length(const char *text, size_t len)
 }
 
 static void
+unknown_keyword(struct reader *r, const char *word)
+{
+	const char *meant = nearest(word, strlen(word), keyword_name);
+
+	if (meant != NULL)
+		reader_complain(r,
+		    "unknown keyword \"%s\", expected one of banterd.conf(5); did you mean %s?",
+		    word, meant);
+	else
+		reader_complain(r,
+		    "unknown keyword \"%s\", expected one of banterd.conf(5)",
+		    word);
+}
+
+static void
 read_line(struct reader *r, char *line)
 {
 	const struct keyword *k;
 	struct words w;
+	unsigned wrong;
 	size_t *seen;
 
 	if (!reader_split(r, line, &w) || w.n == 0)
 		return;
 	if ((k = keyword_find(w.word[0])) == NULL) {
-		reader_complain(r,
-		    "unknown keyword \"%s\", expected one of banterd.conf(5)",
-		    w.word[0]);
+		unknown_keyword(r, w.word[0]);
 		return;
 	}
 	seen = &r->seen[k - keywords];
@@ -51,8 +66,10 @@ read_line(struct reader *r, char *line)
 		    k->name, *seen);
 		return;
 	}
-	*seen = r->line;
+	wrong = r->wrong;
 	k->set(r, k, &w);
+	if (r->wrong == wrong)
+		*seen = r->line;
 }
 
 static void
@@ -331,6 +348,10 @@ wait_for_content(struct reader *r, int fd)
 	}
 	if (S_ISREG(st.st_mode))
 		return true;
+	if (S_ISDIR(st.st_mode)) {
+		reader_complain(r, "is a directory, expected a file");
+		return false;
+	}
 	if ((r->how & CONFIG_SERVING) != 0) {
 		if (!S_ISFIFO(st.st_mode))
 			return true;

@@ -40,7 +40,11 @@ ignore(void *arg, const char *message)
 
 START_TEST(a_directory)
 {
-	ck_assert_ptr_null(config_load(NULL, "/", true, ignore, NULL));
+	ck_assert_int_eq(mkdir("conf", 0700), 0);
+	ck_assert_ptr_null(conf_load(true));
+	ck_assert_int_eq(rmdir("conf"), 0);
+	ck_assert_str_eq(
+	    conf_messages, "conf: is a directory, expected a file\n");
 }
 END_TEST
 
@@ -158,7 +162,8 @@ START_TEST(continued_lines)
 	conf_wrong("history \\\n\\\nx\nhistory y\n",
 	    "conf:3: history: \"x\" is invalid, expected a number from 0 to "
 	    "10000\n"
-	    "conf:4: history was given before in line 3, expected it once\n");
+	    "conf:4: history: \"y\" is invalid, expected a number from 0 to "
+	    "10000\n");
 }
 END_TEST
 
@@ -194,10 +199,10 @@ START_TEST(all_wrong_lines)
 		   "rate 20\n"
 		   "server-name \"box\n"
 		   "max-clients 20\n",
-	    "conf:1: listen: \"0.0.0.0\" is not an address, expected "
-	    "ADDR:PORT, [ADDR]:PORT or /PATH\n"
+	    "conf:1: listen: \"0.0.0.0\" has no port, expected ADDR:PORT or "
+	    "[ADDR]:PORT\n"
 	    "conf:3: unknown keyword \"histroy\", expected one of "
-	    "banterd.conf(5)\n"
+	    "banterd.conf(5); did you mean history?\n"
 	    "conf:4: history: \"many\" is invalid, expected a number from 0 "
 	    "to 10000\n"
 	    "conf:6: room: \"dev\" is not a room's name, expected # and 1-32 "
@@ -215,22 +220,30 @@ START_TEST(keywords_are_exact)
 {
 	conf_wrong("HISTORY 5\n",
 	    "conf:1: unknown keyword \"HISTORY\", expected one of "
-	    "banterd.conf(5)\n");
+	    "banterd.conf(5); did you mean history?\n");
 	conf_wrong("history= 5\n",
 	    "conf:1: unknown keyword \"history=\", expected one of "
+	    "banterd.conf(5); did you mean history?\n");
+	conf_wrong("port 5531\n",
+	    "conf:1: unknown keyword \"port\", expected one of "
 	    "banterd.conf(5)\n");
+	conf_wrong("server-nam box\nusr nobody\n",
+	    "conf:1: unknown keyword \"server-nam\", expected one of "
+	    "banterd.conf(5); did you mean server-name?\n"
+	    "conf:2: unknown keyword \"usr\", expected one of "
+	    "banterd.conf(5); did you mean user?\n");
 }
 END_TEST
 
 START_TEST(many_words)
 {
-	conf_wrong("a b c d e f g h i j k l m n o p\n",
-	    "conf:1: unknown keyword \"a\", expected one of "
+	conf_wrong("z b c d e f g h i j k l m n o p\n",
+	    "conf:1: unknown keyword \"z\", expected one of "
 	    "banterd.conf(5)\n");
-	conf_wrong("a b c d e f g h i j k l m n o p q\n",
+	conf_wrong("z b c d e f g h i j k l m n o p q\n",
 	    "conf:1: too many words, expected at most 16\n");
-	conf_wrong("a b c d e f g h i j k l m n o p # q\n",
-	    "conf:1: unknown keyword \"a\", expected one of "
+	conf_wrong("z b c d e f g h i j k l m n o p # q\n",
+	    "conf:1: unknown keyword \"z\", expected one of "
 	    "banterd.conf(5)\n");
 }
 END_TEST
@@ -341,16 +354,27 @@ START_TEST(motd_size)
 }
 END_TEST
 
+/* A line that is wrong gives nothing; only a good one is the first of two. */
+START_TEST(wrong_and_again)
+{
+	conf_wrong("history many\nhistory 7\n",
+	    "conf:1: history: \"many\" is invalid, expected a number from 0 "
+	    "to 10000\n");
+	conf_wrong("history 6\nhistory many\nhistory 7\n",
+	    "conf:2: history was given before in line 1, expected it once\n"
+	    "conf:3: history was given before in line 1, expected it once\n");
+}
+END_TEST
+
 /* ---- -l ---- */
 
 START_TEST(listen_texts)
 {
 	static const char *const good[] = { "127.0.0.1:0", "0.0.0.0:65535",
 		"[::]:5531", "[::1]:1", "[2001:db8::5]:5532", "/run/a.sock" };
-	static const char *const bad[] = { "", ":", ":5531", "127.0.0.1",
-		"127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",
-		"localhost:5531", "::1:5531", "[::1]", "[::1]5531", "[::1:5531",
-		"::1]:5531", "[]:5531", "a.sock", "*:5531", "256.0.0.1:5531" };
+	static const char *const bad[] = { "", ":", ":5531", "[::1:5531",
+		"::1]:5531", "[]:5531", "a.sock", "*:5531", "256.0.0.1:5531",
+		"fe80::1%lo:5531", "box" };
 	struct config_listens list = TAILQ_HEAD_INITIALIZER(list);
 	char path[200];
 	size_t i;
@@ -361,6 +385,7 @@ START_TEST(listen_texts)
 	ck_assert(TAILQ_EMPTY(&list));
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		ck_assert_ptr_null(config_listen_add(&list, good[i], 0));
+	config_listens_free(&list);
 	/* sun_path has 108 bytes with its NUL */
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
@@ -375,6 +400,43 @@ START_TEST(listen_texts)
 	ck_assert_str_eq(config_listen_add(&list, "[fe80::1]:1", 0),
 	    "is an address of one link, expected [ADDR%INTERFACE]:PORT");
 	config_listens_free(&list);
+	ck_assert(TAILQ_EMPTY(&list));
+}
+END_TEST
+
+/* Each is told what is wrong with it. */
+START_TEST(almost_addresses)
+{
+	static const char no_port[] =
+	    "has no port, expected ADDR:PORT or [ADDR]:PORT";
+	static const char wrong_port[] =
+	    "has a wrong port, expected a number from 0 to 65535 after the last colon";
+	static const char a_name[] =
+	    "is a name, expected an address in numbers: ADDR:PORT or [ADDR]:PORT";
+	static const char only_port[] =
+	    "is a port without an address, expected ADDR:PORT, [ADDR]:PORT or /PATH";
+	static const struct {
+		const char *text, *wrong;
+	} rows[] = {
+		{ "0.0.0.0", no_port },
+		{ "::1", no_port },
+		{ "[::1]", no_port },
+		{ "::1:5531", no_port },
+		{ "127.0.0.1:", wrong_port },
+		{ "127.0.0.1:x", wrong_port },
+		{ "127.0.0.1:65536", wrong_port },
+		{ "127.0.0.1:-1", wrong_port },
+		{ "[::1]5531", wrong_port },
+		{ "localhost:5531", a_name },
+		{ "box:", a_name },
+		{ "5531", only_port },
+	};
+	struct config_listens list = TAILQ_HEAD_INITIALIZER(list);
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_str_eq(
+		    config_listen_add(&list, rows[i].text, 0), rows[i].wrong);
 	ck_assert(TAILQ_EMPTY(&list));
 }
 END_TEST
@@ -429,8 +491,8 @@ START_TEST(byte_order_mark)
 	/* one of two bytes is none */
 	conf_wrong("\xef\xbb",
 	    "conf:1: unknown keyword \"\xef\xbb\", expected one of banterd.conf(5)\n");
-	conf_wrong("a\rb\n",
-	    "conf:1: unknown keyword \"a\", expected one of banterd.conf(5)\n");
+	conf_wrong("z\rb\n",
+	    "conf:1: unknown keyword \"z\", expected one of banterd.conf(5)\n");
 	check_motd(BYTES("\xef\xbb\xbfhello\r\n\xef\xbb\xbf\r\n"),
 	    "motd lines <hello> <\xef\xbf\xbd>\nmotd motd\n");
 }
@@ -490,6 +552,7 @@ main(void)
 	    host_name, blanks_and_comments, quotes, continued_lines, room_names,
 	    all_wrong_lines, keywords_are_exact, many_words, nul_byte,
 	    long_keyword, password_modes, motd, motd_size, listen_texts,
-	    address_and_all, byte_order_mark, unfinished);
+	    almost_addresses, wrong_and_again, address_and_all, byte_order_mark,
+	    unfinished);
 	return unit_run(s);
 }

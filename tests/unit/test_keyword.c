@@ -440,11 +440,11 @@ START_TEST(listens)
 	    "conf:1: listen has 3 values, expected one address, or PATH mode "
 	    "MODE\n");
 	conf_wrong("listen localhost:5531",
-	    "conf:1: listen: \"localhost:5531\" is not an address, expected "
-	    "ADDR:PORT, [ADDR]:PORT or /PATH\n");
+	    "conf:1: listen: \"localhost:5531\" is a name, expected an "
+	    "address in numbers: ADDR:PORT or [ADDR]:PORT\n");
 	conf_wrong("listen 127.0.0.1:65536",
-	    "conf:1: listen: \"127.0.0.1:65536\" is not an address, expected "
-	    "ADDR:PORT, [ADDR]:PORT or /PATH\n");
+	    "conf:1: listen: \"127.0.0.1:65536\" has a wrong port, expected a "
+	    "number from 0 to 65535 after the last colon\n");
 }
 END_TEST
 

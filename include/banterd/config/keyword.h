@@ -21,7 +21,11 @@ struct keyword {
 
 extern const struct keyword keywords[READER_KEYWORDS];
 
+/* The keyword of exactly that name; NULL: none. */
 const struct keyword *keyword_find(const char *name);
+
+/* The name of the keyword at a place of the table; NULL behind the last. */
+const char *keyword_name(size_t place);
 
 /* The line where the file gives that keyword; 0: it does not. */
 size_t keyword_line(const struct reader *r, const char *name);
