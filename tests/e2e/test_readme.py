@@ -22,7 +22,7 @@ WRITE = "--write" in sys.argv
 
 PEOPLE = ("alice", "bob", "carol")
 # Who comes, or types their next line, in the order of the day.
-TURNS = """alice alice bob bob alice bob alice carol carol bob alice
+TURNS = """alice alice alice bob bob bob alice carol carol carol bob alice
     bob carol bob carol carol bob alice carol bob""".split()
 
 
