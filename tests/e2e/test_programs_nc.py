@@ -4,14 +4,15 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
 from banter import wait
 from banter.case import Case, main
-from banter.files import read, scratch_path
+from banter.files import private_directory, read, scratch_path
 from banter.line import STAMP, matches, rx
-from banter.process import Program, die_with_parent
+from banter.process import Program, die_with_parent, forget, start
 from banter.wait import eventually
 
 SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
@@ -217,12 +218,12 @@ class Recipes(Case):
 
     def test_a_line_is_not_said(self):
         """The room has a key; nobody is told, and the script is."""
-        recipe = self.recipe("A line into a room").replace("/join ops",
-                                                           "/join secret")
+        recipe = self.recipe("A line into a room").replace("/msg #ops",
+                                                           "/msg #secret")
         self.watcher.ask("/join secret hush")
         status, said = self.script(recipe)
         self.assertEqual(status, 1)
-        self.assertRegex(said, "^! .*key")
+        self.assertRegex(said, "^! .*#secret")
 
     def test_nobody_is_there(self):
         recipe = self.recipe("A line into a room")
@@ -239,6 +240,42 @@ class Recipes(Case):
             eventually(lambda: re.search(
                 "^" + STAMP + r"\[#ops\] watcher: for the record\r?$",
                 read(log), re.M), "it is in the file")
+
+
+@unittest.skipUnless(OPENBSD_NC, "no OpenBSD netcat")
+class Bot(Case):
+    """The one of docs/banter.7, word by word."""
+
+    def script(self):
+        path = os.path.join(os.environ["SOURCE_DIR"], "docs/banter.7")
+        with open(path, encoding="utf-8") as f:
+            page = f.read()
+        start = page.index("#!/bin/sh\n# hourbot")
+        text = page[start:page.index(".Ed\n", start)]
+        for written, meant in (("\\(aq", "'"), ("\\-", "-"), ("\\e", "\\")):
+            text = text.replace(written, meant)
+        return text
+
+    def test_it_answers_and_leaves_nothing_behind(self):
+        server = self.daemon()
+        alice = server.client("alice", "#dev")
+        alice.sync()
+        place = private_directory()
+        bin_ = private_directory()
+        os.symlink(OPENBSD_NC, os.path.join(bin_, "nc"))
+        bot = start(["sh", "-c", self.script(), "hourbot"]
+                    + server.addresses[0].rsplit(":", 1),
+                    stdin=subprocess.DEVNULL, start_new_session=True,
+                    env=dict(os.environ, TMPDIR=place,
+                             PATH=bin_ + ":" + os.environ["PATH"]))
+        alice.until("[#dev] -- hourbot joined")
+        alice.send("hourbot: time")
+        alice.until(rx(r"\[#dev\] hourbot: it is \d\d:\d\d"))
+        os.killpg(bot.pid, signal.SIGINT)
+        self.assertNotEqual(bot.wait(wait.DEADLINE), 0)
+        forget(bot)
+        alice.until(rx(r"\[#dev\] -- hourbot left.*"))
+        self.assertEqual(os.listdir(place), [])
 
 
 if __name__ == "__main__":
