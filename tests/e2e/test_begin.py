@@ -23,7 +23,7 @@ class Begin(Case):
         self.bob.ask("/set quiet on")
 
     def newcomer(self, **how):
-        return self.server.guest("newcomer", **how)
+        return self.server.newcomer(**how)
 
 
 class Http(Begin):

@@ -10,6 +10,7 @@ from banter.client import settle
 from banter.command import run_banterd
 from banter.files import written
 from banter.line import PASSWORD_NEEDED, STAMP, WELCOME_TAIL, rx
+from banter.wait import eventually
 
 
 class Greeting(Case):
@@ -18,12 +19,13 @@ class Greeting(Case):
         daemon = self.daemon()
         first = daemon.connect()
         first.expect("* Welcome to banter on box.",
-                     rx(r"\* You are guest[0-9]+ in #lobby \(1 here\)\. "
+                     rx(r"\* You are guest[0-9]+ in #lobby \(1 here: you\)\. "
                         + WELCOME_TAIL))
         first.silence()
         second = daemon.connect()
         second.expect("* Welcome to banter on box.",
-                      rx(r"\* You are guest[0-9]+ in #lobby \(2 here\)\. "
+                      rx(r"\* You are guest[0-9]+ in #lobby \(2 here: guest\d+, "
+                         r"you\)\. "
                          + WELCOME_TAIL))
         second.silence()
 
@@ -48,7 +50,7 @@ class Greeting(Case):
         daemon = self.daemon("default-room #hall")
         daemon.connect().expect(
             "* Welcome to banter on box.",
-            rx(r"\* You are guest\d+ in #hall \(1 here\)\. " + WELCOME_TAIL))
+            rx(r"\* You are guest\d+ in #hall \(1 here: you\)\. " + WELCOME_TAIL))
 
     def test_default_room_none(self):
         daemon = self.daemon("default-room none")
@@ -56,7 +58,7 @@ class Greeting(Case):
         for one in (alice, bob):
             line = one.expect("* Welcome to banter on box.", rx(
                 r"\* You are guest\d+\. /join ROOM to begin, /nick NAME "
-                r"to be known; /help lists the rest\."))
+                r"to be known; /help lists the rest, /quit leaves\."))
             one.nick = line.split()[3].rstrip(".")
         alice.ask_error("does anybody hear me?")
         alice.ask_error("/me waves")
@@ -243,6 +245,43 @@ class Leaving(Case):
         self.bob.silence()
 
 
+class Arrival(Case):
+    """Who connects is announced when they do something, or after a while."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.daemon()
+        self.alice = self.server.client("alice")
+
+    def test_who_says_something(self):
+        bob = self.server.newcomer("bob")
+        bob.rename("bob")
+        bob.ask("/who", "/rooms", "/msg alice psst")
+        self.alice.expect("[private] bob: psst")
+        self.alice.silence()
+        bob.send("hello")
+        self.alice.expect("[#lobby] -- bob joined", "[#lobby] bob: hello")
+        bob.rename("robert")
+        self.alice.expect("[#lobby] -- bob is now robert")
+
+    def test_who_stays(self):
+        began = time.monotonic()
+        self.server.newcomer("bob").rename("bob")
+        self.alice.expect("[#lobby] -- bob joined")
+        self.assertGreater(time.monotonic() - began, 4.9)
+
+    def test_who_is_gone_before(self):
+        self.server.connect("a health check").close()
+        self.server.connect("another one").reset()
+        self.server.newcomer("bob").hang_up()
+        carol = self.server.newcomer("carol")
+        carol.send("/quit so long")
+        carol.ends_with("* Bye.")
+        eventually(lambda: self.alice.ask("/who") == ["* #lobby (1): alice"],
+                   "they are gone")
+        self.alice.silence()
+
+
 class Password(Case):
 
     def test_first_contact(self):
@@ -252,7 +291,7 @@ class Password(Case):
         alice.expect("* Welcome to banter on box.", "* for members",
                      PASSWORD_NEEDED)
         alice.send("/pass open sesame")
-        alice.until(rx(r"\* You are guest\d+ in #lobby \(1 here\)\. "
+        alice.until(rx(r"\* You are guest\d+ in #lobby \(1 here: you\)\. "
                        + WELCOME_TAIL))
         alice.silence()
         bob = daemon.connect("bob")
@@ -265,10 +304,12 @@ class Password(Case):
             bob.error()
         alice.silence()
         bob.send("/pass open sesame")
-        bob.until(rx(r"\* You are guest\d+ in #lobby \(2 here\)\. .*"))
-        self.assertEqual(len(alice.sync()), 1)
+        bob.until(rx(r"\* You are guest\d+ in #lobby \(2 here: guest\d+, "
+                     r"you\)\. .*"))
+        alice.silence()
         bob.send("at last")
-        alice.expect(rx(r"\[#lobby\] guest\d+: at last"))
+        alice.expect(rx(r"\[#lobby\] -- guest\d+ joined"),
+                     rx(r"\[#lobby\] guest\d+: at last"))
 
     def test_history_comes_after_the_password(self):
         daemon = self.daemon("password hush")

@@ -8,11 +8,12 @@ from banter.case import Case, SharedCase, main
 from banter.files import SOURCE_DIR
 
 COMMANDS = {
-    "nick": [], "join": ["j"], "leave": ["part"], "msg": ["m"],
+    "nick": [], "join": ["j"], "leave": ["part"], "msg": ["m", "tell", "w"],
     "reply": ["r"], "me": [], "who": ["names"], "rooms": ["list"],
     "whois": [], "topic": [], "history": [], "away": [], "back": [],
-    "ignore": [], "unignore": [], "kick": [], "op": [], "set": [],
-    "pass": [], "help": ["?"], "quit": ["q"],
+    "ignore": [], "unignore": [], "kick": [], "op": [], "invite": [],
+    "set": [],
+    "pass": [], "help": ["?"], "quit": ["q", "exit", "bye"],
 }
 
 KEYWORDS = [

@@ -344,7 +344,7 @@ class WrongKeys(Case):
             one.hang_up()
         other = daemon.guest("another host", source="127.5.0.2")
         began = time.monotonic()
-        late = daemon.guest("guesser")
+        late = daemon.newcomer("guesser")
         other.ask("/set")
         self.assertLess(time.monotonic() - began, 0.9)
         late.ask("/set")
@@ -426,7 +426,7 @@ class Rate(Case):
         daemon = self.daemon("history 45", rate="20 8")
         bob = daemon.guest("bob", source="127.0.0.2")
         bob.send(*["x" * 1000] * 45)
-        alice = daemon.guest("alice")
+        alice = daemon.newcomer("alice")
         for _ in range(45):
             alice.until(rx(r".* %s: x{1000}" % bob.nick))
         began = time.monotonic()

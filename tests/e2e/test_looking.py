@@ -123,8 +123,7 @@ class History(Case):
                     new = daemon.connect("new")
                     self.assertEqual(
                         [line[6:] for line in new.sync()[2:]], kept)
-                    new.close()
-                    alice.until(rx(r"\[#lobby\] -- guest\d+ left"))
+                    new.hang_up()
 
     def test_default_is_fifty(self):
         daemon = self.daemon()
@@ -205,13 +204,19 @@ class Who(Case):
             one.ask("/set quiet on", "/join #big")
         people[0].send("/who #big")
         line = people[0].expect(rx(r"\* #big \(150\): @someone-with-a-name-0, "
-                                   r".* and \d+ more\.?"))
+                                   r".* and \d+ more: /who #big 2"))
         names = line.count("someone-with-a-name-")
         more = int(re.search(r"and (\d+) more", line).group(1))
         self.assertEqual(names + more, 150)
         self.assertGreater(more, 0)
         shown = re.findall(r"name-(\d+)", line)
         self.assertEqual(shown, [str(i) for i in range(names)])
+        people[0].send("/who #big 2", "/who big 3", "/who big 4")
+        people[0].expect(
+            rx(r"\* #big \(150\): someone-with-a-name-50, .*-99 and "
+               r"50 more: /who #big 3"),
+            rx(r"\* #big \(150\): someone-with-a-name-100, .*-149"),
+            "! 4 is no page of /who #big: a number from 1 to 3.")
 
 
 class Whois(Case):

@@ -69,12 +69,29 @@ class Operator(Case):
         self.carol.expect("[#dev] alice: is he gone?")
         self.bob.silence()
         self.bob.ask("am I in the lobby?")
-        self.carol.expect("[#lobby] bob: am I in the lobby?")
-        self.bob.ask_error("/msg #dev hello")
+        for one in (self.alice, self.carol):
+            one.expect("[#lobby] bob: am I in the lobby?")
+        for line in ("/msg #dev hello", "/join #dev"):
+            self.bob.ask_error(line, "kicked from #dev")
         self.carol.silence()
+        self.alice.ask_notice("/invite bob", "bob may come into #dev again")
+        self.bob.expect("* alice lets you into #dev again: /join #dev")
         self.bob.join("#dev")
         self.carol.expect("[#dev] -- bob joined")
         self.who("#dev (3): @alice, carol, bob")
+
+    def test_who_is_outside(self):
+        """Who writes from there can be put out; others can't."""
+        dave = self.server.client("dave")
+        settle(*self.everyone)
+        self.alice.ask_error("/kick dave", "dave is not in #dev")
+        dave.ask("/msg #dev buy now")
+        self.alice.expect("[#dev] dave: buy now")
+        self.alice.ask_notice("/kick dave spam")
+        dave.expect("! alice kicked you from #dev (spam)")
+        self.carol.until("[#dev] -- alice kicked dave (spam)")
+        dave.ask_error("/msg #dev buy now", "kicked from #dev")
+        self.carol.silence()
 
     def test_others_can_not(self):
         for line in ("/kick alice", "/kick carol me first", "/op bob"):

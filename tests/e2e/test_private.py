@@ -61,9 +61,13 @@ class Msg(Trio):
 
     def test_to_a_room_one_is_not_in(self):
         self.bob.join("#dev")
-        self.alice.ask_error("/msg #dev hello", "#dev")
+        self.carol.join("#key", "sesame")
+        self.alice.ask("/msg #dev hello")
+        self.bob.expect("[#dev] alice: hello")
         self.alice.ask_error("/msg #nowhere hello", "#nowhere")
+        self.alice.ask_error("/msg #key hello", "#key")
         self.bob.silence()
+        self.carol.silence()
 
     def test_is_not_history(self):
         self.alice.ask("/msg bob a secret")

@@ -104,7 +104,8 @@ class Good(Reload):
         self.reload("")
         eventually(
             lambda: self.welcomes("127.9.0.1"), "bob may come again")
-        alice.until(rx(r"\[#lobby\] -- guest\d+ joined"))
+        bob = self.server.guest("bob", source="127.9.0.1")
+        alice.until("[#lobby] -- %s joined" % bob.nick)
 
     def welcomes(self, source):
         one = self.server.connect("probe", source=source)

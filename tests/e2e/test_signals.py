@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -50,6 +51,34 @@ class Counters(Case):
         people[0].silence()
         daemon.signal(signal.SIGUSR1)	# and it can be asked again
         people[0].silence()
+
+    def test_people(self):
+        """Each one, with address, rooms and idle time; many, in pieces."""
+        daemon = self.daemon("max-clients 600\nmax-per-host 600",
+                             before_exec=lambda: resource.setrlimit(
+                                 resource.RLIMIT_NOFILE, (1024, 4096)))
+        daemon.client("alice", "#dev")
+        daemon.client("bob", "#dev", source="127.9.0.1").leave("#lobby")
+        crowd = [daemon.connect("p%d" % i) for i in range(500)]
+        for one in crowd:
+            one.greeted()
+        daemon.mark()
+        daemon.signal(signal.SIGUSR1)
+        daemon.wait_log(r"notice: person alice at 127\.0\.0\.1: "
+                        r"#lobby, @#dev; idle \d+s$")
+        daemon.wait_log(r"notice: person bob at 127\.9\.0\.1: #dev; idle \d+s$")
+        names = {one.nick for one in crowd} | {"alice", "bob"}
+        for nick in names:
+            daemon.wait_log("notice: person %s at " % nick)
+        people = re.findall(r"person (\S+) at", "\n".join(daemon.log))
+        self.assertEqual(sorted(people), sorted(names))
+
+    def test_renames(self):
+        daemon = self.daemon()
+        alice = daemon.client("alice")
+        daemon.wait_log(r"info: guest\d+ at 127\.0\.0\.1 is now alice$")
+        alice.rename("troublemaker")
+        daemon.wait_log(r"info: alice at 127\.0\.0\.1 is now troublemaker$")
 
     def test_no_chat_in_the_log(self):
         daemon = self.daemon("log-level debug", args=["-v"])

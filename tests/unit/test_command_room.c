@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "banterd/chat/room.h"
+#include "banterd/dialect/plain.h"
 #include "daemon.h"
 #include "unit.h"
 
@@ -439,6 +440,32 @@ START_TEST(history)
 }
 END_TEST
 
+/* What is of another day carries its date; with a time before each line, what
+ * is said now has none. */
+START_TEST(history_of_yesterday)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct room *room = room_find(&rig.srv.registry, "#lobby");
+	struct history_entry *entry;
+	char want[64];
+
+	daemon_type(a, "old");
+	daemon_do(a, "new");
+	daemon_do(b, "/set time on");
+	entry = TAILQ_FIRST(&room->history.list);
+	entry->when = 37959; /* 1970-01-01 10:32 */
+	daemon_type(b, "/history");
+	ck_assert(daemon_has(b, "\r\n1970-01-01 10:32 [#lobby] a: old\r\n"));
+	entry = TAILQ_NEXT(entry, next);
+	plain_stamp(entry->when, entry->when, want);
+	strcat(want, "[#lobby] a: new\r\n");
+	ck_assert(daemon_has(b, want));
+	daemon_forget();
+	daemon_type(a, "now");
+	ck_assert_uint_eq(b->len, strlen("10:32 [#lobby] a: now\r\n"));
+}
+END_TEST
+
 /* ---- running a room ---- */
 
 START_TEST(kick)
@@ -565,5 +592,5 @@ END_TEST
 UNIT_MAIN("command_room", setup, daemon_stop, join, join_bad_names, join_keys,
     wrong_keys, rooms_of_a_host, join_limits, join_replays, leave, leave_words,
     leave_longest, who, rooms, rooms_with_a_key, who_by_the_page,
-    rooms_cut_topics, topic, history, kick, kick_holds, invite, outsiders, op,
-    op_moves_on)
+    rooms_cut_topics, topic, history, history_of_yesterday, kick, kick_holds,
+    invite, outsiders, op, op_moves_on)

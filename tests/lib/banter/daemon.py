@@ -251,6 +251,12 @@ class Daemon:
         self.clients.append(client)
         return client
 
+    def newcomer(self, label="newcomer", **how):
+        """A connection that was greeted; its name is in .nick."""
+        client = self.connect(label, **how)
+        client.greeted()
+        return client
+
     def guest(self, label="guest", **how):
         """One that was greeted and announced; its name is in .nick."""
         client = self.connect(label, **how)
