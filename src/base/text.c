@@ -8,7 +8,12 @@
 
 #define REPLACEMENT  "\xef\xbf\xbd" /* U+FFFD */
 #define NO_CHARACTER '\xff'         /* is in none */
-#define DEL          0x7f
+
+/* Keys, as bytes. */
+#define CTRL_U '\x15'
+#define CTRL_W '\x17'
+#define ESC    '\x1b'
+#define DEL    '\x7f'
 
 static size_t
 min_size(size_t a, size_t b)
@@ -81,12 +86,6 @@ utf8_point(const unsigned char *s, size_t n)
 	return point;
 }
 
-static bool
-is_erase(char c)
-{
-	return c == '\b' || c == DEL;
-}
-
 /* How many bytes are printable ASCII: most of what is said. */
 static size_t
 plain_length(const char *s, size_t len)
@@ -124,12 +123,12 @@ may_stay(const unsigned char *s, size_t n, unsigned *marks)
 static size_t
 append(char *out, size_t len, const char *what, size_t n)
 {
-	memcpy(out + len, what, n);
+	memmove(out + len, what, n);
 	return len + n;
 }
 
-/* Cleans text in which nothing is to be erased.  It may be the last third of
- * out: what is written never gets beyond what was read. */
+/* Cleans text without keys.  It may be the last third of out: what is written
+ * never gets beyond what was read. */
 static size_t
 replace(const char *raw, size_t len, char *out)
 {
@@ -156,36 +155,137 @@ replace(const char *raw, size_t len, char *out)
 	return o;
 }
 
-/* Copies a raw line, and carries out each BS and DEL.  A byte that belongs to
- * no character becomes one that can't: erasing what is between two such bytes
- * makes no character of them. */
-static size_t
-copy_erased(const char *raw, size_t len, char *out)
-{
-	size_t i, n, o = 0;
+/* ---- keys ---- */
 
-	for (i = 0; i < len; i += n) {
-		n = utf8_sequence((const unsigned char *)raw + i, len - i);
-		if (n == 0) {
-			out[o++] = NO_CHARACTER;
+/* How many bytes from s on are first to last. */
+static size_t
+span(const char *s, size_t len, char first, char last)
+{
+	size_t n;
+
+	for (n = 0; n < len && s[n] >= first && s[n] <= last; n++)
+		;
+	return n;
+}
+
+static bool
+is_final(char c)
+{
+	return c >= '@' && c <= '~';
+}
+
+/* The length of the escape sequence that begins with the ESC at s, or 0 if no
+ * whole one does: what an arrow or a function key sends. */
+static size_t
+escape_length(const char *s, size_t len)
+{
+	size_t n = 2;
+
+	if (len < 3)
+		return 0;
+	if (s[1] == 'O') /* SS3 */
+		return is_final(s[n]) ? n + 1 : 0;
+	if (s[1] != '[') /* CSI */
+		return 0;
+	if (len > 3 && s[2] == '[' && s[3] >= 'A' && s[3] <= 'E')
+		return 4; /* F1 to F5 of Linux's console */
+	n += span(s + n, len - n, '0', '?');
+	n += span(s + n, len - n, ' ', '/');
+	return n < len && is_final(s[n]) ? n + 1 : 0;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static size_t
+erase_word(const char *line, size_t len)
+{
+	while (len > 0 && is_blank(line[len - 1]))
+		len--;
+	while (len > 0 && !is_blank(line[len - 1]))
+		len--;
+	return len;
+}
+
+/* How many bytes at s are one key, or plain characters; 0: they are none. */
+static size_t
+keys_length(const char *s, size_t len)
+{
+	size_t n = plain_length(s, len);
+
+	if (n > 0)
+		return n;
+	if (s[0] == ESC)
+		return escape_length(s, len);
+	return utf8_sequence((const unsigned char *)s, len);
+}
+
+/* Types the n bytes at s, which keys_length() told, to the line.  Returns its
+ * new length. */
+static size_t
+type(char *line, size_t len, const char *s, size_t n)
+{
+	switch (s[0]) {
+	case '\b':
+	case DEL:
+		return text_erase_last(line, len);
+	case CTRL_W:
+		return erase_word(line, len);
+	case CTRL_U:
+		return 0;
+	case ESC:
+		return len;
+	case TEXT_CTRL_D:
+		if (len == 0)
+			return 0;
+		break;
+	}
+	return append(line, len, s, n);
+}
+
+/*
+ * Types what is in raw from the from-th byte on to the line, which has those
+ * before, and may be raw itself.  A byte that belongs to no character, and an
+ * ESC of no whole sequence, becomes one that can't: nothing that is erased
+ * behind it, or typed later, makes something else of it.
+ */
+static size_t
+type_all(const char *raw, size_t from, size_t len, char *line)
+{
+	static const char no_character = NO_CHARACTER;
+	size_t i, n, o = from;
+
+	for (i = from; i < len; i += n) {
+		n = keys_length(raw + i, len - i);
+		if (n > 0)
+			o = type(line, o, raw + i, n);
+		else {
+			o = append(line, o, &no_character, 1);
 			n = 1;
-		} else if (is_erase(raw[i]))
-			o = text_erase_last(out, o);
-		else
-			o = append(out, o, raw + i, n);
+		}
 	}
 	return o;
 }
 
 size_t
+text_apply_keys(char *raw, size_t from, size_t len)
+{
+	return type_all(raw, from, len, raw);
+}
+
+size_t
 text_clean(const char *raw, size_t len, char *out)
 {
-	char *erased = out + 2 * len;
+	char *typed = out + 2 * len;
 
-	if (len == 0 ||
-	    (memchr(raw, '\b', len) == NULL && memchr(raw, DEL, len) == NULL))
-		return replace(raw, len, out);
-	return replace(erased, copy_erased(raw, len, erased), out);
+	if (len > 0 && plain_length(raw, len) == len) {
+		out[append(out, 0, raw, len)] = '\0';
+		return len;
+	}
+	return replace(typed, type_all(raw, 0, len, typed), out);
 }
 
 size_t
@@ -216,20 +316,6 @@ text_erase_last(const char *buf, size_t len)
 	if (utf8_sequence(s + len - n, n) != n)
 		n = 1;
 	return len - n;
-}
-
-size_t
-text_apply_erasures(char *raw, size_t from, size_t len)
-{
-	size_t i, o = from;
-
-	for (i = from; i < len; i++) {
-		if (is_erase(raw[i]))
-			o = text_erase_last(raw, o);
-		else
-			raw[o++] = raw[i];
-	}
-	return o;
 }
 
 void

@@ -9,8 +9,8 @@ struct range {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* All three in order.  BS and DEL are here though they erase: neither comes
- * out. */
+/* All three in order.  BS, DEL and other keys are here though they are typed:
+ * none comes out. */
 static const struct range forbidden[] = {
 	{ 0x0000, 0x0008 },   /* control characters but TAB */
 	{ 0x000a, 0x001f },   /* the same */

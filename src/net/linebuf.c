@@ -133,6 +133,8 @@ void
 linebuf_end(struct linebuf *lb, struct linebuf_event *ev)
 {
 	memset(ev, 0, sizeof(*ev));
+	while (lb->len > 0 && lb->buf[lb->len - 1] == TEXT_CTRL_D)
+		lb->len--;
 	if (lb->len > 0 || lb->discarding)
 		finish(lb, UINT16_MAX, "", 0, ev);
 }
@@ -174,6 +176,6 @@ linebuf_erase_character(struct linebuf *lb)
 
 	if (lb->edited > lb->len)
 		lb->edited = lb->len;
-	len = text_apply_erasures(lb->buf, lb->edited, lb->len);
+	len = text_apply_keys(lb->buf, lb->edited, lb->len);
 	lb->len = lb->edited = (uint16_t)text_erase_last(lb->buf, len);
 }

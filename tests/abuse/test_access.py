@@ -222,7 +222,8 @@ class Names(Case):
                 b"\xe0\x80\x8a* overlong", b"\xed\xa0\x80 surrogate",
                 b"\xf4\x90\x80\x80 too high", b"\xff\xff* twice 255",
                 b"a\x00b", b"abc\x08\x08\x7f* erased", b"\x07bell",
-                b"\x0eshift\x0f"]
+                b"\x0eshift\x0f", b"abc\x17* erased", b"abc\x15* erased",
+                b"\x1b\x1b[D[2J", b"\x1bx\x08[2J", b"\x1b[[A[2J"]
         for what in (b"", b"/me ", b"/msg alice ", b"/msg #lobby ",
                      b"/topic "):
             for text in evil:

@@ -21,7 +21,8 @@ from banter.process import die_with_parent
 
 TELNET = shutil.which("telnet")
 ESCAPE = "\x1d"			# Ctrl-]
-FLUSH = "\x04"			# Ctrl-D sends the unfinished line as it is
+FLUSH = "\x04"			# Ctrl-D sends the unfinished line as it is,
+				# or itself if there is none
 
 
 class Terminal:
@@ -81,15 +82,28 @@ class Terminal:
         self.type(line + "\n")
         self.sees(line)
 
+    def edit_nothing(self):
+        """As where the keys are others than the tty takes them for."""
+        mode = termios.tcgetattr(self.master)
+        for key in termios.VERASE, termios.VWERASE, termios.VKILL:
+            mode[6][key] = b"\0"
+        termios.tcsetattr(self.master, termios.TCSANOW, mode)
+
     def ends(self):
         status = self.process.wait(wait.DEADLINE)
         return status
+
+    def close_window(self):
+        os.close(self.master)
+        self.master = None
+        self.process.wait(wait.DEADLINE)
 
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self.master)
+        if self.master is not None:
+            os.close(self.master)
 
 
 @unittest.skipUnless(TELNET, "no telnet")
@@ -152,6 +166,53 @@ class Telnet(Case):
         self.bob.expect("[#lobby] alice: hello")
         self.bob.send("still there?")
         self.terminal.sees("[#lobby] bob: still there?")
+
+    def test_arrow_and_function_keys(self):
+        self.terminal.type("he\x1b[D\x1b[Cll\x1bOA\x1b[15~\x1b[[Ao\n")
+        self.bob.expect("[#lobby] alice: hello")
+        self.terminal.edit_nothing()
+        self.terminal.type("hellp\x1b[D\x7fo\n")
+        self.bob.expect("[#lobby] alice: hello")
+
+    def test_ctrl_w_and_ctrl_u(self):
+        self.terminal.edit_nothing()
+        self.terminal.type("hello wrold \x17world\n")
+        self.bob.expect("[#lobby] alice: hello world")
+        self.terminal.type("/quit oops\x15hello\n")
+        self.bob.expect("[#lobby] alice: hello")
+
+    def ctrl_d(self):
+        """Types it on an empty line, and makes the server have it."""
+        self.terminal.type(FLUSH)
+        self.terminal.command("send ayt")
+        self.terminal.sees("* Yes.")
+
+    def test_ctrl_d_and_more(self):
+        self.ctrl_d()
+        self.terminal.type("\n")
+        self.ctrl_d()
+        self.terminal.type("/msg bob still here\n")
+        self.bob.expect("[private] alice: still here")
+
+    def test_ctrl_d_and_quit(self):
+        self.ctrl_d()
+        self.terminal.command("quit")
+        self.bob.expect("[#lobby] -- alice left")
+
+    def test_ctrl_d_and_a_closed_window(self):
+        self.ctrl_d()
+        self.terminal.close_window()
+        self.bob.expect("[#lobby] -- alice left")
+
+    def test_ctrl_d_after_words_and_a_closed_window(self):
+        self.flushed("hello")
+        self.ctrl_d()
+        self.terminal.close_window()
+        self.bob.expect("[#lobby] alice: hello", "[#lobby] -- alice left")
+
+    def test_a_closed_window(self):
+        self.terminal.close_window()
+        self.bob.expect("[#lobby] -- alice left")
 
     def test_crlf_toggled(self):
         self.terminal.command("toggle crlf")

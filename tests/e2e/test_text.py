@@ -64,7 +64,7 @@ CHANGED = [
     (b"\xed\xbf\xbf", R * 3),
     (b"\xed\xa0\xbd\xed\xb8\x80", R * 6),
     # what a terminal would obey
-    (b"\x1b[31mred\x1b[0m", R + b"[31mred" + R + b"[0m"),
+    (b"\x1bc", R + b"c"),
     (b"\x1b]0;title\x07", R + b"]0;title" + R),
     (b"\xc2\x9b31m", R + b"31m"),
     (b"\x9b31m", R + b"31m"),
@@ -85,9 +85,27 @@ CHANGED = [
     (b"a\xc3\x08\xa9b", b"a" + R + b"b"),
     (b"x\t\x08y", b"xy"),
     (b"/\x08hello", b"hello"),
+    # whole escape sequences are what an arrow or a function key sends
+    (b"a\x1b[31mred\x1b[0m", b"ared"),
+    (b"hell\x1b[D\x1b[1;5C\x1b[3~o", b"hello"),
+    (b"hell\x1bOA\x1bOPo", b"hello"),
+    (b"hell\x1b[[A\x1b[[Eo", b"hello"),
+    (b"hellp\x1b[D\x08o", b"hello"),
+    # and others are none
+    (b"a\x1b[", b"a" + R + b"["),
+    (b"a\x1b[1;2", b"a" + R + b"[1;2"),
+    (b"a\x1bO", b"a" + R + b"O"),
+    (b"a\x1b\x1b[Db", b"a" + R + b"b"),
+    (b"a\x1b[\x08[Db", b"a" + R + b"[Db"),
+    # Ctrl-W takes the word
+    (b"say wrod\x17word", b"say word"),
+    (b"say wrod \t\x17word", b"say word"),
+    ("say wröd".encode() + b"\x80\x17word", b"say word"),
+    # Ctrl-D in the midst of it is a character
+    (b"a\x04", b"a" + R),
 ]
-CHANGED += [(b"a" + bytes([c]) + b"b", b"a" + R + b"b")
-            for c in range(1, 0x20) if c not in (0x08, 0x09, 0x0a, 0x0d)]
+CHANGED += [(b"a" + bytes([c]) + b"b", b"a" + R + b"b") for c in range(1, 0x20) 
+            if c not in (0x08, 0x09, 0x0a, 0x0d, 0x15, 0x17)]
 CHANGED += [(b"a" + utf8(c) + b"b", b"a" + R + b"b")
             for c in range(0x80, 0xa0)]
 CHANGED += [(b"a" + utf8(c) + b"b", b"a" + R + b"b")
@@ -136,6 +154,22 @@ class Table(SharedCase):
                     and not row[0].startswith((b"ab\x08", b"/"))],
                    send=b"/msg bob -%s", read=b"[private] alice: -%s")
 
+    def test_ctrl_u(self):
+        for command in (b"", b"/me", b"/msg bob", b"/quit"):
+            self.check([(b"oops\x15fine", b"fine"), (b"\x15fine", b"fine"),
+                        (b"one two\x17 \x17\x17fine", b"fine")],
+                       send=command + b" \x15%s")
+
+    def test_byte_by_byte(self):
+        self.alice.telnet = True
+        witness = self.visitor("witness")
+        witness.leave("#lobby")
+        self.bob.sync()
+        for given, wanted in [row for row in CHANGED if len(row[0]) < 20]:
+            with self.subTest(given):
+                self.alice.pieces(given + b"\n", witness)
+                self.bob.receive(b"[#lobby] alice: " + wanted + b"\r\n")
+
     def test_in_replay(self):
         self.check(CHANGED[:20])
         lines = self.bob.ask("/history 20")[1:]
@@ -144,12 +178,20 @@ class Table(SharedCase):
                           for _, out in CHANGED[:20]])
 
     def test_erased_all(self):
-        self.alice.raw(b"oops\x08\x08\x08\x08\nfine\n")
+        self.alice.raw(b"oops\x08\x08\x08\x08\noh no\x17 \x17\noops\x15\n"
+                       b"\x1b[A\x1bOB\nfine\n")
         self.bob.expect("[#lobby] alice: fine")
 
     def test_erasing_may_make_a_command(self):
         self.alice.raw(b"x\x08/me wavs\x7fes\n")
         self.bob.expect("[#lobby] * alice waves")
+
+    def test_ctrl_d(self):
+        """Alone, and before what is typed next, it is nothing."""
+        self.alice.raw(b"\x04\n\x04\x04\r\nfine\n")
+        self.bob.expect("[#lobby] alice: fine")
+        self.alice.raw(b"\x04/msg bob it is still me\n")
+        self.bob.expect("[private] alice: it is still me")
 
     def test_names_with_rubbish_are_refused(self):
         for name in (b"al\x1bice", b"al\xfeice", b"al\xc3\xa9", b"\xc2\x9b",
@@ -263,7 +305,7 @@ class EveryCharacter(Case):
     def test_forbidden(self):
         forbidden = {c for each in FORBIDDEN for c in each}
         self.check([c for c in range(sys.maxunicode + 1)
-                    if c not in (0x08, 0x0a, 0x0d, 0x7f)
+                    if c not in (0x08, 0x0a, 0x0d, 0x15, 0x17, 0x7f)
                     and not 0xd800 <= c < 0xe000], "x",
                    lambda c: "\ufffd" if c in forbidden else chr(c))
 
@@ -289,8 +331,8 @@ class EveryCharacter(Case):
 class Elsewhere(Case):
     """Text that goes other ways than a room is cleaned as well."""
 
-    BAD = b"x\x1b[31m\xc2\x9b\xe2\x80\xae\xff\xff\xc3y"
-    GOOD = b"x" + R + b"[31m" + R * 4 + b"y"
+    BAD = b"x\x1b[C\x1b]31m\xc2\x9b\xe2\x80\xae\xff\xff\xc3y"
+    GOOD = b"x" + R + b"]31m" + R * 4 + b"y"
 
     def test_topic_away_quit_kick(self):
         daemon = self.daemon()

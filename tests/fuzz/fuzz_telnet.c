@@ -282,7 +282,7 @@ static void
 slow_erase(struct slow *s)
 {
 	s->marked |= s->len > 0;
-	s->len = text_apply_erasures((char *)s->line, 0, s->len);
+	s->len = text_apply_keys((char *)s->line, 0, s->len);
 	s->len = text_erase_last((char *)s->line, s->len);
 	if (!s->begun)
 		s->first[s->nfirst++] = 0x7f;
@@ -356,6 +356,8 @@ decode_slowly(struct slow *s, const uint8_t *p, size_t len)
 {
 	for (; len > 0; p++, len--)
 		slow_byte(s, *p);
+	for (; s->len > 0 && s->line[s->len - 1] == 0x04; s->len--)
+		;
 	if (s->len > 0 || s->discarding)
 		slow_end(s);
 }

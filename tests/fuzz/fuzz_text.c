@@ -14,12 +14,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static bool
-is_erase(uint8_t c)
-{
-	return c == 0x08 || c == 0x7f;
-}
-
 static size_t
 encode(long point, char *out)
 {
@@ -42,24 +36,76 @@ encode(long point, char *out)
 	return n;
 }
 
-/* Cleaning, one code point after the other. */
+/* The length of the escape sequence at s; 0: there is no whole one. */
 static size_t
-clean_slowly(const uint8_t *raw, size_t len, char *out)
+sequence_slowly(const uint8_t *s, size_t len)
 {
-	size_t i, n, npoints = 0, o = 0;
+	bool parameters = true;
+	size_t i;
+
+	if (len < 3 || s[0] != 0x1b || (s[1] != '[' && s[1] != 'O'))
+		return 0;
+	if (len > 3 && memcmp(s + 1, "[[", 2) == 0 && s[3] >= 'A' &&
+	    s[3] <= 'E')
+		return 4;
+	for (i = 2; i < len && (i == 2 || s[1] == '['); i++) {
+		if (s[i] >= 0x40 && s[i] <= 0x7e)
+			return i + 1;
+		if (s[i] < 0x20 || s[i] > 0x3f || (s[i] >= 0x30 && !parameters))
+			return 0;
+		parameters = s[i] >= 0x30;
+	}
+	return 0;
+}
+
+static bool
+is_blank_point(long point)
+{
+	return point == ' ' || point == '\t';
+}
+
+/* Types a point to the n there are; returns how many there are then. */
+static size_t
+type_slowly(long *points, size_t n, long point)
+{
+	switch (point) {
+	case 0x08:
+	case 0x7f:
+		return n - (n > 0);
+	case 0x15:
+		return 0;
+	case 0x17:
+		for (; n > 0 && is_blank_point(points[n - 1]); n--)
+			;
+		for (; n > 0 && !is_blank_point(points[n - 1]); n--)
+			;
+		return n;
+	case 0x04:
+		if (n == 0)
+			return 0;
+		break;
+	}
+	points[n] = point == -1 || fuzz_is_forbidden(point) ? 0xfffd : point;
+	return n + 1;
+}
+
+/* Cleaning, one code point after the other.  Nothing that begins before cut
+ * ends behind it. */
+static size_t
+clean_slowly(const uint8_t *raw, size_t len, size_t cut, char *out)
+{
+	size_t i, n, left, npoints = 0, o = 0;
 	unsigned marks = 0;
 	long point, *points;
 
 	if ((points = calloc(len + 1, sizeof(*points))) == NULL)
 		abort();
 	for (i = 0; i < len; i += n) {
-		point = fuzz_decode(raw + i, len - i, &n);
-		if (is_erase(raw[i]))
-			npoints -= npoints > 0;
-		else if (point == -1 || fuzz_is_forbidden(point))
-			points[npoints++] = 0xfffd;
-		else
-			points[npoints++] = point;
+		left = (i < cut ? cut : len) - i;
+		if ((n = sequence_slowly(raw + i, left)) > 0)
+			continue;
+		point = fuzz_decode(raw + i, left, &n);
+		npoints = type_slowly(points, npoints, point);
 	}
 	/* only now: a mark that was erased is none */
 	for (i = 0; i < npoints; i++) {
@@ -83,7 +129,7 @@ check_clean(const uint8_t *raw, size_t len)
 	n = text_clean((const char *)raw, len, out);
 	FUZZ_CHECK(n < size && out[n] == '\0', "no NUL at the end");
 	FUZZ_CHECK(
-	    n == clean_slowly(raw, len, slow) && memcmp(out, slow, n) == 0,
+	    n == clean_slowly(raw, len, 0, slow) && memcmp(out, slow, n) == 0,
 	    "cleaned to something else");
 	FUZZ_CHECK(fuzz_is_clean(out, n), "cleaned, and not clean");
 	again = text_clean(out, n, twice);
@@ -128,30 +174,36 @@ erase_slowly(const uint8_t *s, size_t len)
 	return len - (len > 0);
 }
 
+/* Keys that are applied when the first cut bytes have come, and again, or not,
+ * when all have. */
 static void
-check_erase(const uint8_t *raw, size_t len)
+check_keys(const uint8_t *raw, size_t len, size_t cut)
 {
-	char *typed = malloc(len + 1), *slow = malloc(len + 1);
-	size_t i, n, from, o = 0;
+	size_t size = TEXT_CLEANED_SIZE(len), n, all;
+	char *typed = malloc(len + 1), *out = malloc(size);
+	char *slow = malloc(size + 1);
 
-	if (typed == NULL || slow == NULL)
+	if (typed == NULL || out == NULL || slow == NULL)
 		abort();
 	FUZZ_CHECK(
 	    text_erase_last((const char *)raw, len) == erase_slowly(raw, len),
 	    "the last character is another one");
-	if (len > 0)
-		memcpy(typed, raw, len);
-	for (from = 0; from < len && !is_erase(raw[from]); from++)
-		;
-	n = text_apply_erasures(typed, from, len);
-	for (i = 0; i < len; i++) {
-		if (is_erase(raw[i]))
-			o = erase_slowly((const uint8_t *)slow, o);
-		else
-			slow[o++] = (char)raw[i];
-	}
-	FUZZ_CHECK(n == o && memcmp(typed, slow, n) == 0, "erased otherwise");
+	if (cut > 0)
+		memcpy(typed, raw, cut);
+	n = text_apply_keys(typed, 0, cut);
+	if (cut < len)
+		memcpy(typed + n, raw + cut, len - cut);
+	all = clean_slowly(raw, len, cut, slow);
+	FUZZ_CHECK(text_clean(typed, n + len - cut, out) == all &&
+		memcmp(out, slow, all) == 0,
+	    "applied at %zu otherwise", cut);
+	n = text_apply_keys(typed, n, n + len - cut);
+	FUZZ_CHECK(memchr(typed, 0x1b, n) == NULL, "an ESC is left");
+	FUZZ_CHECK(
+	    text_clean(typed, n, out) == all && memcmp(out, slow, all) == 0,
+	    "applied at %zu and at the end otherwise", cut);
 	free(typed);
+	free(out);
 	free(slow);
 }
 
@@ -207,8 +259,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check_clean(data, size);
 	check_blanks(data, size);
-	check_erase(data, size);
 	limit = fuzz_byte(&in);
+	check_keys(data, size, limit < size ? limit : size);
 	name = fuzz_string(&in);
 	text = fuzz_string(&in);
 	check_cut(text, limit);

@@ -328,11 +328,14 @@ START_TEST(cleaned_once)
 {
 	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
-	daemon_send(a, BYTES("helo\blo \x1b[2J \xe2\x80\xae \xc3\xa9\r\0"));
+	daemon_send(a, BYTES("helo\blo \x1b]2J \xe2\x80\xae \xc3\xa9\r\0"));
 	daemon_heard(b,
-	    "[#lobby] a: hello \xef\xbf\xbd[2J \xef\xbf\xbd "
+	    "[#lobby] a: hello \xef\xbf\xbd]2J \xef\xbf\xbd "
 	    "\xc3\xa9\n");
-	daemon_send(a, BYTES("\b\x7f\n")); /* nothing is left of it */
+	daemon_send(a, BYTES("oh\x1b[D\bk wll\x17well\n"));
+	daemon_heard(b, "[#lobby] a: ok well\n");
+	/* nothing is left of it */
+	daemon_send(a, BYTES("\b\x7f\n\x04\nno\x15\n\x1bOA\n"));
 	daemon_heard(b, "");
 }
 END_TEST

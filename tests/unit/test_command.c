@@ -32,8 +32,8 @@ START_TEST(chat)
 	daemon_ask(a, "\r", "");
 	daemon_ask(a, " \t", "");
 	daemon_heard(b, "");
-	daemon_ask(a, "a\tb \x1b[2J\xfe", "");
-	daemon_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd[2J\xef\xbf\xbd\n");
+	daemon_ask(a, "a\tb \x1b]2J\xfe", "");
+	daemon_heard(b, "[#lobby] a: a\tb \xef\xbf\xbd]2J\xef\xbf\xbd\n");
 }
 END_TEST
 

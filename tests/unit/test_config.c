@@ -320,8 +320,8 @@ START_TEST(motd)
 	    "motd lines <hello> <> <world>\nmotd motd\n");
 	check_motd(BYTES(""), "motd motd\n");
 	check_motd(BYTES("\n"), "motd lines <>\nmotd motd\n");
-	check_motd(BYTES("a\x1b[1mb\xff\n"),
-	    "motd lines <a\xef\xbf\xbd[1mb\xef\xbf\xbd>\nmotd motd\n");
+	check_motd(BYTES("a\x1b]1mb\xff\n"),
+	    "motd lines <a\xef\xbf\xbd]1mb\xef\xbf\xbd>\nmotd motd\n");
 	conf_good("motd not-there", "motd not-there\n");
 	ck_assert_int_eq(symlink("loop", "loop"), 0);
 	ck_assert_int_eq(mkfifo("pipe", 0600), 0);

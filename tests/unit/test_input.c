@@ -98,6 +98,8 @@ START_TEST(lines)
 	    BYTES("one\ntwo\nthree\n\nlast\n"));
 	check(BYTES(""), BYTES(""));
 	check(BYTES("\n"), BYTES("\n"));
+	check(BYTES("one\n\x04"), BYTES("one\n"));
+	check(BYTES("\xff\xfb\x18\x04"), BYTES("<\xff\xfe\x18>"));
 }
 END_TEST
 
@@ -226,7 +228,7 @@ START_TEST(byte_order_mark)
 	check(BYTES(MARK "ab\xff\xf7\xff\xf7\xff\xf7"
 			 "c\n"),
 	    BYTES("c\n"));
-	check(BYTES("\xef\xbb\xff\xf7\xbf\n"), BYTES("\xef\xbf\n"));
+	check(BYTES("\xef\xbb\xff\xf7\xbf\n"), BYTES("\xff\xbf\n"));
 	check(BYTES("\xef\xbb\xff\xf8\xbf\n"), BYTES("\xbf\n"));
 }
 END_TEST

@@ -184,7 +184,8 @@ line_of(const struct string *k, char c, size_t len)
 START_TEST(all_strings)
 {
 	const struct string *k = &strings[_i];
-	static const char *const unclean[] = { "a\x1b[1m", "\xc3", "\"a\bb\"" };
+	static const char *const unclean[] = { "a\x1b[1m", "\xc3", "\"a\bb\"",
+		"a\x15" };
 	char *text, bad[256];
 	size_t i;
 

@@ -131,6 +131,13 @@ static const struct {
 	{ BYTES("a\n"), "<a>", 1 },
 	{ BYTES("\r"), "<>", 1 },
 	{ BYTES("a\n\r"), "<a><>", 2 },
+	/* Ctrl-D before the end of input is none of it */
+	{ BYTES("\x04"), "", 0 },
+	{ BYTES("a\n\x04\x04"), "<a>", 1 },
+	{ BYTES("a\x04\x04"), "<a>", 1 },
+	{ BYTES("a\x04\n"), "<a\x04>", 1 },
+	{ BYTES("\x04\n\x04"), "<\x04>", 1 },
+	{ BYTES("\x04 a"), "<\x04 a>", 1 },
 };
 
 START_TEST(tables)
@@ -303,6 +310,15 @@ START_TEST(edits)
 	    "<b>");
 	/* a BS that was typed erases before EC does */
 	check_edit(64, "abc\bEd\n", "<ad>");
+	/* as do Ctrl-W and Ctrl-U, and an arrow is gone */
+	check_edit(64, "ab cde\x17xEd\n", "<ab d>");
+	check_edit(64, "abEc\x15xEd\n", "<d>");
+	check_edit(64, "ab\x1b[DEd\n", "<ad>");
+	/* what is begun is not ended after it */
+	check_edit(64, "a\x1b[ED\n",
+	    "<a\xff"
+	    "D>");
+	check_edit(64, "a\xe2\x82xE\xac\n", "<a\xff\xff\xac>");
 	check_edit(64, "abCcd\n", "<cd>");
 	check_edit(64, "C\n", "<>");
 	check_edit(64, "ab\nCcd\n", "<ab><cd>");

@@ -41,7 +41,6 @@ static const struct {
 	{ BYTES("a\0b"), BYTES("a" BAD "b") },
 	{ BYTES("a\rb"), BYTES("a" BAD "b") },
 	{ BYTES("a\nb"), BYTES("a" BAD "b") },
-	{ BYTES("\x1b[2J"), BYTES(BAD "[2J") },
 	{ BYTES("\x1b]0;owned\x07"), BYTES(BAD "]0;owned" BAD) },
 	{ BYTES("\xc2\x80"), BYTES(BAD) },
 	{ BYTES("\xc2\x9b"
@@ -124,6 +123,68 @@ static const struct {
 	{ BYTES("\xe2\x82x\b\xac"), BYTES(BAD BAD BAD) },
 	{ BYTES("\xff\xff\xff\x7f\xff\xff"), BYTES(BAD BAD BAD BAD) },
 	{ BYTES("a\b"), BYTES("") },
+
+	/* Ctrl-W: the word */
+	{ BYTES("say wrod\x17word"), BYTES("say word") },
+	{ BYTES("say wrod \t \x17word"), BYTES("say word") },
+	{ BYTES("a.b-c\x17x"), BYTES("x") },
+	{ BYTES("a\tb\x17x"), BYTES("a\tx") },
+	{ BYTES("one two\x17\x17x"), BYTES("x") },
+	{ BYTES("\x17x"), BYTES("x") },
+	{ BYTES("  \x17x"), BYTES("x") },
+	{ BYTES("a \xe2\x82\xac\xff\x01\x17x"), BYTES("a x") },
+	/* Ctrl-U: the line */
+	{ BYTES("no, not\x15yes"), BYTES("yes") },
+	{ BYTES("\x15x"), BYTES("x") },
+	{ BYTES("a b\x15"), BYTES("") },
+	{ BYTES("ab\x15\bc"), BYTES("c") },
+	/* Ctrl-D: nothing at the beginning, else a character */
+	{ BYTES("\x04"), BYTES("") },
+	{ BYTES("\x04\x04/quit"), BYTES("/quit") },
+	{ BYTES("ab\x15\x04x"), BYTES("x") },
+	{ BYTES("a\x04"), BYTES("a" BAD) },
+	{ BYTES("a\x04\bx"), BYTES("ax") },
+
+	/* CSI */
+	{ BYTES("\x1b[2J"), BYTES("") },
+	{ BYTES("a\x1b[Db"), BYTES("ab") },
+	{ BYTES("a\x1b[D\x1b[C\x1b[3~b"), BYTES("ab") },
+	{ BYTES("\x1b[1;31mred\x1b[0m"), BYTES("red") },
+	{ BYTES("\x1b[?25h\x1b[<=>0:1 !/@x"), BYTES("x") },
+	{ BYTES("\x1b[0 q\x1b[/~\x1b[/@x"), BYTES("x") },
+	/* of Linux's console, and what is like it */
+	{ BYTES("a\x1b[[Ab\x1b[[Ec"), BYTES("abc") },
+	{ BYTES("\x1b[[F\x1b[[@\x1b[["), BYTES("F@") },
+	{ BYTES("\x1b[1[A"), BYTES("A") },
+	/* SS3 */
+	{ BYTES("a\x1bOA\x1bOPb"), BYTES("ab") },
+	{ BYTES("\x1bO@\x1bO~\x1bOOO"), BYTES("O") },
+	/* none, or not a whole one */
+	{ BYTES("\x1b"), BYTES(BAD) },
+	{ BYTES("\x1b["), BYTES(BAD "[") },
+	{ BYTES("\x1b[1;"), BYTES(BAD "[1;") },
+	{ BYTES("\x1b[1 "), BYTES(BAD "[1 ") },
+	{ BYTES("\x1b[ 1m"), BYTES(BAD "[ 1m") },
+	{ BYTES("\x1b[\xc3\xa9"), BYTES(BAD "[\xc3\xa9") },
+	{ BYTES("\x1b[\x80"), BYTES(BAD "[" BAD) },
+	{ BYTES("\x1bO"), BYTES(BAD "O") },
+	{ BYTES("\x1bO?"), BYTES(BAD "O?") },
+	{ BYTES("\x1bO1P"), BYTES(BAD "O1P") },
+	{ BYTES("\x1b\x1b[Dx"), BYTES(BAD "x") },
+	{ BYTES("\x1b[\x1b[Dx"), BYTES(BAD "[x") },
+	{ BYTES("\x1b"
+		"c"),
+	    BYTES(BAD "c") },
+	/* in the order in which they were typed */
+	{ BYTES("ab\x1b[D\bc"), BYTES("ac") },
+	{ BYTES("ab c\x1b[D\x17x"), BYTES("ab x") },
+	{ BYTES("a\x1b[\bD"), BYTES("a" BAD "D") },
+	{ BYTES("a\x1b[x\x7f"
+		"D"),
+	    BYTES("D") },
+	{ BYTES("\x1bx\b[D"), BYTES(BAD "[D") },
+	{ BYTES("\x1b\b[D"), BYTES("[D") },
+	{ BYTES("\xe2\x82\x1b[D\xac"), BYTES(BAD BAD BAD) },
 };
 
 START_TEST(clean_table)
@@ -141,7 +202,7 @@ START_TEST(clean_every_ascii)
 	char c;
 
 	for (c = 0; c < 0x7f; c++) {
-		if (c == '\b')
+		if (c == '\b' || c == 0x04 || c == 0x15 || c == 0x17)
 			check_clean(&c, 1, "", 0);
 		else if (c < 0x20 && c != '\t')
 			check_clean(&c, 1, BAD, 3);
@@ -254,6 +315,7 @@ START_TEST(clean_marks)
 		{ "e" ACUTE8 "\b" ACUTE, "e" ACUTE8 },
 		{ "e" ACUTE8 ACUTE "\b\x7f" ACUTE ACUTE, "e" ACUTE8 BAD },
 		{ "e" ACUTE8 "x\b" ACUTE, "e" ACUTE8 BAD },
+		{ "e" ACUTE8 "\x1b[C" ACUTE, "e" ACUTE8 BAD },
 	};
 	size_t i;
 
@@ -345,7 +407,7 @@ START_TEST(erase_last_table)
 }
 END_TEST
 
-START_TEST(apply_erasures_table)
+START_TEST(apply_keys_table)
 {
 	static const struct {
 		const char *raw;
@@ -360,40 +422,62 @@ START_TEST(apply_erasures_table)
 		{ BYTES("\xc3\xa9\bx"), BYTES("x") },
 		{ BYTES("\xff\xff\b"), BYTES("\xff") },
 		{ BYTES("a\1\2\b"), BYTES("a\1") },
+		{ BYTES("a bc\x17"
+			"d\x1b[D\x1bOA"),
+		    BYTES("a d") },
+		{ BYTES("ab\x15\x04"
+			"c"),
+		    BYTES("c") },
 	};
 	char buf[16];
 	size_t i, n;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		memcpy(buf, rows[i].raw, rows[i].len);
-		n = text_apply_erasures(buf, 0, rows[i].len);
-		unit_bytes("erased", buf, n, rows[i].want, rows[i].want_len);
+		n = text_apply_keys(buf, 0, rows[i].len);
+		unit_bytes("applied", buf, n, rows[i].want, rows[i].want_len);
 	}
 	/* what is known to have none is not looked at, but can be erased */
 	memcpy(buf, "ab\bX\b\bd", 7);
-	n = text_apply_erasures(buf, 3, 7);
+	n = text_apply_keys(buf, 3, 7);
 	unit_bytes("from the fourth byte on", buf, n, BYTES("abd"));
+	memcpy(buf, "ab\x15\x04", 4);
+	ck_assert_uint_eq(text_apply_keys(buf, 2, 4), 0);
 }
 END_TEST
 
-/* Erasing early (telnet's EC does) comes to the same as erasing at the end. */
-START_TEST(erasing_early_or_late)
+/* Early (telnet's EC does it) comes to the same as at the end, whatever was
+ * begun before it. */
+START_TEST(keys_early_or_late)
 {
 	static const char *const pieces[] = { "a", "\xc3\xa9", "\xe2\x82\xac",
-		"\xf0\x9f\x98\x80", "\xff", "\x1b", "\b", "\x7f", ACUTE4, ZWJ };
+		"\xf0\x9f\x98\x80", "\xff", "\x1b", "\b", "\x7f", ACUTE4, ZWJ,
+		"\x17", "\x15", "\x04", " ", "\x1b[", "[A", "\x1bO", "\xe2\x82",
+		"\xac", "1" };
 	char raw[128], early[TEXT_CLEANED_SIZE(128)];
-	char late[TEXT_CLEANED_SIZE(128)];
+	char first[64], second[64], late[TEXT_CLEANED_SIZE(128)];
 	unsigned long long state = 7;
-	size_t i, len;
+	size_t i, n;
 	int round;
 
-	for (round = 0; round < 5000; round++) {
-		raw[0] = '\0';
-		for (i = unit_random(&state) % 12; i > 0; i--)
-			strcat(raw, pieces[unit_random(&state) % 10]);
-		text_clean(raw, strlen(raw), late);
-		len = text_apply_erasures(raw, 0, strlen(raw));
-		text_clean(raw, len, early);
+	for (round = 0; round < 20000; round++) {
+		first[0] = second[0] = '\0';
+		for (i = unit_random(&state) % 7; i > 0; i--)
+			strcat(first, pieces[unit_random(&state) % 20]);
+		for (i = unit_random(&state) % 7; i > 0; i--)
+			strcat(second, pieces[unit_random(&state) % 20]);
+		n = (size_t)sprintf(raw, "%s\b%s", first, second);
+		text_clean(raw, n, late);
+
+		strcpy(raw, first);
+		n = text_apply_keys(raw, 0, strlen(first));
+		n = text_erase_last(raw, n);
+		strcpy(raw + n, second);
+		text_clean(raw, n + strlen(second), early);
+		ck_assert_str_eq(early, late);
+
+		n = text_apply_keys(raw, n, n + strlen(second));
+		text_clean(raw, n, early);
 		ck_assert_str_eq(early, late);
 	}
 }
@@ -506,5 +590,5 @@ END_TEST
 
 UNIT_MAIN("text", NULL, NULL, clean_table, clean_every_ascii,
     clean_every_character, clean_marks, blanks, clean_random_bytes,
-    erase_last_table, apply_erasures_table, erasing_early_or_late, nicks, rooms,
+    erase_last_table, apply_keys_table, keys_early_or_late, nicks, rooms,
     name_bytes, words, secrets, cuts)

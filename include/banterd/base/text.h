@@ -18,14 +18,17 @@
 
 #define TEXT_MARKS_MAX 8 /* combining marks that stay on one character */
 
+/* What Ctrl-D is where it does not end anything. */
+#define TEXT_CTRL_D '\x04'
+
 /*
  * Cleans one raw line of len bytes into out, which has space for
  * TEXT_CLEANED_SIZE(len) bytes, and ends it with a NUL.  What comes out is
  * valid UTF-8 (RFC 3629) without characters that unicode.h forbids, and with at
  * most TEXT_MARKS_MAX combining marks on one character; each byte that was not
- * UTF-8, each such character, and each mark more, became U+FFFD.  BS and DEL
- * erase the character before them.  Returns the length in bytes, without the
- * NUL.
+ * UTF-8, each such character, and each mark more, became U+FFFD.  But before
+ * that the keys in it did what text_apply_keys() says.  Returns the length in
+ * bytes, without the NUL.
  */
 size_t text_clean(const char *raw, size_t len, char *out);
 
@@ -40,10 +43,16 @@ size_t text_blanks(const char *text);
 size_t text_erase_last(const char *buf, size_t len);
 
 /*
- * Carries out, in place, the BS and DEL in a raw line that is still being
- * typed; there are none in its first from bytes.  Returns the new length.
+ * Does in place, and in the order in which they were typed, what the keys in a
+ * raw line of len bytes do; its first from bytes are what came of this before.
+ * BS and DEL erase the character before them, Ctrl-W the word (spaces and TABs,
+ * then all up to those before), Ctrl-U the line.  A whole escape sequence is
+ * taken out: CSI (ESC [, parameters, a final character), Linux's ESC [ [ A to
+ * E, and SS3 (ESC O and a character).  So is a Ctrl-D at the beginning.  What
+ * is begun, a sequence or a character, stays unfinished whatever comes next.
+ * Returns the new length, which may be below from.
  */
-size_t text_apply_erasures(char *raw, size_t from, size_t len);
+size_t text_apply_keys(char *raw, size_t from, size_t len);
 
 /* Writes a time of so many ms as people say it, in one unit or two of days,
  * hours, minutes and seconds: "2h 5m"; buf has TEXT_DURATION_SIZE bytes. */

@@ -16,7 +16,7 @@ struct linebuf {
 	uint16_t size;    /* of buf, in bytes */
 	uint16_t len;     /* bytes of the line so far */
 	uint16_t counted; /* the same with those erased since */
-	uint16_t edited;  /* bytes of it without BS or DEL, from the start */
+	uint16_t edited;  /* bytes of it whose keys were applied */
 	bool cr;          /* a CR ended the last one; LF or NUL may follow */
 	bool discarding;  /* too long: thrown away up to its end */
 	bool held;        /* buf has a finished line, to come again */
@@ -45,7 +45,8 @@ struct linebuf_event {
 size_t linebuf_take(struct linebuf *lb, unsigned max, const char *p, size_t n,
     struct linebuf_event *ev);
 
-/* The input has ended: what is left is a line, too. */
+/* The input has ended: what is left is a line, too.  Ctrl-D at its end, as some
+ * telnets send it for their own end of input, is none of it. */
 void linebuf_end(struct linebuf *lb, struct linebuf_event *ev);
 
 /* Holds a line that linebuf_take() has just told, for linebuf_held() to tell it
