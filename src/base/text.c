@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -86,14 +87,31 @@ utf8_point(const unsigned char *s, size_t n)
 	return point;
 }
 
+/* The same byte eight times. */
+#define EIGHT(byte) ((byte)*UINT64_C(0x0101010101010101))
+
+/* Whether the eight bytes at s are printable ASCII: the highest bit is then in
+ * none of them, and neither subtraction nor addition makes it. */
+static bool
+are_plain(const char *s)
+{
+	uint64_t w;
+
+	memcpy(&w, s, sizeof(w));
+	return ((w | (w - EIGHT(' ')) | (w + EIGHT(DEL - '~'))) &
+		   EIGHT(0x80)) == 0;
+}
+
 /* How many bytes are printable ASCII: most of what is said. */
 static size_t
 plain_length(const char *s, size_t len)
 {
-	size_t n;
+	size_t n = 0;
 
-	for (n = 0; n < len && s[n] >= ' ' && s[n] <= '~'; n++)
-		;
+	while (len - n >= sizeof(uint64_t) && are_plain(s + n))
+		n += sizeof(uint64_t);
+	while (n < len && s[n] >= ' ' && s[n] <= '~')
+		n++;
 	return n;
 }
 

@@ -213,6 +213,35 @@ START_TEST(clean_every_ascii)
 }
 END_TEST
 
+/* Printable ASCII is taken eight bytes at a time; what is none is found
+ * wherever it stands. */
+START_TEST(clean_among_plain)
+{
+	static const char xs[] = "xxxxxxxxxxxxxxxxxxxx";
+	const int len = sizeof(xs) - 1;
+	char raw[sizeof(xs)], want[3 * sizeof(xs)];
+	int c, at, n;
+
+	for (c = 0; c <= 0xff; c++) {
+		if (c == 0x04 || c == 0x15 || c == 0x17)
+			continue;
+		for (at = 0; at < len; at++) {
+			memcpy(raw, xs, sizeof(xs));
+			raw[at] = (char)c;
+			if (c == '\b' || c == 0x7f)
+				n = sprintf(
+				    want, "%.*s", len - 2 + (at == 0), xs);
+			else if (c == '\t' || (c >= ' ' && c <= '~'))
+				n = sprintf(want, "%s", raw);
+			else
+				n = sprintf(
+				    want, "%.*s" BAD "%s", at, xs, xs + at + 1);
+			check_clean(raw, (size_t)len, want, (size_t)n);
+		}
+	}
+}
+END_TEST
+
 static size_t
 encode(unsigned u, char *out)
 {
@@ -588,7 +617,7 @@ START_TEST(cuts)
 }
 END_TEST
 
-UNIT_MAIN("text", NULL, NULL, clean_table, clean_every_ascii,
+UNIT_MAIN("text", NULL, NULL, clean_table, clean_every_ascii, clean_among_plain,
     clean_every_character, clean_marks, blanks, clean_random_bytes,
     erase_last_table, apply_keys_table, keys_early_or_late, nicks, rooms,
     name_bytes, words, secrets, cuts)
