@@ -41,7 +41,7 @@ static const struct command commands[] = {
 	    cmd_leave, "leaves a room" },
 	{ { "rooms", "list" }, NULL, false, "", 0, false, false, cmd_rooms,
 	    "shows the rooms, the busiest first" },
-	{ { "who", "names" }, NULL, false, "[ROOM [PAGE]]", 0, false, false,
+	{ { "who", "names" }, NULL, false, "[ROOM] [PAGE]", 0, false, false,
 	    cmd_who, "shows who is in a room" },
 	{ { "topic" }, NULL, false, "[TEXT]", 0, false, true, cmd_topic,
 	    "shows or sets the topic; - clears it" },

@@ -118,7 +118,7 @@ class Telnet(Case):
     def dial(self, address):
         terminal = Terminal(self, address)
         terminal.sees("* Welcome to banter on box.")
-        terminal.sees("/help lists the rest.")
+        terminal.sees(", /quit leaves.")
         terminal.type("/nick alice\n")
         terminal.sees("* You are now alice.")
         self.bob.sync()

@@ -88,13 +88,12 @@ class Reload(Case):
         client.expect(PASSWORD_NEEDED)
         client.send("/pass %s sesame" % self.name)
         client.greeted()
-        rooms = client.ask("/rooms")
         if not partly:
+            rooms = client.ask("/rooms")
             self.assertTrue(
-                any("#%s (" % self.name in line for line in rooms) and
                 any("#%s2 (" % self.name in line for line in rooms), rooms)
-            client.send("/join #%s" % self.name)
-            client.error("key")
+            client.ask_error("/join #%s" % self.name, "key")
+            client.join("#" + self.name, self.name + "key")
         client.send("/quit")
         client.rest()
 

@@ -151,7 +151,7 @@ class Sufferer(Connection):
 
     def greeted(self):
         """Reads the greeting, which may wait for a listener that rests."""
-        self.wait(b"/help lists the rest.\r\n", LISTENER_RESTS)
+        self.wait(b", /quit leaves.\r\n", LISTENER_RESTS)
 
     @property
     def suffered(self):
