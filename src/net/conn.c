@@ -17,7 +17,8 @@
 
 #include "banterd/net/conn.h"
 
-#define INPUT_SIZE 4096 /* bytes read at once, and of pending input */
+#define INPUT_SIZE  4096 /* bytes read at once, and of pending input */
+#define ASKING_IDLE 3    /* s; twice within 20 s, with CONN_ASK_AGAIN */
 
 /*
  * What its owner could not take yet.  In a bufferevent's input it was tried,
@@ -224,7 +225,7 @@ conn_has_ended(const struct conn *c)
 /*
  * TCP_USER_TIMEOUT takes a reader that pauses for one that is gone: as long as
  * its window is shut nothing is acknowledged.  So it is off while there is a
- * backlog, and the owner asks conn_peer_is_gone().  On a UNIX socket this
+ * backlog, and the owner asks conn_peer_is_silent().  On a UNIX socket this
  * fails, and changes nothing.
  */
 static void
@@ -381,14 +382,23 @@ conn_probe(struct conn *c)
 
 /* One that pauses answers the probes of its window (RFC 9293, 3.8.6.1). */
 bool
-conn_peer_is_gone(const struct conn *c)
+conn_peer_is_silent(const struct conn *c, uint64_t ms)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 
 	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-	    info.tcpi_last_ack_recv >= CONN_PEER_TIMEOUT &&
+	    info.tcpi_last_ack_recv >= ms &&
 	    (info.tcpi_unacked > 0 || info.tcpi_probes > 1);
+}
+
+/* Where the second of two such questions is out, the first had no answer. */
+void
+conn_set_asking(struct conn *c, bool on)
+{
+	int s = on ? ASKING_IDLE : CONN_IDLE;
+
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof(s));
 }
 
 bool

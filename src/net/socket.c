@@ -13,12 +13,10 @@
 #include "banterd/net/socket.h"
 #include "banterd/system/log.h"
 
-/* A peer that is gone is found within two minutes: after 60 silent seconds, 4
- * probes 15 seconds apart (tcp(7)); or when what we sent is not acknowledged
- * for CONN_PEER_TIMEOUT. */
-#define KEEPALIVE_IDLE     60 /* seconds */
-#define KEEPALIVE_INTERVAL 15 /* seconds */
-#define KEEPALIVE_PROBES   4
+/* A peer that is gone is found within two minutes: after CONN_IDLE, 4
+ * probes CONN_ASK_AGAIN apart (tcp(7)); or when what we sent is not
+ * acknowledged for CONN_PEER_TIMEOUT. */
+#define KEEPALIVE_PROBES 4
 
 /*
  * The kernel's share of a slow reader's output, in bytes.  Left to itself it
@@ -49,9 +47,8 @@ static const struct inherited {
 	{ "SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE, 1, true },
 	{ "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1, true },
 	{ "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, 1, true },
-	{ "TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE, true },
-	{ "TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL,
-	    true },
+	{ "TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, CONN_IDLE, true },
+	{ "TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, CONN_ASK_AGAIN, true },
 	{ "TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES, true },
 	{ "TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, CONN_PEER_TIMEOUT,
 	    true },

@@ -363,5 +363,6 @@ client_free(struct client *c)
 	fanout_forget(c->ctx->fanout, &c->out);
 	conn_free(c->out.conn);
 	input_clear(&c->input);
+	free(c->unheard);
 	free(c);
 }

@@ -14,6 +14,7 @@
 #include "banterd/chat/member.h"
 #include "banterd/session/client.h"
 #include "banterd/session/handler.h"
+#include "banterd/session/unheard.h"
 
 /* ---- talk ---- */
 
@@ -49,6 +50,8 @@ say_private(struct client *c, struct user *to, const char *text)
 		client_tell(c,
 		    "! %s is not reading; your message was not sent.",
 		    to->name);
+	else
+		unheard_wait(client_of_user(to), c);
 }
 
 static void

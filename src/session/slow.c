@@ -60,7 +60,8 @@ slow_look(struct client *c)
 {
 	if (conn_backlog(c->out.conn) == 0 || c->state >= CLIENT_CLOSING)
 		return;
-	if (!c->ctx->was_stopped && conn_peer_is_gone(c->out.conn))
+	if (!c->ctx->was_stopped &&
+	    conn_peer_is_silent(c->out.conn, CONN_PEER_TIMEOUT))
 		client_drop(c, CLIENT_LOST);
 	else
 		c->looks_at = session_now(c->ctx) + LOOK_MS;

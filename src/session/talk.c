@@ -13,6 +13,7 @@
 #include "banterd/session/pace.h"
 #include "banterd/session/slow.h"
 #include "banterd/session/talk.h"
+#include "banterd/session/unheard.h"
 
 /* ---- what it says ---- */
 
@@ -488,7 +489,7 @@ const struct registry_ops talk_registry_ops = {
 uint64_t
 talk_tick(struct client *c, uint64_t now)
 {
-	uint64_t next = NEVER;
+	uint64_t next;
 
 	if (deadline_take(&c->resumes_at, now)) {
 		(void)conn_probe(c->out.conn);
@@ -504,6 +505,7 @@ talk_tick(struct client *c, uint64_t now)
 		client_gone(c);
 	if (c->state == CLIENT_GONE)
 		return NEVER;
+	next = unheard_tick(c, now);
 	next = earlier_if_set(next, c->resumes_at);
 	next = earlier_if_set(next, c->stalls_at);
 	next = earlier_if_set(next, c->looks_at);

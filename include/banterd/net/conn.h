@@ -22,6 +22,11 @@ struct iovec;
 /* So long, in ms, what is sent to a peer may be without acknowledgement. */
 #define CONN_PEER_TIMEOUT 110000
 
+/* So long, in s, it may be idle before the kernel asks whether it is there;
+ * and between two questions without an answer. */
+#define CONN_IDLE      60
+#define CONN_ASK_AGAIN 15
+
 /* What the owner of a connection is told.  It may do anything but free it. */
 struct conn_ops {
 	/*
@@ -98,8 +103,13 @@ bool conn_write(
 uint32_t conn_backlog(const struct conn *c);
 uint32_t conn_unacknowledged(const struct conn *c);
 
-/* Whether one that has a backlog answers no more. */
-bool conn_peer_is_gone(const struct conn *c);
+/* Whether the other side's kernel has answered nothing for so many ms, though
+ * it should have.  One that is asked (see below) should within 20 seconds. */
+bool conn_peer_is_silent(const struct conn *c, uint64_t ms);
+
+/* Has the kernel ask now, and every few seconds, whether the peer is there, or
+ * (as at the beginning) only when it was not heard of for long. */
+void conn_set_asking(struct conn *c, bool on);
 
 /* Says FIN.  Returns false if that was not possible. */
 bool conn_shutdown(struct conn *c);

@@ -43,6 +43,7 @@
 #include "banterd/session/rate.h"
 
 struct host;
+struct unheard;
 
 /* The longest line that anybody is sent, in bytes: the longest text, a time, a
  * room, two names and the words around them. */
@@ -86,6 +87,7 @@ struct client {
 	TAILQ_ENTRY(client) waiting;  /* the daemon's, if is_waiting */
 	TAILQ_ENTRY(client) runnable; /* the daemon's, if is_runnable */
 	struct host *host;            /* NULL: has no place */
+	struct unheard *unheard;      /* NULL: nobody waits to be told */
 	struct address address;
 	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
 };
