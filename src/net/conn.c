@@ -19,6 +19,7 @@
 
 #define INPUT_SIZE  4096 /* bytes read at once, and of pending input */
 #define ASKING_IDLE 3    /* s; twice within 20 s, with CONN_ASK_AGAIN */
+#define HELD        8192 /* bytes; OpenBSD's nc reads twice as much ahead */
 
 /*
  * What its owner could not take yet.  In a bufferevent's input it was tried,
@@ -38,11 +39,12 @@ struct conn {
 	struct pending *pending; /* NULL: none */
 	struct bufferevent *bev; /* the backlog; NULL: none */
 	int fd;
-	int error;     /* errno of what broke it; 0: nothing */
-	bool reading;  /* the read event is armed */
-	bool ended;    /* there will be no more input */
-	bool offering; /* what is pending is offered to the owner, */
-	bool kept;     /* which has kept some of it */
+	int error;           /* errno of what broke it; 0: nothing */
+	uint32_t unanswered; /* bytes sent since it has sent some */
+	bool reading;        /* the read event is armed */
+	bool ended;          /* there will be no more input */
+	bool offering;       /* what is pending is offered to the owner, */
+	bool kept;           /* which has kept some of it */
 	/* The read event lies behind this: one piece of memory instead of two
 	 * for each who is idle. */
 };
@@ -148,6 +150,7 @@ conn_read(struct conn *c)
 	while (n == -1 && errno == EINTR);
 	if (n > 0) {
 		c->conns->bytes_in += (size_t)n;
+		c->unanswered = 0;
 		c->conns->ops->readable(c->owner, buf, (size_t)n);
 	} else if (n == 0 || errno != EAGAIN)
 		end_input(c, n == 0 ? 0 : errno);
@@ -339,6 +342,7 @@ conn_write(struct conn *c, const struct iovec *iov, size_t n, size_t total)
 		sent = send_now(c, iov, n);
 	if (c->error == 0 && sent < total && !add_backlog(c, iov, n, sent))
 		c->error = ENOMEM;
+	c->unanswered += (uint32_t)total;
 	return c->error == 0;
 }
 
@@ -405,4 +409,20 @@ bool
 conn_shutdown(struct conn *c)
 {
 	return shutdown(c->fd, SHUT_WR) == 0;
+}
+
+bool
+conn_peer_keeps_up(const struct conn *c)
+{
+	return c->unanswered <= HELD;
+}
+
+/* On a UNIX socket this changes nothing. */
+void
+conn_end_by_reset(struct conn *c)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(
+	    c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }

@@ -320,6 +320,8 @@ client_linger(struct client *c)
 		return;
 	}
 	c->state = CLIENT_LINGERING;
+	c->looks_at = session_now(ctx) + CLIENT_LINGER_LOOK_MS;
+	ctx->ops->arm_deadline(ctx->daemon, c, c->looks_at);
 	set_end(c, LINGER_MS);
 	client_set_reading(c, true);
 }

@@ -55,8 +55,8 @@ slow_backlogged(void *owner)
 	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->looks_at);
 }
 
-void
-slow_look(struct client *c)
+static void
+look_for_gone(struct client *c)
 {
 	if (conn_backlog(c->out.conn) == 0 || c->state >= CLIENT_CLOSING)
 		return;
@@ -65,6 +65,31 @@ slow_look(struct client *c)
 		client_drop(c, CLIENT_LOST);
 	else
 		c->looks_at = session_now(c->ctx) + LOOK_MS;
+}
+
+/* ---- does not close ---- */
+
+/*
+ * OpenBSD's nc has read our FIN, and goes on waiting for somebody to type; a
+ * reset ends it.  But where its terminal is paused (Ctrl-S), what it has not
+ * read would be lost then.
+ */
+static void
+look_for_all(struct client *c)
+{
+	if (!slow_has_all(c)) {
+		c->looks_at = session_now(c->ctx) + CLIENT_LINGER_LOOK_MS;
+		return;
+	}
+	if (conn_peer_keeps_up(c->out.conn))
+		conn_end_by_reset(c->out.conn);
+	client_gone(c);
+}
+
+void
+slow_look(struct client *c)
+{
+	(c->state == CLIENT_LINGERING ? look_for_all : look_for_gone)(c);
 }
 
 /* ---- reading again ---- */

@@ -501,8 +501,6 @@ talk_tick(struct client *c, uint64_t now)
 		slow_look(c);
 	if (deadline_take(&c->ends_at, now) && c->state != CLIENT_GONE)
 		client_time_is_over(c);
-	if (c->state == CLIENT_LINGERING && c->ctx->stopping && slow_has_all(c))
-		client_gone(c);
 	if (c->state == CLIENT_GONE)
 		return NEVER;
 	next = unheard_tick(c, now);

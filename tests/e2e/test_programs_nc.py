@@ -3,6 +3,7 @@
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from banter.case import Case, main
 from banter.files import private_directory, read, scratch_path
 from banter.line import STAMP, matches, rx
 from banter.process import Program, die_with_parent, forget, start
+from banter.terminal import Terminal
 from banter.wait import eventually
 
 SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
@@ -30,6 +32,7 @@ def flavour(name, *words):
 
 
 OPENBSD_NC = flavour("nc.openbsd", b"OpenBSD") or flavour("nc", b"OpenBSD")
+TRADITIONAL_NC = flavour("nc.traditional", b"[v1.") or flavour("nc", b"[v1.")
 NCAT = flavour("ncat", b"Ncat")
 SOCAT = flavour("socat", b"socat")
 BASH = shutil.which("bash")
@@ -189,6 +192,111 @@ class Bash(Pipes):
         """A shell can't half-close; /quit is what ends it."""
         self.check([BASH, "-c", 'exec 3<>"/dev/tcp/$0/$1" && cat >&3 && '
                     "cat <&3", self.host, self.port])
+
+
+class AtTerminal(Case):
+    """Somebody at a terminal, who types no more once the server has ended."""
+
+    def begin(self, config="", address=None):
+        self.server = self.daemon(config)
+        host, port = self.server.addresses[0].rsplit(":", 1)
+        self.terminal = Terminal(self, self.command(host, port))
+        self.terminal.sees("* Welcome to banter on box.")
+
+    def quit(self):
+        self.begin()
+        self.terminal.type("/quit\n")
+        self.terminal.sees("* Bye.")
+        self.terminal.ends()
+
+    def stop(self):
+        self.begin()
+        self.server.signal(signal.SIGTERM)
+        self.terminal.sees("* The server is going down.")
+        self.terminal.ends()
+        self.assertEqual(self.server.wait_exit(), 0)
+
+
+@unittest.skipUnless(OPENBSD_NC, "no netcat of OpenBSD's (netcat-openbsd)")
+class OpenbsdAtTerminal(AtTerminal):
+    """It reads our FIN, and ends only by a reset."""
+
+    def command(self, host, port):
+        return [OPENBSD_NC, host, port]
+
+    def test_quit(self):
+        self.quit()
+
+    def test_stop(self):
+        self.stop()
+
+    def test_wrong_password(self):
+        self.begin("password x\n")
+        for _ in range(3):
+            self.terminal.type("/pass y\n")
+        self.terminal.sees("! Wrong password, the third time; goodbye.")
+        self.terminal.ends()
+
+    def test_paused(self):
+        """All is there for somebody who goes on reading after a stop."""
+        self.begin()
+        self.terminal.sees(", /quit leaves.")
+        speaker = self.server.client("speaker")
+        # The terminal takes some, nc some more, and its kernel the rest.
+        texts = ["line %d %s" % (i, "x" * 200) for i in range(200)]
+        speaker.ask(*texts)
+        self.server.stop()
+        for text in texts:
+            self.terminal.sees("[#lobby] speaker: %s\r" % text)
+        self.terminal.sees("* The server is going down.")
+
+    def test_denied_by_a_reload(self):
+        self.begin()
+        self.server.reload("deny all\n")
+        self.terminal.sees("! Your address is not allowed here.")
+        self.terminal.ends()
+
+
+@unittest.skipUnless(TRADITIONAL_NC, "no netcat-traditional")
+class TraditionalAtTerminal(AtTerminal):
+
+    def command(self, host, port):
+        return [TRADITIONAL_NC, host, port]
+
+    def test_quit(self):
+        self.quit()
+
+    def test_stop(self):
+        self.stop()
+
+
+class Reset(Case):
+    """What was sent before it is there for whoever has not read it yet."""
+
+    def was_reset(self, client):
+        poll = select.poll()
+        poll.register(client.sock, 0)
+        [(_, what)] = poll.poll(1000 * wait.DEADLINE)
+        self.assertTrue(what & select.POLLERR, what)
+
+    def test_nothing_is_lost(self):
+        server = self.daemon()
+        client = server.client("client")
+        texts = ["line %d" % i for i in range(50)]
+        client.ask(*texts)
+        client.send("/history 50", "/quit")
+        self.was_reset(client)
+        *lines, last = client.rest()
+        self.assertEqual(last, "* Bye.")
+        self.assertEqual([line.split("client: ")[1] for line in lines
+                          if "client: " in line], texts)
+
+    def test_nothing_is_lost_by_a_stop(self):
+        server = self.daemon()
+        client = server.guest("client")
+        server.signal(signal.SIGTERM)
+        self.was_reset(client)
+        client.ends_with("* The server is going down.")
 
 
 @unittest.skipUnless(OPENBSD_NC, "OpenBSD's nc is not here")

@@ -1,23 +1,18 @@
 #!/usr/bin/env python3
 """A person at a terminal with telnet."""
 
-import fcntl
-import os
-import pty
 import re
 import select
 import shutil
 import socket
-import subprocess
 import termios
 import threading
-import time
 import unittest
 
 from banter import wait
 from banter.address import dial
 from banter.case import Case, main
-from banter.process import die_with_parent
+from banter.terminal import Terminal
 
 TELNET = shutil.which("telnet")
 ESCAPE = "\x1d"			# Ctrl-]
@@ -25,55 +20,12 @@ FLUSH = "\x04"			# Ctrl-D sends the unfinished line as it is,
 				# or itself if there is none
 
 
-class Terminal:
-    """telnet on a pseudo-terminal of its own."""
+class TelnetTerminal(Terminal):
+    """One with telnet on it."""
 
     def __init__(self, test, address):
-        host, port = address.rsplit(":", 1)
-        self.shown = ""
-        self._unread = 0
-        master, slave = pty.openpty()
-        self.master = master
-
-        def take_terminal():
-            die_with_parent()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            [TELNET, host, port], stdin=slave, stdout=slave, stderr=slave,
-            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-                 "TERM": "dumb", "HOME": "/nonexistent", "LANG": "C.UTF-8"},
-            start_new_session=True, preexec_fn=take_terminal)
-        os.close(slave)
-        test.addCleanup(self.close)
+        super().__init__(test, [TELNET] + address.rsplit(":", 1))
         self.sees("Escape character is '^]'.")
-
-    def type(self, text):
-        os.write(self.master, text.encode())
-
-    def _read(self, until, what):
-        left = until - time.monotonic()
-        if left <= 0 or not select.select([self.master], [], [], left)[0]:
-            raise AssertionError("the terminal never showed %r, but\n%s"
-                                 % (what, self.shown))
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:		# how Linux tells the end of a pty
-            data = b""
-        if not data:
-            raise AssertionError("telnet ended without showing %r, but\n%s"
-                                 % (what, self.shown))
-        self.shown += data.decode("utf-8", "replace")
-
-    def sees(self, text):
-        """Waits until the terminal shows it, after what was seen before."""
-        until = time.monotonic() + wait.DEADLINE
-        while text not in self.shown[self._unread:]:
-            self._read(until, text)
-        at = self.shown.index(text, self._unread)
-        before = self.shown[self._unread:at]
-        self._unread = at + len(text)
-        return before
 
     def command(self, line):
         """Gives a command to telnet itself."""
@@ -89,22 +41,6 @@ class Terminal:
             mode[6][key] = b"\0"
         termios.tcsetattr(self.master, termios.TCSANOW, mode)
 
-    def ends(self):
-        status = self.process.wait(wait.DEADLINE)
-        return status
-
-    def close_window(self):
-        os.close(self.master)
-        self.master = None
-        self.process.wait(wait.DEADLINE)
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        if self.master is not None:
-            os.close(self.master)
-
 
 @unittest.skipUnless(TELNET, "no telnet")
 class Telnet(Case):
@@ -116,11 +52,13 @@ class Telnet(Case):
         self.terminal = self.dial(self.server.addresses[0])
 
     def dial(self, address):
-        terminal = Terminal(self, address)
+        terminal = TelnetTerminal(self, address)
         terminal.sees("* Welcome to banter on box.")
         terminal.sees(", /quit leaves.")
         terminal.type("/nick alice\n")
         terminal.sees("* You are now alice.")
+        terminal.type("/leave\n/join lobby\n")	# and so is announced
+        terminal.sees("* You are in #lobby ")
         self.bob.sync()
         return terminal
 

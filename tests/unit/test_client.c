@@ -706,7 +706,8 @@ START_TEST(place_is_free)
 }
 END_TEST
 
-/* After its last word the server waits for the other side's end, not long. */
+/* After its last word the server waits for the other side's end, not long; less
+ * for one that has all of it. */
 START_TEST(lingering)
 {
 	struct peer *a = daemon_person("a"), *b = daemon_person("b");
@@ -718,7 +719,27 @@ START_TEST(lingering)
 	daemon_hang_up(b);
 	ck_assert_uint_eq(daemon_connections(), 1);
 	daemon_type(a, "too late");
-	daemon_advance(1999);
+	daemon_advance(CLIENT_LINGER_LOOK_MS - 1);
+	ck_assert_uint_eq(daemon_connections(), 1);
+	daemon_advance(1);
+	ck_assert_uint_eq(daemon_connections(), 0);
+}
+END_TEST
+
+START_TEST(lingering_asleep)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+
+	a->asleep = b->asleep = true;
+	daemon_type(a, "/quit");
+	daemon_type(b, "/quit");
+	daemon_advance(1200);
+	ck_assert_uint_eq(daemon_connections(), 2);
+	b->asleep = false;
+	daemon_settle();
+	daemon_advance(300);
+	ck_assert_uint_eq(daemon_connections(), 1);
+	daemon_advance(499);
 	ck_assert_uint_eq(daemon_connections(), 1);
 	daemon_advance(1);
 	ck_assert_uint_eq(daemon_connections(), 0);
@@ -911,5 +932,5 @@ UNIT_MAIN("client", setup, daemon_stop, max_clients, max_per_host, denied,
     plain, rate, rest_after_a_pause, rate_defaults, rate_counts_all_lines,
     rate_of_a_host, rate_off, rate_and_half_close, half_close, connection_lost,
     reset_within_a_line, said_before_the_end, deaf, place_is_free, lingering,
-    stopping, lingering_with_input_left, turns, turns_of_the_busy,
-    turns_of_the_lost, left_in_the_kernel, for_many)
+    lingering_asleep, stopping, lingering_with_input_left, turns,
+    turns_of_the_busy, turns_of_the_lost, left_in_the_kernel, for_many)

@@ -42,6 +42,9 @@
 #include "banterd/session/context.h"
 #include "banterd/session/rate.h"
 
+/* Who lingers is looked at so often, in ms. */
+#define CLIENT_LINGER_LOOK_MS 500
+
 struct host;
 struct unheard;
 
@@ -80,7 +83,7 @@ struct client {
 	bool counted : 1;    /* has a place, and a host */
 	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
 	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
-	uint64_t looks_at;   /* ms: whether the peer is gone; 0: no backlog */
+	uint64_t looks_at;   /* ms: slow_look(), with a backlog or lingering */
 	uint64_t ends_at;    /* ms: login, arriving, closing, lingering is
 			      * over; 0: nothing such */
 	TAILQ_ENTRY(client) next;     /* the daemon's: all, or those gone */

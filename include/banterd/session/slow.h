@@ -17,7 +17,8 @@ void slow_check_stall(struct client *c);
 /* A backlog begins: from now on we look whether the peer is still there. */
 void slow_backlogged(void *owner);
 
-/* looks_at has come. */
+/* looks_at has come: whether the peer of one that has a backlog is gone, or of
+ * one that lingers has all. */
 void slow_look(struct client *c);
 
 /* The peer has read: tells what was skipped.  Returns whether all has left. */
