@@ -270,13 +270,14 @@ put_out(struct registry *reg, struct room *room, struct user *who)
 }
 
 enum chat_error
-member_kick(struct registry *reg, const struct user *by, struct room *room,
+member_kick(struct registry *reg, struct user *by, struct room *room,
     struct user *who, const char *reason)
 {
 	struct chat_event ev;
 
 	if (!ban(reg, room, who))
 		return CHAT_NO_MEMORY;
+	room_announce(reg, room, by);
 	ev = room_event(reg, room, EVENT_KICKED);
 	ev.many = false;
 	ev.who = by->name;

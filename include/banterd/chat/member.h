@@ -28,7 +28,7 @@ void member_exit(struct registry *reg, struct user *u, const char *reason);
 
 /* Puts who out of the room for BAN_MS; reason may be NULL.  They may have
  * written to it from outside.  CHAT_OK, or CHAT_NO_MEMORY. */
-enum chat_error member_kick(struct registry *reg, const struct user *by,
+enum chat_error member_kick(struct registry *reg, struct user *by,
     struct room *room, struct user *who, const char *reason);
 
 /* Lets somebody of that name in again who was put out, and tells them.  False:
