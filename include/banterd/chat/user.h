@@ -39,18 +39,17 @@ struct user {
 	struct id_set ignored;    /* whom they don't hear */
 	uint32_t name_hash;       /* of the name in lower case */
 	char name[NICK_MAX + 1];
-	bool is_guest; /* by the name that it was given */
-	bool
-	    is_unannounced; /* in the room that it is in for the longest time */
+	bool is_guest : 1;       /* by the name that it was given */
+	bool is_unannounced : 1; /* where it has been for the longest time */
 	bool set_quiet, set_bell;
+	uint16_t nrooms, rooms_size;
+	uint32_t visit;       /* registry.visit when last visited */
 	uint64_t id;          /* never used again; 0 is nobody */
 	uint64_t reply_to;    /* who last wrote to them in private */
 	uint64_t last_line;   /* ms: when they last sent a line */
 	struct room **rooms;  /* in the order of joining */
 	struct room *current; /* NULL: in no room */
 	struct away *away;    /* NULL: they are not */
-	uint32_t visit;       /* registry.visit when last visited */
-	uint16_t nrooms, rooms_size;
 };
 
 /* Gives a zeroed user an id and a guest's name.  False: no memory. */
