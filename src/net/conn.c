@@ -111,14 +111,16 @@ conn_stop(struct conn *c)
 
 /* ---- input ---- */
 
+/* libevent has taken an event out even where the kernel would not. */
 bool
 conn_set_reading(struct conn *c, bool on)
 {
 	if (c->reading == on || (on && c->ended))
 		return true;
-	if ((on ? event_add(read_event(c), NULL) : event_del(read_event(c))) ==
-	    -1)
+	if (on && event_add(read_event(c), NULL) == -1)
 		return false;
+	if (!on)
+		(void)event_del(read_event(c));
 	c->reading = on;
 	return true;
 }
