@@ -26,10 +26,13 @@ end(struct bans *bans, struct ban *ban)
 static void
 expire(struct bans *bans, uint64_t now)
 {
-	struct ban *ban;
+	struct ban *ban, *next;
 
-	while ((ban = TAILQ_FIRST(&bans->list)) != NULL && ban->until <= now)
+	TAILQ_FOREACH_SAFE(ban, &bans->list, next, next) {
+		if (ban->until > now)
+			break;
 		end(bans, ban);
+	}
 }
 
 void

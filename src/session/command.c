@@ -16,63 +16,61 @@
 
 #define NAMES_MAX 4 /* of one command */
 
+/* How a command is shown, and when it works. */
+#define SHARES_ROW   1U /* in /help, with the last one */
+#define BEFORE_LOGIN 2U /* works without the password */
+#define TELLS_ROOMS  4U /* of what it does; /msg: if it is for a room */
+
 struct command {
 	const char *names[NAMES_MAX + 1]; /* the first is its own */
 	const char *group;                /* for /help; NULL: the last one's */
-	bool shares_row;                  /* there, with the last one */
 	const char *args;                 /* as /help shows them */
 	int required;                     /* how many words it needs */
-	bool before_login;                /* works without the password */
-	bool tells_rooms; /* of what it does; /msg: if it is for a room */
+	unsigned how;                     /* the bits above */
 	void (*run)(struct client *, char *);
 	const char *help;
 };
 
 static const struct command commands[] = {
-	{ { "msg", "m", "tell", "w" }, "talk", false, "TARGET TEXT", 2, false,
-	    true, cmd_msg, "speaks to one person, or to a #room" },
-	{ { "reply", "r" }, NULL, false, "TEXT", 1, false, false, cmd_reply,
+	{ { "msg", "m", "tell", "w" }, "talk", "TARGET TEXT", 2, TELLS_ROOMS,
+	    cmd_msg, "speaks to one person, or to a #room" },
+	{ { "reply", "r" }, NULL, "TEXT", 1, 0, cmd_reply,
 	    "answers who last wrote in private" },
-	{ { "me" }, NULL, false, "TEXT", 1, false, true, cmd_me,
+	{ { "me" }, NULL, "TEXT", 1, TELLS_ROOMS, cmd_me,
 	    "tells what you do: * alice waves" },
-	{ { "join", "j" }, "rooms", false, "ROOM [KEY]", 1, false, false,
-	    cmd_join, "enters a room, making it if need be" },
-	{ { "leave", "part" }, NULL, false, "[ROOM] [REASON]", 0, false, false,
-	    cmd_leave, "leaves a room" },
-	{ { "rooms", "list" }, NULL, false, "", 0, false, false, cmd_rooms,
+	{ { "join", "j" }, "rooms", "ROOM [KEY]", 1, 0, cmd_join,
+	    "enters a room, making it if need be" },
+	{ { "leave", "part" }, NULL, "[ROOM] [REASON]", 0, 0, cmd_leave,
+	    "leaves a room" },
+	{ { "rooms", "list" }, NULL, "", 0, 0, cmd_rooms,
 	    "shows the rooms, the busiest first" },
-	{ { "who", "names" }, NULL, false, "[ROOM] [PAGE]", 0, false, false,
-	    cmd_who, "shows who is in a room" },
-	{ { "topic" }, NULL, false, "[TEXT]", 0, false, true, cmd_topic,
+	{ { "who", "names" }, NULL, "[ROOM] [PAGE]", 0, 0, cmd_who,
+	    "shows who is in a room" },
+	{ { "topic" }, NULL, "[TEXT]", 0, TELLS_ROOMS, cmd_topic,
 	    "shows or sets the topic; - clears it" },
-	{ { "history" }, NULL, false, "[N]", 0, false, false, cmd_history,
+	{ { "history" }, NULL, "[N]", 0, 0, cmd_history,
 	    "shows the last lines of the room" },
-	{ { "whois" }, "people", false, "NICK", 1, false, false, cmd_whois,
+	{ { "whois" }, "people", "NICK", 1, 0, cmd_whois,
 	    "shows where somebody is, how long idle" },
-	{ { "ignore" }, NULL, false, "[NICK]", 0, false, false, cmd_ignore,
-	    "hides a person" },
-	{ { "unignore" }, NULL, true, "NICK", 1, false, false, cmd_unignore,
+	{ { "ignore" }, NULL, "[NICK]", 0, 0, cmd_ignore, "hides a person" },
+	{ { "unignore" }, NULL, "NICK", 1, SHARES_ROW, cmd_unignore,
 	    "ends ignoring one" },
-	{ { "kick" }, "run @", false, "NICK [REASON]", 1, false, true, cmd_kick,
+	{ { "kick" }, "run @", "NICK [REASON]", 1, TELLS_ROOMS, cmd_kick,
 	    "puts somebody out for ten minutes" },
-	{ { "op" }, NULL, false, "NICK", 1, false, false, cmd_op,
-	    "hands your room on" },
-	{ { "invite" }, NULL, true, "NICK", 1, false, false, cmd_invite,
+	{ { "op" }, NULL, "NICK", 1, 0, cmd_op, "hands your room on" },
+	{ { "invite" }, NULL, "NICK", 1, SHARES_ROW, cmd_invite,
 	    "ends a kick early" },
-	{ { "nick" }, "you", false, "NAME", 1, false, true, cmd_nick,
-	    "takes a name" },
-	{ { "away" }, NULL, false, "[TEXT]", 0, false, false, cmd_away,
-	    "says why you are away" },
-	{ { "back" }, NULL, true, "", 0, false, false, cmd_back,
-	    "ends being away" },
-	{ { "set" }, NULL, false, "[time|quiet|bell on|off]", 0, false, false,
-	    cmd_set, "time on lines; no joined/left; bell" },
-	{ { "pass" }, "server", false, "PASSWORD", 1, true, false, cmd_pass,
+	{ { "nick" }, "you", "NAME", 1, TELLS_ROOMS, cmd_nick, "takes a name" },
+	{ { "away" }, NULL, "[TEXT]", 0, 0, cmd_away, "says why you are away" },
+	{ { "back" }, NULL, "", 0, SHARES_ROW, cmd_back, "ends being away" },
+	{ { "set" }, NULL, "[time|quiet|bell on|off]", 0, 0, cmd_set,
+	    "time on lines; no joined/left; bell" },
+	{ { "pass" }, "server", "PASSWORD", 1, BEFORE_LOGIN, cmd_pass,
 	    "gives the password, if one is needed" },
-	{ { "help", "?" }, NULL, false, "[COMMAND]", 0, true, false, cmd_help,
+	{ { "help", "?" }, NULL, "[COMMAND]", 0, BEFORE_LOGIN, cmd_help,
 	    "shows this, or one command" },
-	{ { "quit", "q", "exit", "bye" }, NULL, false, "[REASON]", 0, true,
-	    false, cmd_quit, "leaves" },
+	{ { "quit", "q", "exit", "bye" }, NULL, "[REASON]", 0, BEFORE_LOGIN,
+	    cmd_quit, "leaves" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -142,7 +140,8 @@ help_row(struct client *c, const struct command *cmd)
 	const struct command *one, *end = commands + N_COMMANDS;
 	char usage[64] = "", help[64] = "";
 
-	for (one = cmd; one == cmd || (one < end && one->shares_row); one++) {
+	for (one = cmd;
+	     one == cmd || (one < end && (one->how & SHARES_ROW) != 0); one++) {
 		strlcat(usage, one == cmd ? "/" : ", /", sizeof(usage));
 		strlcat(usage, one->names[0], sizeof(usage));
 		strlcat(usage, *one->args != '\0' ? " " : "", sizeof(usage));
@@ -270,7 +269,7 @@ run_command(struct client *c, char *text)
 	cmd = find_command(name, strlen(name));
 	if (cmd == NULL)
 		tell_unknown(c, name);
-	else if (c->state == CLIENT_LOGIN && !cmd->before_login)
+	else if (c->state == CLIENT_LOGIN && (cmd->how & BEFORE_LOGIN) == 0)
 		ask_for_password(c);
 	else if (count_words(text, cmd->required) < cmd->required)
 		client_tell(c, "! /%s needs more: /%s %s", cmd->names[0],
@@ -305,7 +304,8 @@ command_tells_rooms(const char *text)
 	if (text[0] != '/' || text[1] == '/')
 		return true;
 	len = strcspn(++text, " \t");
-	if ((cmd = find_command(text, len)) == NULL || !cmd->tells_rooms)
+	if ((cmd = find_command(text, len)) == NULL ||
+	    (cmd->how & TELLS_ROOMS) == 0)
 		return false;
 	return cmd->run != cmd_msg || strchr(text + len, '#') != NULL;
 }

@@ -16,7 +16,7 @@
 
 struct user;
 
-#define BAN_MS   (10 * 60 * 1000ULL) /* how long one holds */
+#define BAN_MS   (10ULL * 60 * 1000) /* how long one holds */
 #define BANS_MAX 256                 /* in a room; the oldest ends early */
 
 struct ban {
