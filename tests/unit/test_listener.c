@@ -281,14 +281,19 @@ START_TEST(no_descriptor)
 }
 END_TEST
 
-/* A wildcard takes the place of an address: all who wait there come in. */
-START_TEST(way_is_made)
+#define WAITING 100
+
+/* A wildcard takes the place of an address.  False: somebody else has its port
+ * on another address of this machine. */
+static bool
+makes_way(void)
 {
 	struct listener *l;
 	struct sockaddr_in sin;
 	socklen_t len = sizeof(sin);
 	char text[32];
-	int fds[100];
+	int fds[WAITING];
+	bool made;
 	size_t i;
 
 	ck_assert(apply("127.0.0.1:0"));
@@ -296,13 +301,26 @@ START_TEST(way_is_made)
 	ck_assert_int_eq(getsockname(l->fd, (struct sockaddr *)&sin, &len), 0);
 	/* as if the file had given that port */
 	memcpy(&l->addr, &sin, sizeof(sin));
-	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+	for (i = 0; i < WAITING; i++)
 		fds[i] = connect_to(l);
 	snprintf(text, sizeof(text), "0.0.0.0:%u", ntohs(sin.sin_port));
-	ck_assert(apply(text));
-	ck_assert_uint_eq(came, sizeof(fds) / sizeof(fds[0]));
-	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+	made = apply(text);
+	for (i = 0; i < WAITING; i++)
 		close(fds[i]);
+	return made;
+}
+
+/* All who wait there come in. */
+START_TEST(way_is_made)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		came = 0;
+		if (makes_way())
+			break;
+	}
+	ck_assert_uint_eq(came, WAITING);
 }
 END_TEST
 
