@@ -94,13 +94,14 @@ class MaxClients(Case):
         inside = [daemon.connect("p%d" % i) for i in range(60)]
         for one in inside:
             one.until(rx(r"\* You are guest\d+ in #lobby .*"))
-        full = [daemon.connect("q%d" % i) for i in range(40)]
-        for one in full:
-            one.ends_with(FULL)
-        os.rename(log, log + ".1")
-        daemon.signal(signal.SIGUSR2)
-        eventually(lambda: os.path.exists(log) and "again" in read(log),
-                   "the log is opened again")
+        for times in range(1, 6):
+            full = [daemon.connect("q%d" % i) for i in range(40)]
+            full[-1].expect(FULL)	# and the others are closing, too
+            daemon.signal(signal.SIGUSR2)
+            eventually(lambda n=times: read(log).count("again") == n,
+                       "the log is opened again")
+            for one in full[:-1]:
+                one.ends_with(FULL)
         daemon.reload(config + "history 3\n")
         eventually(lambda: "reloaded" in read(log), "it is reloaded")
         inside[0].ask("/who")
