@@ -308,7 +308,9 @@ member_invite(struct registry *reg, const struct user *by, struct room *room,
 		address = room_address_of(reg, who, &a);
 	if ((id = bans_lift(&room->bans, name, who, address, reg->now)) == 0)
 		return false;
-	if (who == NULL && (who = user_by_id(reg, id)) == NULL)
+	if (who == NULL)
+		who = user_by_id(reg, id);
+	if (who == NULL || room_has(room, who))
 		return true;
 	ev = registry_event(reg, EVENT_INVITED);
 	ev.room = room->name;

@@ -144,7 +144,7 @@ room_keeps_out(struct registry *reg, struct room *room, const struct user *u)
 {
 	struct address a;
 
-	if (room->bans.n == 0)
+	if (room->bans.n == 0 || room_has(room, u))
 		return 0;
 	return bans_left(&room->bans, u, room_address_of(reg, u, &a), reg->now);
 }

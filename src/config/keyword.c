@@ -352,7 +352,7 @@ set_room_options(
 			field = &room->key;
 		else {
 			reader_complain(r,
-			    "room: unknown word \"%s\", expected topic or key",
+			    "room: unknown word \"%s\", expected topic or key (a topic of several words stands in double quotes)",
 			    option);
 			return;
 		}

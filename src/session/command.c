@@ -44,7 +44,7 @@ static const struct command commands[] = {
 	    "leaves a room" },
 	{ { "rooms", "list" }, NULL, "", 0, 0, cmd_rooms,
 	    "shows the rooms, the busiest first" },
-	{ { "who", "names" }, NULL, "[ROOM] [PAGE]", 0, 0, cmd_who,
+	{ { "who", "names" }, NULL, "[ROOM [PAGE]]", 0, 0, cmd_who,
 	    "shows who is in a room" },
 	{ { "topic" }, NULL, "[TEXT]", 0, TELLS_ROOMS, cmd_topic,
 	    "shows or sets the topic; - clears it" },

@@ -73,6 +73,11 @@ cmd_join(struct client *c, char *args)
 	enum chat_error error;
 	bool was_there, made;
 
+	if (*args != '\0') {
+		client_tell(c,
+		    "! /join takes a room and a key without blanks: /join ROOM [KEY]");
+		return;
+	}
 	if ((name = room_name(c, word, buf)) == NULL)
 		return;
 	room = room_find(reg, name);
@@ -90,6 +95,9 @@ cmd_join(struct client *c, char *args)
 	if (made && room->key != NULL)
 		client_tell(
 		    c, "* Others need that key to join %s.", room->name);
+	else if (*key != '\0' && room->key == NULL)
+		client_tell(
+		    c, "* %s has no key: anybody can join it.", room->name);
 	if (!was_there)
 		room_replay(reg, room, &c->user, c->ctx->conf->history);
 }
@@ -242,12 +250,13 @@ cmd_rooms(struct client *c, char *args)
 void
 cmd_topic(struct client *c, char *args)
 {
-	bool clears = strcmp(args, "-") == 0;
+	bool clears = strcmp(args, "-") == 0, changes;
 	struct room *room;
 
 	if ((room = current_room(c)) == NULL)
 		return;
-	if (*args != '\0' &&
+	changes = *args != '\0' && (!clears || room->topic != NULL);
+	if (changes &&
 	    !room_set_topic(
 		c->ctx->registry, &c->user, room, clears ? NULL : args))
 		tell_no_memory(c);
@@ -338,6 +347,7 @@ person_in(
 void
 cmd_kick(struct client *c, char *args)
 {
+	char text[CLIENT_TEXT_SIZE];
 	struct room *room;
 	struct user *u;
 
@@ -345,10 +355,14 @@ cmd_kick(struct client *c, char *args)
 	    (u = person_in(c, room, next_word(&args), true)) == NULL)
 		return;
 	if (member_kick(c->ctx->registry, &c->user, room, u,
-		*args == '\0' ? NULL : args) != CHAT_OK)
+		*args == '\0' ? NULL : args) != CHAT_OK) {
 		tell_no_memory(c);
-	else
-		client_tell(c, "* You kicked %s from %s.", u->name, room->name);
+		return;
+	}
+	client_tell(c, "* You kicked %s from %s.", u->name, room->name);
+	log_burst(&c->ctx->log_burst, session_now(c->ctx),
+	    "%s was kicked from %s by %s", client_text(client_of_user(u), text),
+	    room->name, c->user.name);
 }
 
 void

@@ -90,6 +90,8 @@ class Operator(Case):
         self.alice.ask_notice("/kick dave spam")
         dave.expect("! alice kicked you from #dev (spam)")
         self.carol.until("[#dev] -- alice kicked dave (spam)")
+        self.server.wait_log(r"info: dave at 127\.0\.0\.1 was kicked from #dev "
+                             r"by alice$")
         dave.ask_error("/msg #dev buy now", "kicked from #dev")
         self.carol.silence()
 

@@ -132,6 +132,24 @@ START_TEST(invited_by_another_name)
 }
 END_TEST
 
+/* Who is in the room is not kept out by a name that they have taken there, nor
+ * invited. */
+START_TEST(inside)
+{
+	struct peer *a = member("a", "192.0.2.1"), *b, *c;
+
+	c = member("c", "192.0.2.3");
+	b = member("b", "192.0.2.2");
+	daemon_do(a, "/kick b");
+	daemon_hang_up(b);
+	daemon_do(c, "/nick b");
+	daemon_ask(c, "/msg #dev hi", "");
+	daemon_heard(a, "[#dev] b: hi\n");
+	daemon_ask(a, "/invite b", "* b may come into #dev again.\n");
+	daemon_heard(c, "");
+}
+END_TEST
+
 /* The oldest ends early where there are too many. */
 START_TEST(bounded)
 {
@@ -160,4 +178,4 @@ START_TEST(bounded)
 END_TEST
 
 UNIT_MAIN("ban", setup, daemon_stop, by_name_and_address, shared_address,
-    no_address, exact, invited_by_another_name, bounded)
+    no_address, exact, invited_by_another_name, inside, bounded)

@@ -97,6 +97,12 @@ START_TEST(join_keys)
 	daemon_ask(
 	    b, "/join #own", "! #own needs the right key: /join #own KEY\n");
 	daemon_ask(b, "/join #own k", "* You are in #own (2 here: @a, you).\n");
+	/* a key that is none, and more than a key */
+	daemon_ask(b, "/join #lobby k",
+	    "* You are in #lobby (2 here: a, you).\n"
+	    "* #lobby has no key: anybody can join it.\n");
+	daemon_ask(b, "/join bad room name",
+	    "! /join takes a room and a key without blanks: /join ROOM [KEY]\n");
 }
 END_TEST
 
@@ -406,6 +412,9 @@ START_TEST(topic)
 	daemon_ask(
 	    a, "/topic -", "* #lobby has no topic; /topic TEXT sets one.\n");
 	daemon_heard(b, "[#lobby] -- a cleared the topic\n");
+	daemon_ask(
+	    a, "/topic -", "* #lobby has no topic; /topic TEXT sets one.\n");
+	daemon_heard(b, "");
 }
 END_TEST
 

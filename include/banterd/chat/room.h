@@ -86,7 +86,8 @@ bool room_has(const struct room *room, const struct user *u);
  * outside. */
 bool room_shows_to(const struct room *room, const struct user *u);
 
-/* For how long u is kept out, having been put out; in ms, 0 if not. */
+/* For how long u is kept out, having been put out; in ms, 0 if not.  Who is in
+ * the room is not, whatever name they have taken since. */
 uint64_t room_keeps_out(
     struct registry *reg, struct room *room, const struct user *u);
 
