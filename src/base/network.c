@@ -309,6 +309,36 @@ acl_allows(const struct acl *acl, const struct address *a)
 	return true;
 }
 
+bool
+acl_has_unreached(const struct acl *acl)
+{
+	bool all[2] = { false, false }, v4;
+	const struct acl_rule *rule;
+	struct in6_addr net;
+
+	TAILQ_FOREACH(rule, acl, next) {
+		memcpy(&net, rule->net, sizeof(net));
+		v4 = rule->bits >= V4_BITS && is_v4(&net);
+		if (all[v4])
+			return true;
+		if (rule->bits == (v4 ? V4_BITS : 0))
+			all[v4] = true;
+	}
+	return false;
+}
+
+bool
+acl_keeps_nobody_out(const struct acl *acl)
+{
+	const struct acl_rule *rule;
+
+	TAILQ_FOREACH(rule, acl, next) {
+		if (!rule->allow)
+			return false;
+	}
+	return !TAILQ_EMPTY(acl);
+}
+
 void
 acl_free(struct acl *acl)
 {

@@ -206,6 +206,12 @@ config_warn(const struct config *conf)
 		log_warning(
 		    "the configuration %s; a reload takes no such file, since somebody may still be writing it",
 		    config_unfinished(conf));
+	if (acl_has_unreached(&conf->acl))
+		log_warning(
+		    "an allow or deny line says nothing: one before it is for all addresses, and the first that matches counts");
+	if (acl_keeps_nobody_out(&conf->acl))
+		log_warning(
+		    "the allow lines keep nobody out; deny all behind them does that");
 	if (conf->motd_missing)
 		log_warning("motd %s is not there%s; nothing of it is shown",
 		    conf->motd_path,

@@ -204,6 +204,18 @@ room #topic topic "only a topic"
 room #key key hush
 """
 
+    def test_access_in_vain(self):
+        """Good, but not what somebody meant: there is a warning."""
+        for lines, warning in (
+                ("deny all\nallow 127.0.0.1\n", "says nothing"),
+                ("allow 127.0.0.1\n", "keep nobody out"),
+                ("allow 127.0.0.1\ndeny all\n", None)):
+            path = written("banterd.conf", lines)
+            status, _, err = run_banterd("-t", "-f", path)
+            self.assertEqual(status, 0, err)
+            self.assertEqual("warning: " in err, warning is not None, err)
+            self.assertIn(warning or "", err)
+
     def directory(self):
         path = scratch_path("dir")
         os.mkdir(path)

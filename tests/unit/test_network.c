@@ -237,5 +237,40 @@ START_TEST(wrong_networks)
 }
 END_TEST
 
+/* What an admin is warned of. */
+START_TEST(rules_in_vain)
+{
+	static const struct {
+		const char *rules[4]; /* '-' denies, '+' allows */
+		bool unreached, open;
+	} rows[] = {
+		{ { NULL }, false, false },
+		{ { "+10.0.0.0/8", "-all" }, false, false },
+		{ { "-all", "+10.0.0.0/8" }, true, false },
+		{ { "-all", "+fd00::/8" }, true, false },
+		{ { "-0.0.0.0/0", "+fd00::/8" }, false, false },
+		{ { "-0.0.0.0/0", "+10.0.0.1" }, true, false },
+		{ { "-::/0", "+10.0.0.1" }, false, false },
+		{ { "-::/1", "+fd00::/8", "-::/0", "+fe80::1" }, true, false },
+		{ { "+10.0.0.0/8" }, false, true },
+		{ { "+all" }, false, true },
+	};
+	struct acl acl = TAILQ_HEAD_INITIALIZER(acl);
+	size_t i, j;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (j = 0; j < 4 && rows[i].rules[j] != NULL; j++)
+			ck_assert_ptr_null(acl_add(&acl, rows[i].rules[j] + 1,
+			    rows[i].rules[j][0] == '+'));
+		ck_assert_msg(
+		    acl_has_unreached(&acl) == rows[i].unreached, "row %zu", i);
+		ck_assert_msg(
+		    acl_keeps_nobody_out(&acl) == rows[i].open, "row %zu", i);
+		acl_free(&acl);
+	}
+}
+END_TEST
+
 UNIT_MAIN("network", NULL, NULL, address_texts, interfaces, rules_of_interfaces,
-    prefix_edges, no_rules, first_match_wins, all, wrong_networks)
+    prefix_edges, no_rules, first_match_wins, all, wrong_networks,
+    rules_in_vain)

@@ -82,6 +82,11 @@ struct in6_addr address_network(const struct address *a, unsigned bits);
 /* Whether an address may come in: the first rule that matches, else yes. */
 bool acl_allows(const struct acl *acl, const struct address *a);
 
+/* Whether a rule says nothing, one before it being for all of its family;
+ * whether there are rules, and none denies. */
+bool acl_has_unreached(const struct acl *acl);
+bool acl_keeps_nobody_out(const struct acl *acl);
+
 void acl_free(struct acl *acl);
 
 #endif
