@@ -87,6 +87,17 @@ daemon_connect(const char *address)
 }
 
 struct peer *
+daemon_guest(const char *address)
+{
+	struct peer *p = daemon_connect(address);
+
+	ck_assert(!p->closed);
+	ck_assert(daemon_has(p, "* Welcome to banter on box.\r\n"));
+	daemon_forget();
+	return p;
+}
+
+struct peer *
 daemon_person(const char *name)
 {
 	struct peer *p = daemon_connect("192.0.2.1");

@@ -43,6 +43,9 @@ struct peer *daemon_arrive(const char *address);
 /* The same, announced at once, not when something is said or after a while. */
 struct peer *daemon_connect(const char *address);
 
+/* Somebody who is let in there; what was said meanwhile is forgotten. */
+struct peer *daemon_guest(const char *address);
+
 /* The same, known by that name; what was said meanwhile is forgotten. */
 struct peer *daemon_person(const char *name);
 
