@@ -10,8 +10,8 @@
 void
 bans_init(struct bans *bans)
 {
+	memset(bans, 0, sizeof(*bans));
 	TAILQ_INIT(&bans->list);
-	bans->n = 0;
 }
 
 static void
@@ -39,6 +39,7 @@ void
 bans_free(struct bans *bans)
 {
 	expire(bans, UINT64_MAX);
+	id_set_clear(&bans->invited);
 }
 
 bool
@@ -61,46 +62,64 @@ bans_add(struct bans *bans, const struct user *u, const struct address *address,
 	}
 	TAILQ_INSERT_TAIL(&bans->list, ban, next);
 	bans->n++;
+	id_set_remove(&bans->invited, u->id);
 	return true;
 }
 
-static bool
-concerns(const struct ban *ban, const char *name, uint64_t id,
-    const struct address *address)
+bool
+ban_is_by_address(const struct ban *ban, const struct user *u)
 {
-	return ban->id == id || strcasecmp(ban->name, name) == 0 ||
+	return ban->id != u->id && strcasecmp(ban->name, u->name) != 0;
+}
+
+static bool
+concerns(
+    const struct ban *ban, const struct user *u, const struct address *address)
+{
+	return !ban_is_by_address(ban, u) ||
 	    (address != NULL && ban->has_address &&
 		address_same(&ban->address, address));
 }
 
-uint64_t
-bans_left(struct bans *bans, const struct user *u,
+/* The last of them holds longest. */
+const struct ban *
+bans_find(struct bans *bans, const struct user *u,
     const struct address *address, uint64_t now)
 {
 	const struct ban *ban;
-	uint64_t left = 0;
 
 	expire(bans, now);
-	TAILQ_FOREACH(ban, &bans->list, next) {
-		if (concerns(ban, u->name, u->id, address))
-			left = ban->until - now;
+	if (id_set_has(&bans->invited, u->id))
+		return NULL;
+	TAILQ_FOREACH_REVERSE(ban, &bans->list, ban_list, next)
+	{
+		if (concerns(ban, u, address))
+			return ban;
 	}
-	return left;
+	return NULL;
 }
 
 uint64_t
-bans_lift(struct bans *bans, const char *name, const struct user *u,
-    const struct address *address, uint64_t now)
+bans_lift(struct registry *reg, struct bans *bans, const char *name,
+    const struct user *u, uint64_t now)
 {
-	uint64_t id = u != NULL ? u->id : 0, lifted = 0;
+	uint64_t id = u != NULL ? u->id : 0;
 	struct ban *ban, *next;
 
 	expire(bans, now);
 	TAILQ_FOREACH_SAFE(ban, &bans->list, next, next) {
-		if (!concerns(ban, name, id, address))
+		if (u != NULL && ban->id == u->id)
+			end(bans, ban);
+		else if (strcasecmp(ban->name, name) != 0)
 			continue;
-		lifted = ban->id;
-		end(bans, ban);
+		else if (u != NULL)
+			ban->name[0] = '\0';
+		else {
+			id = ban->id;
+			end(bans, ban);
+		}
 	}
-	return lifted;
+	if (u != NULL && !id_set_has(&bans->invited, id))
+		(void)id_set_add(reg, &bans->invited, id);
+	return id;
 }

@@ -57,10 +57,10 @@ take_over(struct room *room, const struct config_room *listed)
 		room_replace(&room->listed_topic, listed->topic));
 }
 
+/* Its key stays, for what was said there was for those who have it. */
 static void
 no_longer_listed(struct room *room)
 {
-	(void)room_replace(&room->key, NULL);
 	(void)room_replace(&room->listed_topic, NULL);
 }
 

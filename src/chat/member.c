@@ -278,10 +278,11 @@ member_kick(struct registry *reg, struct user *by, struct room *room,
 	if (!ban(reg, room, who))
 		return CHAT_NO_MEMORY;
 	room_announce(reg, room, by);
+	room_announce(reg, room, who);
 	ev = room_event(reg, room, EVENT_KICKED);
 	ev.many = false;
 	ev.who = by->name;
-	ev.text = reason;
+	ev.text = user_ignores(who, by->id) ? NULL : reason;
 	reg->ops->deliver(who, &ev);
 	if (!put_out(reg, room, who))
 		return CHAT_OK;
@@ -299,18 +300,15 @@ member_invite(struct registry *reg, const struct user *by, struct room *room,
     const char *name)
 {
 	struct user *who = user_find(reg, name);
-	const struct address *address = NULL;
+	bool was_out = who == NULL || room_keeps_out(reg, room, who) > 0;
 	struct chat_event ev;
-	struct address a;
-	uint64_t id;
+	uint64_t id = bans_lift(reg, &room->bans, name, who, reg->now);
 
-	if (who != NULL)
-		address = room_address_of(reg, who, &a);
-	if ((id = bans_lift(&room->bans, name, who, address, reg->now)) == 0)
+	if (id == 0)
 		return false;
-	if (who == NULL)
-		who = user_by_id(reg, id);
-	if (who == NULL || room_has(room, who))
+	who = user_by_id(reg, id);
+	if (who == NULL || !was_out || room_has(room, who) ||
+	    user_ignores(who, by->id))
 		return true;
 	ev = registry_event(reg, EVENT_INVITED);
 	ev.room = room->name;

@@ -139,14 +139,22 @@ room_address_of(struct registry *reg, const struct user *u, struct address *a)
 	return reg->ops->address != NULL && reg->ops->address(u, a) ? a : NULL;
 }
 
-uint64_t
-room_keeps_out(struct registry *reg, struct room *room, const struct user *u)
+const struct ban *
+room_ban_on(struct registry *reg, struct room *room, const struct user *u)
 {
 	struct address a;
 
 	if (room->bans.n == 0 || room_has(room, u))
-		return 0;
-	return bans_left(&room->bans, u, room_address_of(reg, u, &a), reg->now);
+		return NULL;
+	return bans_find(&room->bans, u, room_address_of(reg, u, &a), reg->now);
+}
+
+uint64_t
+room_keeps_out(struct registry *reg, struct room *room, const struct user *u)
+{
+	const struct ban *ban = room_ban_on(reg, room, u);
+
+	return ban == NULL ? 0 : ban->until - reg->now;
 }
 
 /* ---- telling its members ---- */
@@ -305,13 +313,18 @@ room_announce(struct registry *reg, struct room *room, struct user *u)
 
 /* ---- what is said ---- */
 
-/* Only who runs a room need know who of outside has written to it. */
+/* Only who runs a room need know who of outside has written to it.  Of too
+ * many, whoever has been connected longest is forgotten. */
 static bool
 note_outsider(struct registry *reg, struct room *room, const struct user *u)
 {
-	return room->op == NULL || room_has(room, u) ||
-	    id_set_has(&room->outsiders, u->id) ||
-	    id_set_add(reg, &room->outsiders, u->id);
+	struct id_set *set = &room->outsiders;
+
+	if (room->op == NULL || room_has(room, u) || id_set_has(set, u->id))
+		return true;
+	if (set->n >= ROOM_OUTSIDERS)
+		id_set_remove(set, set->ids[0]);
+	return id_set_add(reg, set, u->id);
 }
 
 static void
@@ -381,6 +394,21 @@ room_count_history(const struct room *room, const struct user *u, unsigned most)
 	return n;
 }
 
+struct user *
+room_speaker(struct registry *reg, const struct room *room, const char *name)
+{
+	const struct history_entry *entry;
+	struct user *u;
+
+	TAILQ_FOREACH_REVERSE(entry, &room->history.list, history_entries, next)
+	{
+		if (strcasecmp(entry->who, name) == 0 &&
+		    (u = user_by_id(reg, entry->speaker)) != NULL)
+			return u;
+	}
+	return NULL;
+}
+
 static void
 replay(struct registry *reg, const struct room *room, struct user *u,
     const struct history_entry *entry)
@@ -447,6 +475,7 @@ room_set_op(struct registry *reg, struct room *room, struct user *u)
 	room->op = u;
 	if (u == NULL)
 		return;
+	room_announce(reg, room, u);
 	ev = registry_event(reg, EVENT_RUNS_ROOM);
 	ev.room = room->name;
 	reg->ops->deliver(u, &ev);

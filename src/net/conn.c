@@ -1,3 +1,4 @@
+#include <sys/param.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -19,7 +20,7 @@
 
 #define INPUT_SIZE  4096 /* bytes read at once, and of pending input */
 #define ASKING_IDLE 3    /* s; twice within 20 s, with CONN_ASK_AGAIN */
-#define HELD        8192 /* bytes; OpenBSD's nc reads twice as much ahead */
+#define FEW         8192 /* bytes; OpenBSD's nc reads twice as much ahead */
 
 /*
  * What its owner could not take yet.  In a bufferevent's input it was tried,
@@ -39,12 +40,12 @@ struct conn {
 	struct pending *pending; /* NULL: none */
 	struct bufferevent *bev; /* the backlog; NULL: none */
 	int fd;
-	int error;           /* errno of what broke it; 0: nothing */
-	uint32_t unanswered; /* bytes sent since it has sent some */
-	bool reading;        /* the read event is armed */
-	bool ended;          /* there will be no more input */
-	bool offering;       /* what is pending is offered to the owner, */
-	bool kept;           /* which has kept some of it */
+	int error;     /* errno of what broke it; 0: nothing */
+	uint32_t sent; /* bytes, up to more than FEW */
+	bool reading;  /* the read event is armed */
+	bool ended;    /* there will be no more input */
+	bool offering; /* what is pending is offered to the owner, */
+	bool kept;     /* which has kept some of it */
 	/* The read event lies behind this: one piece of memory instead of two
 	 * for each who is idle. */
 };
@@ -152,7 +153,6 @@ conn_read(struct conn *c)
 	while (n == -1 && errno == EINTR);
 	if (n > 0) {
 		c->conns->bytes_in += (size_t)n;
-		c->unanswered = 0;
 		c->conns->ops->readable(c->owner, buf, (size_t)n);
 	} else if (n == 0 || errno != EAGAIN)
 		end_input(c, n == 0 ? 0 : errno);
@@ -344,7 +344,7 @@ conn_write(struct conn *c, const struct iovec *iov, size_t n, size_t total)
 		sent = send_now(c, iov, n);
 	if (c->error == 0 && sent < total && !add_backlog(c, iov, n, sent))
 		c->error = ENOMEM;
-	c->unanswered += (uint32_t)total;
+	c->sent += (uint32_t)MIN(total, FEW + 1 - c->sent);
 	return c->error == 0;
 }
 
@@ -414,9 +414,9 @@ conn_shutdown(struct conn *c)
 }
 
 bool
-conn_peer_keeps_up(const struct conn *c)
+conn_has_sent_little(const struct conn *c)
 {
-	return c->unanswered <= HELD;
+	return c->sent <= FEW;
 }
 
 /* On a UNIX socket this changes nothing. */

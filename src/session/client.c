@@ -292,6 +292,7 @@ client_close(struct client *c, const char *reason)
 void
 client_quit(struct client *c, const char *reason)
 {
+	c->has_quit = true;
 	end(c, reason, NULL);
 }
 
@@ -359,12 +360,21 @@ client_time_is_over(struct client *c)
 }
 
 void
+client_end_unheard(struct client *c)
+{
+	if (c->unheard != NULL)
+		id_set_clear(&c->unheard->writers);
+	free(c->unheard);
+	c->unheard = NULL;
+}
+
+void
 client_free(struct client *c)
 {
 	/* of what it was told after it had gone */
 	fanout_forget(c->ctx->fanout, &c->out);
 	conn_free(c->out.conn);
 	input_clear(&c->input);
-	free(c->unheard);
+	client_end_unheard(c);
 	free(c);
 }

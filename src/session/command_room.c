@@ -331,7 +331,7 @@ person_in(
 {
 	struct user *u;
 
-	if ((u = user_called(c, name)) == NULL)
+	if ((u = user_known_as(c, name)) == NULL)
 		return NULL;
 	if (u == &c->user) {
 		client_tell(c, "! That is you, who runs %s.", room->name);
@@ -387,9 +387,8 @@ cmd_invite(struct client *c, char *args)
 	if ((room = room_run_by(c)) == NULL)
 		return;
 	if (member_invite(c->ctx->registry, &c->user, room, name))
-		client_tell(
-		    c, "* %s may come into %s again.", name, room->name);
+		client_tell(c, "* %s may come into %s.", name, room->name);
 	else
-		client_tell(c, "! Nobody called %s is kept out of %s.", name,
-		    room->name);
+		client_tell(c, "! Nobody called %s is here, or kept out of %s.",
+		    name, room->name);
 }

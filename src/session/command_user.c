@@ -209,7 +209,7 @@ cmd_ignore(struct client *c, char *args)
 		list_ignored(c);
 		return;
 	}
-	if ((u = user_called(c, next_word(&args))) == NULL)
+	if ((u = user_known_as(c, next_word(&args))) == NULL)
 		return;
 	if (u == &c->user)
 		client_tell(c, "! You can't ignore yourself.");

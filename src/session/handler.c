@@ -72,6 +72,25 @@ user_called(struct client *c, const char *name)
 	return u;
 }
 
+struct user *
+user_known_as(struct client *c, const char *name)
+{
+	struct registry *reg = c->ctx->registry;
+	struct user *u = user_find(reg, name), *writer;
+
+	if (u == NULL && c->user.current != NULL)
+		u = room_speaker(reg, c->user.current, name);
+	if (u != NULL)
+		return u;
+	if ((writer = user_by_id(reg, c->user.reply_to)) != NULL)
+		client_tell(c,
+		    "! Nobody here is called %s; who last wrote to you is %s now.",
+		    name, writer->name);
+	else
+		(void)user_called(c, name);
+	return NULL;
+}
+
 struct room *
 current_room(struct client *c)
 {
@@ -90,11 +109,15 @@ tell_no_memory(struct client *c)
 void
 tell_kept_out(struct client *c, struct room *room, const char *what)
 {
-	uint64_t left = room_keeps_out(c->ctx->registry, room, &c->user);
+	struct registry *reg = c->ctx->registry;
+	const struct ban *ban = room_ban_on(reg, room, &c->user);
 
 	client_tell(c,
-	    "! You were kicked from %s, which is closed to you for %u min, or until you are invited.%s",
-	    room->name, (unsigned)((left + 59999) / 60000), what);
+	    "! %s kicked from %s, which is closed to you for %u min, or until you are invited.%s",
+	    ban_is_by_address(ban, &c->user) ? "Somebody at your address was" :
+					       "You were",
+	    room->name, (unsigned)((ban->until - reg->now + 59999) / 60000),
+	    what);
 }
 
 void

@@ -40,16 +40,19 @@ is_waiting_room(struct session_context *ctx, struct room *room)
 	return now - room->waits_since < PACE_PATIENCE_MS;
 }
 
-/* One may speak to a room that one is not in. */
+/* One may speak to a room that one is not in; but not to each. */
 static bool
-is_waiting_target(struct session_context *ctx, const char *text)
+is_waiting_target(const struct client *c, const char *text)
 {
+	struct registry *reg = c->ctx->registry;
 	char name[ROOM_MAX + 1];
 	struct room *room;
 
 	return command_names_room(text, name) &&
-	    (room = room_find(ctx->registry, name)) != NULL &&
-	    is_waiting_room(ctx, room);
+	    (room = room_find(reg, name)) != NULL &&
+	    room_shows_to(room, &c->user) &&
+	    room_keeps_out(reg, room, &c->user) == 0 &&
+	    is_waiting_room(c->ctx, room);
 }
 
 bool
@@ -70,5 +73,5 @@ pace_must_wait(struct client *c, const char *text)
 		if (is_waiting_room(ctx, c->user.rooms[i]))
 			return true;
 	}
-	return is_waiting_target(ctx, text);
+	return is_waiting_target(c, text);
 }

@@ -72,7 +72,7 @@ look_for_gone(struct client *c)
 /*
  * OpenBSD's nc has read our FIN, and goes on waiting for somebody to type; a
  * reset ends it.  But where its terminal is paused (Ctrl-S), what it has not
- * read would be lost then.
+ * read would be lost then, which is only for who has quit.
  */
 static void
 look_for_all(struct client *c)
@@ -81,7 +81,7 @@ look_for_all(struct client *c)
 		c->looks_at = session_now(c->ctx) + CLIENT_LINGER_LOOK_MS;
 		return;
 	}
-	if (conn_peer_keeps_up(c->out.conn))
+	if (c->has_quit || conn_has_sent_little(c->out.conn))
 		conn_end_by_reset(c->out.conn);
 	client_gone(c);
 }

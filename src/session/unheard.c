@@ -8,31 +8,8 @@
 #include "banterd/session/unheard.h"
 
 #define ROUND_MS 1000 /* the loop wakes for all of them at once */
-#define FIRST    4    /* writers that there is space for */
-
-/* One piece of memory, which client_free() frees, too. */
-struct unheard {
-	uint64_t looks_at;  /* ms: whether c has answered; 0: see silent_at */
-	uint64_t silent_at; /* ms: it had not, and they were told; 0 */
-	uint64_t asked_at;  /* ms: last written to by one who is ignored; 0 */
-	uint32_t n, size;
-	uint64_t writers[]; /* their ids */
-};
 
 /* ---- who waits ---- */
-
-static bool
-resize(struct client *c, uint32_t size)
-{
-	struct unheard *u;
-
-	u = realloc(c->unheard, sizeof(*u) + size * sizeof(u->writers[0]));
-	if (u == NULL)
-		return false;
-	u->size = size;
-	c->unheard = u;
-	return true;
-}
 
 static void
 look_later(struct client *c)
@@ -46,10 +23,8 @@ look_later(struct client *c)
 static bool
 begin(struct client *c)
 {
-	if (!resize(c, FIRST))
+	if ((c->unheard = calloc(1, sizeof(*c->unheard))) == NULL)
 		return false;
-	c->unheard->silent_at = c->unheard->asked_at = 0;
-	c->unheard->n = 0;
 	look_later(c);
 	return true;
 }
@@ -66,25 +41,15 @@ static void
 forget(struct client *c)
 {
 	stop_asking(c);
-	free(c->unheard);
-	c->unheard = NULL;
+	client_end_unheard(c);
 }
 
-/* Whoever writes mostly wrote last. */
+/* Who is not told for want of memory is not told. */
 static void
 add_writer(struct client *c, uint64_t id)
 {
-	struct unheard *u = c->unheard;
-	uint32_t i;
-
-	for (i = u->n; i > 0; i--) {
-		if (u->writers[i - 1] == id)
-			return;
-	}
-	if (u->n == u->size && !resize(c, u->size * 2))
-		return;
-	u = c->unheard;
-	u->writers[u->n++] = id;
+	if (!id_set_has(&c->unheard->writers, id))
+		(void)id_set_add(c->ctx->registry, &c->unheard->writers, id);
 }
 
 /* Nothing leaves that could remain without an answer; the writer would find
@@ -113,12 +78,12 @@ tell_all(struct client *c)
 	struct user *writer;
 	uint32_t i;
 
-	for (i = 0; i < u->n; i++) {
-		writer = user_by_id(c->ctx->registry, u->writers[i]);
+	for (i = 0; i < u->writers.n; i++) {
+		writer = user_by_id(c->ctx->registry, u->writers.ids[i]);
 		if (writer != NULL)
 			tell(c, client_of_user(writer));
 	}
-	u->n = 0;
+	id_set_clear(&u->writers);
 }
 
 /* Whether it has not answered since they were told; what was on its way then

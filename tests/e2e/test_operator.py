@@ -74,7 +74,7 @@ class Operator(Case):
         for line in ("/msg #dev hello", "/join #dev"):
             self.bob.ask_error(line, "kicked from #dev")
         self.carol.silence()
-        self.alice.ask_notice("/invite bob", "bob may come into #dev again")
+        self.alice.ask_notice("/invite bob", "bob may come into #dev.")
         self.bob.expect("* alice lets you into #dev again: /join #dev")
         self.bob.join("#dev")
         self.carol.expect("[#dev] -- bob joined")

@@ -245,6 +245,9 @@ class OpenbsdAtTerminal(AtTerminal):
         # The terminal takes some, nc some more, and its kernel the rest.
         texts = ["line %d %s" % (i, "x" * 200) for i in range(200)]
         speaker.ask(*texts)
+        # That it types does not tell that it reads.
+        self.terminal.type("what was that?\n")
+        speaker.until(rx(r"\[#lobby\] guest\d+: what was that\?"))
         self.server.stop()
         for text in texts:
             self.terminal.sees("[#lobby] speaker: %s\r" % text)

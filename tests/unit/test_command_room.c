@@ -533,10 +533,12 @@ START_TEST(invite)
 
 	daemon_all("/join dev");
 	daemon_do(a, "/kick b");
-	daemon_ask(a, "/invite c", "! Nobody called c is kept out of #dev.\n");
-	daemon_ask(a, "/invite B", "* B may come into #dev again.\n");
+	daemon_ask(a, "/invite c",
+	    "! Nobody called c is here, or kept out of #dev.\n");
+	daemon_ask(a, "/invite B", "* B may come into #dev.\n");
 	daemon_heard(b, "* a lets you into #dev again: /join #dev\n");
-	daemon_ask(a, "/invite b", "! Nobody called b is kept out of #dev.\n");
+	daemon_ask(a, "/invite b", "* b may come into #dev.\n");
+	daemon_heard(b, "");
 	daemon_ask(b, "/join dev", "* You are in #dev (2 here: @a, you).\n");
 	daemon_ask(b, "/invite a", "! Only a, who runs #dev, can do that.\n");
 }
@@ -564,6 +566,15 @@ START_TEST(outsiders)
 	    " Nothing was sent.\n");
 	daemon_ask(c, "/msg #dev hi", "");
 	daemon_heard(a, "[#dev] c: hi\n");
+	/* to take another name is no way out */
+	daemon_do(c, "/nick other");
+	daemon_ask(a, "/ignore c", "* You ignore other now.\n");
+	daemon_ask(a, "/kick C", "* You kicked other from #dev.\n");
+	daemon_ask(a, "/kick d", "! Nobody here is called d.\n");
+	daemon_do(b, "/msg a psst");
+	daemon_do(b, "/nick bertha");
+	daemon_ask(a, "/ignore bert",
+	    "! Nobody here is called bert; who last wrote to you is bertha now.\n");
 }
 END_TEST
 

@@ -311,8 +311,9 @@ START_TEST(reload_removes)
 }
 END_TEST
 
-/* The key was the file's, and goes with it. */
-START_TEST(reload_removes_key)
+/* A room that the file no longer has keeps its key: what was said there is not
+ * for everybody.  One that the file has without, has none. */
+START_TEST(reload_keeps_key)
 {
 	struct person *a = people_enter("a"), *b = people_enter("b");
 
@@ -321,6 +322,9 @@ START_TEST(reload_removes_key)
 	ck_assert_int_eq(join(a, "#dev", "sesame"), CHAT_OK);
 	ck_assert_int_eq(join(b, "#dev", NULL), CHAT_WRONG_KEY);
 	TAILQ_INIT(&people.conf.rooms);
+	people_configure();
+	ck_assert_int_eq(join(b, "#dev", NULL), CHAT_WRONG_KEY);
+	people_list_room("#dev", NULL, NULL);
 	people_configure();
 	ck_assert_int_eq(join(b, "#dev", NULL), CHAT_OK);
 }
@@ -627,7 +631,7 @@ END_TEST
 
 UNIT_MAIN("room", people_setup, people_teardown, joining, leaving, falling_back,
     max_rooms, max_joined, keys, op_moves_on, op_given, kicking,
-    permanent_rooms, reload_adds, reload_removes, reload_removes_key,
+    permanent_rooms, reload_adds, reload_removes, reload_keeps_key,
     reload_default_room, reload_changes, reload_and_topics, saying, for_many,
     topics, bells, mentions, names_by_the_page, names_for_a_viewer, ranking,
     longest_reason)

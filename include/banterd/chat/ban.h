@@ -13,11 +13,10 @@
 
 #include "banterd/base/network.h"
 #include "banterd/base/text.h"
-
-struct user;
+#include "banterd/chat/user.h"
 
 #define BAN_MS   (10ULL * 60 * 1000) /* how long one holds */
-#define BANS_MAX 256                 /* in a room; the oldest ends early */
+#define BANS_MAX 64                  /* in a room; the oldest ends early */
 
 struct ban {
 	TAILQ_ENTRY(ban) next;
@@ -25,7 +24,7 @@ struct ban {
 	uint64_t id;    /* of the user */
 	bool has_address;
 	struct address address;
-	char name[NICK_MAX + 1];
+	char name[NICK_MAX + 1]; /* "": it concerns no name any more */
 };
 TAILQ_HEAD(ban_list, ban);
 
@@ -33,6 +32,7 @@ TAILQ_HEAD(ban_list, ban);
 struct bans {
 	struct ban_list list;
 	unsigned n;
+	struct id_set invited; /* who may come in whatever stands there */
 };
 
 void bans_init(struct bans *bans);
@@ -43,15 +43,21 @@ void bans_free(struct bans *bans);
 bool bans_add(struct bans *bans, const struct user *u,
     const struct address *address, uint64_t now);
 
-/* For how long u, who comes from that address (or NULL), has to stay out still;
- * in ms, 0 if they need not.  now is in ms. */
-uint64_t bans_left(struct bans *bans, const struct user *u,
+/* One that keeps u out, who comes from that address (or NULL); NULL: u may
+ * come. now is in ms. */
+const struct ban *bans_find(struct bans *bans, const struct user *u,
     const struct address *address, uint64_t now);
 
-/* Ends all that keep out somebody of that name, or u (may be NULL), who comes
- * from that address (or NULL).  Returns the id of one whom that lets in; 0:
- * there was none.  now is in ms. */
-uint64_t bans_lift(struct bans *bans, const char *name, const struct user *u,
-    const struct address *address, uint64_t now);
+/* Whether it keeps u out for the address alone. */
+bool ban_is_by_address(const struct ban *ban, const struct user *u);
+
+/*
+ * Lets somebody of that name in: u, if they are here (else NULL).  What does
+ * not concern them stays: whoever was kicked under that name and has another
+ * one now, and who else comes from an address.  Returns the id of who that is;
+ * 0: nobody such is here, nor kept out.  now is in ms.
+ */
+uint64_t bans_lift(struct registry *reg, struct bans *bans, const char *name,
+    const struct user *u, uint64_t now);
 
 #endif

@@ -31,8 +31,8 @@ void member_exit(struct registry *reg, struct user *u, const char *reason);
 enum chat_error member_kick(struct registry *reg, struct user *by,
     struct room *room, struct user *who, const char *reason);
 
-/* Lets somebody of that name in again who was put out, and tells them.  False:
- * nobody such is kept out. */
+/* Lets somebody of that name in, and tells them if they were put out.  False:
+ * nobody such is here, nor kept out. */
 bool member_invite(struct registry *reg, const struct user *by,
     struct room *room, const char *name);
 

@@ -24,6 +24,10 @@
 #define ROOM_TALLY_LINES 5  /* joins, and as many leaves */
 #define ROOM_TALLY_NAMES 20 /* first names of guests */
 
+/* The most that have written to a room from outside and can be put out of it.
+ */
+#define ROOM_OUTSIDERS 256
+
 enum room_tally { TALLY_LEAVES, TALLY_JOINS, TALLY_NAMES, TALLY_KINDS };
 
 struct room {
@@ -91,6 +95,10 @@ bool room_shows_to(const struct room *room, const struct user *u);
 uint64_t room_keeps_out(
     struct registry *reg, struct room *room, const struct user *u);
 
+/* What keeps u out; NULL: nothing. */
+const struct ban *room_ban_on(
+    struct registry *reg, struct room *room, const struct user *u);
+
 /* The same u's address, as registry_ops says; NULL if that says nothing. */
 const struct address *room_address_of(
     struct registry *reg, const struct user *u, struct address *a);
@@ -134,6 +142,11 @@ bool room_tally(struct registry *reg, struct room *room, enum room_tally what,
     const struct user *u);
 void room_tell_tallied(struct registry *reg, struct room *room,
     enum room_tally what, const struct chat_event *ev, const struct user *doer);
+
+/* Who spoke there last under that name, if they are still here; by now they may
+ * have another one.  NULL: nobody. */
+struct user *room_speaker(
+    struct registry *reg, const struct room *room, const char *name);
 
 /* How much of the history u may hear, up to so much: all but what people said
  * whom u ignores.  Then, sends u the last n of that, oldest first, with their

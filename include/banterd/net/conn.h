@@ -114,9 +114,9 @@ void conn_set_asking(struct conn *c, bool on);
 /* Says FIN.  Returns false if that was not possible. */
 bool conn_shutdown(struct conn *c);
 
-/* Whether so little was sent since the peer sent something that its program,
- * too, has all that its kernel has, though the terminal may be paused. */
-bool conn_peer_keeps_up(const struct conn *c);
+/* Whether so little was ever sent that the peer's program, too, has all that
+ * its kernel has, though its terminal may be paused. */
+bool conn_has_sent_little(const struct conn *c);
 
 /* Has conn_free() send a reset. */
 void conn_end_by_reset(struct conn *c);

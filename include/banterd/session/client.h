@@ -66,6 +66,15 @@ enum client_state {
 	CLIENT_GONE
 };
 
+/* Who wrote to a client in private and waits to be told that it may be gone;
+ * unheard.c's. */
+struct unheard {
+	uint64_t looks_at;  /* ms: whether it has answered; 0: see silent_at */
+	uint64_t silent_at; /* ms: it had not, and they were told; 0 */
+	uint64_t asked_at;  /* ms: last written to by one who is ignored; 0 */
+	struct id_set writers;
+};
+
 /* What each line of input needs stands together behind the queue. */
 struct client {
 	struct user user;        /* not in the registry if id 0 */
@@ -81,6 +90,7 @@ struct client {
 	bool is_waiting : 1;  /* for the daemon: in its lists */
 	bool is_runnable : 1;
 	bool counted : 1;    /* has a place, and a host */
+	bool has_quit : 1;   /* it said so itself */
 	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
 	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
 	uint64_t looks_at;   /* ms: slow_look(), with a backlog or lingering */
@@ -155,6 +165,9 @@ void client_linger(struct client *c);
 
 /* It has left its rooms, and nothing more is to come. */
 void client_gone(struct client *c);
+
+/* Forgets who wrote to it in private. */
+void client_end_unheard(struct client *c);
 
 /* What it is doing (login, closing, lingering) took too long; or its room has
  * to be told now that it has come. */

@@ -53,6 +53,10 @@ const char *room_name(struct client *c, const char *word, char *buf);
 struct room *room_called(struct client *c, const char *word);
 struct user *user_called(struct client *c, const char *name);
 
+/* The person who has that name, or else spoke under it in the current room: to
+ * take another one is no way out.  NULL after telling c. */
+struct user *user_known_as(struct client *c, const char *name);
+
 /* The current room; NULL after telling c that it is in none. */
 struct room *current_room(struct client *c);
 
