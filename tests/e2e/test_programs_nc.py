@@ -315,13 +315,17 @@ class Recipes(Case):
         with open(path, encoding="utf-8") as f:
             self.page = f.read()
 
-    def recipe(self, words):
-        """The first block of code after some words, for this server."""
+    def recipe(self, words, server=None):
+        """The first block of code after some words, for a server."""
         start = self.page.index("```sh\n", self.page.index(words)) + 6
         block = self.page[start:self.page.index("```\n", start)]
         self.assertIn("BOX 5531", block)
-        host, port = self.server.addresses[0].rsplit(":", 1)
+        host, port = (server or self.server).addresses[0].rsplit(":", 1)
         return block.replace("BOX 5531", host + " " + port)
+
+    def option(self, pattern):
+        """What a word about another program says in the page."""
+        return re.search(pattern, self.page).group(1)
 
     def script(self, recipe):
         done = subprocess.run(
@@ -333,7 +337,59 @@ class Recipes(Case):
     def test_a_line_is_said(self):
         recipe = self.recipe("A line into a room")
         self.assertEqual(self.script(recipe), (0, ""))
-        self.assertIn("[#ops] ci: build 812 is green", self.watcher.sync())
+        self.watcher.expect(rx(r"\[#ops\] ci-\d+: build 812 is green"))
+
+    def test_two_jobs_at_once(self):
+        """The name that one shell takes is not another one's."""
+        self.server.client("ci").sync()
+        recipe = self.recipe("A line into a room")
+        jobs = [start(["sh", "-c", recipe], stdin=subprocess.DEVNULL,
+                      stdout=subprocess.PIPE) for _ in range(2)]
+        for job in jobs:
+            self.assertEqual(job.communicate(timeout=wait.DEADLINE)[0], b"")
+            self.assertEqual(job.returncode, 0)
+            forget(job)
+        for _ in jobs:
+            self.watcher.until(rx(r"\[#ops\] ci-\d+: build 812 is green"))
+
+    def test_a_taken_name(self):
+        """It is an error, and the line is said all the same."""
+        recipe = self.recipe("A line into a room").replace("ci-%d", "watcher")
+        self.assertEqual(self.script(recipe),
+                         (1, "! The name watcher is taken.\r\n"))
+        self.watcher.expect(rx(r"\[#ops\] guest\d+: build 812 is green"))
+
+    def test_with_times(self):
+        """Why the page says to leave them away."""
+        recipe = self.recipe("A line into a room").replace(
+            "/nick", "/set time on\\n/nick")
+        self.assertEqual(self.script(recipe), (1, ""))
+        self.watcher.expect(rx(r"\[#ops\] ci-\d+: build 812 is green"))
+
+    def patient(self, netcat, address="{host} {port}"):
+        """One that hangs up some time after its input has ended.
+
+        By the rate the answers come more than a second after that.
+        """
+        server = self.daemon("room #ops\n", rate="1 1")
+        recipe = self.recipe("A line into a room", server)
+        self.assertIn("nc -N", recipe)
+        host, port = server.addresses[0].rsplit(":", 1)
+        recipe = recipe.replace("nc -N %s %s" % (host, port), netcat + " "
+                                + address.format(host=host, port=port))
+        self.assertNotIn("nc -N", recipe)
+        self.assertEqual(self.script(recipe), (0, ""))
+
+    @unittest.skipUnless(TRADITIONAL_NC, "no netcat-traditional")
+    def test_traditional(self):
+        self.patient("%s %s" % (TRADITIONAL_NC, self.option(
+            r"`netcat-traditional` needs `(-q \d+)`")))
+
+    @unittest.skipUnless(SOCAT, "no socat")
+    def test_socat(self):
+        self.patient("%s %s -" % (SOCAT, self.option(
+            r"`socat - TCP:BOX:5531`\s+needs `(-t \d+)`")),
+            "TCP:{host}:{port}")
 
     def test_a_line_is_not_said(self):
         """The room has a key; nobody is told, and the script is."""
