@@ -35,6 +35,7 @@ OPENBSD_NC = flavour("nc.openbsd", b"OpenBSD") or flavour("nc", b"OpenBSD")
 TRADITIONAL_NC = flavour("nc.traditional", b"[v1.") or flavour("nc", b"[v1.")
 NCAT = flavour("ncat", b"Ncat")
 SOCAT = flavour("socat", b"socat")
+BUSYBOX = flavour("busybox", b"telnet,")
 BASH = shutil.which("bash")
 
 
@@ -404,6 +405,18 @@ class Recipes(Case):
         recipe = self.recipe("A line into a room")
         self.server.stop()
         self.assertEqual(self.script(recipe), (1, ""))
+
+    @unittest.skipUnless(BUSYBOX, "no busybox with telnet")
+    def test_the_menu_of_busybox(self):
+        self.assertRegex(self.page, r"in busybox's, Ctrl-\] and Enter\s+open "
+                                    "a menu, .* `e` and Enter end it")
+        host, port = self.server.addresses[0].rsplit(":", 1)
+        terminal = Terminal(self, [BUSYBOX, "telnet", host, port])
+        terminal.sees(", /quit leaves.")
+        terminal.type("\x1d\n")
+        terminal.sees(" e\texit telnet")
+        terminal.type("e\n")
+        self.assertEqual(terminal.ends(), 0)
 
     def test_a_rooms_talk(self):
         recipe = self.recipe("A room's talk into a file")
