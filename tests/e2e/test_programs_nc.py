@@ -11,7 +11,7 @@ import unittest
 
 from banter import wait
 from banter.case import Case, main
-from banter.files import private_directory, read, scratch_path
+from banter.files import private_directory, read, scratch_path, write
 from banter.line import STAMP, matches, rx
 from banter.process import Program, die_with_parent, forget, start
 from banter.terminal import Terminal
@@ -20,12 +20,12 @@ from banter.wait import eventually
 SCRIPT = b"/nick ci\n/join #ops\nbuild 812 is green\n/quit\n"
 
 
-def flavour(name, *words):
+def flavour(name, *words, asked="-h"):
     """The program's path if what it says of itself has one of the words."""
     path = shutil.which(name)
     if path is None:
         return None
-    said = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL,
+    said = subprocess.run([path, asked], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False, timeout=wait.DEADLINE).stdout
     return path if any(word in said for word in words) else None
@@ -35,7 +35,7 @@ OPENBSD_NC = flavour("nc.openbsd", b"OpenBSD") or flavour("nc", b"OpenBSD")
 TRADITIONAL_NC = flavour("nc.traditional", b"[v1.") or flavour("nc", b"[v1.")
 NCAT = flavour("ncat", b"Ncat")
 SOCAT = flavour("socat", b"socat")
-BUSYBOX = flavour("busybox", b"telnet,")
+BUSYBOX = flavour("busybox", b"\ntelnet\n", asked="--list")
 BASH = shutil.which("bash")
 
 
@@ -303,6 +303,15 @@ class Reset(Case):
         client.ends_with("* The server is going down.")
 
 
+def with_nc(pid="/dev/null", **more):
+    """An environment whose nc is OpenBSD's, and writes its pid to a file."""
+    directory = private_directory()
+    path = os.path.join(directory, "nc")
+    write(path, '#!/bin/sh\necho $$ >%s\nexec %s "$@"\n' % (pid, OPENBSD_NC),
+          mode=0o700, keep=True)
+    return dict(os.environ, PATH=directory + ":" + os.environ["PATH"], **more)
+
+
 @unittest.skipUnless(OPENBSD_NC, "OpenBSD's nc is not here")
 class Recipes(Case):
     """The command lines of docs/lan.md, word by word."""
@@ -332,7 +341,8 @@ class Recipes(Case):
         done = subprocess.run(
             ["sh", "-c", recipe], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            timeout=wait.DEADLINE, preexec_fn=die_with_parent, check=False)
+            timeout=wait.DEADLINE, preexec_fn=die_with_parent, env=with_nc(),
+            check=False)
         return done.returncode, done.stdout.decode()
 
     def test_a_line_is_said(self):
@@ -345,7 +355,8 @@ class Recipes(Case):
         self.server.client("ci").sync()
         recipe = self.recipe("A line into a room")
         jobs = [start(["sh", "-c", recipe], stdin=subprocess.DEVNULL,
-                      stdout=subprocess.PIPE) for _ in range(2)]
+                      stdout=subprocess.PIPE, env=with_nc())
+                for _ in range(2)]
         for job in jobs:
             self.assertEqual(job.communicate(timeout=wait.DEADLINE)[0], b"")
             self.assertEqual(job.returncode, 0)
@@ -419,15 +430,35 @@ class Recipes(Case):
         self.assertEqual(terminal.ends(), 0)
 
     def test_a_rooms_talk(self):
-        recipe = self.recipe("A room's talk into a file")
+        """Each line once, with its day and without a CR, come what may."""
         log = scratch_path("ops.log")
-        with Program(["sh", "-c", recipe.replace("ops.log", log)],
-                     stderr=subprocess.DEVNULL):
-            self.watcher.until("[#ops] -- scribe joined")
-            self.watcher.send("for the record")
-            eventually(lambda: re.search(
-                "^" + STAMP + r"\[#ops\] watcher: for the record\r?$",
-                read(log), re.M), "it is in the file")
+        recipe = self.recipe("A room's talk into a file").replace(
+            "ops.log", log)
+        self.assertIn("sleep 10\n", recipe)
+        recipe = recipe.replace("sleep 10\n", "sleep 0.1\n")
+        self.watcher.ask("said before")
+        texts = [r"for the \nrecord  ", "2026: once more"]
+        pid = scratch_path("pid")
+        scribe = start(["sh", "-c", recipe], stdin=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, start_new_session=True,
+                       env=with_nc(pid))
+        try:
+            for text in texts:
+                self.watcher.until("[#ops] -- scribe joined")
+                self.watcher.send(text)
+                eventually(lambda: text in read(log), "it is in the file")
+                os.kill(int(read(pid)), signal.SIGKILL)
+        finally:
+            os.killpg(scribe.pid, signal.SIGKILL)
+            scribe.wait()
+            forget(scribe)
+        with open(log, encoding="utf-8", newline="\n") as file:
+            lines = file.read().split("\n")[:-1]
+        for line in lines:
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\d " + STAMP + r"[\[*!]")
+        said = [line[len("2026-11-27 10:32 "):] for line in lines
+                if "] watcher: " in line]
+        self.assertEqual(said, ["[#ops] watcher: " + text for text in texts])
 
 
 @unittest.skipUnless(OPENBSD_NC, "no OpenBSD netcat")
@@ -449,13 +480,10 @@ class Bot(Case):
         alice = server.client("alice", "#dev")
         alice.sync()
         place = private_directory()
-        bin_ = private_directory()
-        os.symlink(OPENBSD_NC, os.path.join(bin_, "nc"))
         bot = start(["sh", "-c", self.script(), "hourbot"]
                     + server.addresses[0].rsplit(":", 1),
                     stdin=subprocess.DEVNULL, start_new_session=True,
-                    env=dict(os.environ, TMPDIR=place,
-                             PATH=bin_ + ":" + os.environ["PATH"]))
+                    env=with_nc(TMPDIR=place))
         alice.until("[#dev] -- hourbot joined")
         alice.send("hourbot: time")
         alice.until(rx(r"\[#dev\] hourbot: it is \d\d:\d\d"))
