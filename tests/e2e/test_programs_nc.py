@@ -475,23 +475,75 @@ class Bot(Case):
             text = text.replace(written, meant)
         return text
 
-    def test_it_answers_and_leaves_nothing_behind(self):
-        server = self.daemon()
-        alice = server.client("alice", "#dev")
-        alice.sync()
-        place = private_directory()
+    def setUp(self):
+        super().setUp()
+        self.server = self.daemon()
+        self.alice = self.server.client("alice", "#dev")
+        self.alice.sync()
+        self.place = private_directory()
+        self.nc_pid = scratch_path("pid")
+
+    def bot(self, **how):
+        """The bot, in a group of its own."""
         bot = start(["sh", "-c", self.script(), "hourbot"]
-                    + server.addresses[0].rsplit(":", 1),
+                    + self.server.addresses[0].rsplit(":", 1),
                     stdin=subprocess.DEVNULL, start_new_session=True,
-                    env=with_nc(TMPDIR=place))
-        alice.until("[#dev] -- hourbot joined")
-        alice.send("hourbot: time")
-        alice.until(rx(r"\[#dev\] hourbot: it is \d\d:\d\d"))
+                    env=with_nc(self.nc_pid, TMPDIR=self.place), **how)
+        self.addCleanup(forget, bot)
+        return bot
+
+    def leaves_nothing_behind(self):
+        nc = int(read(self.nc_pid))
+        eventually(lambda: not os.path.exists("/proc/%d" % nc), "nc is gone")
+        self.assertEqual(os.listdir(self.place), [])
+
+    def answers(self):
+        self.alice.until("[#dev] -- hourbot joined")
+        self.alice.send("hourbot: time")
+        self.alice.until(rx(r"\[#dev\] hourbot: it is \d\d:\d\d"))
+
+    def test_it_answers_and_is_interrupted(self):
+        """By Ctrl-C, which all of it gets."""
+        bot = self.bot()
+        self.answers()
         os.killpg(bot.pid, signal.SIGINT)
-        self.assertNotEqual(bot.wait(wait.DEADLINE), 0)
-        forget(bot)
-        alice.until(rx(r"\[#dev\] -- hourbot left.*"))
-        self.assertEqual(os.listdir(place), [])
+        self.assertEqual(bot.wait(wait.DEADLINE), -signal.SIGINT)
+        self.alice.until(rx(r"\[#dev\] -- hourbot left.*"))
+        self.leaves_nothing_behind()
+
+    def test_it_is_killed(self):
+        """Just the shell is, by its pid, whatever the signal."""
+        for number in signal.SIGTERM, signal.SIGKILL:
+            with self.subTest(number):
+                bot = self.bot()
+                self.answers()
+                os.kill(bot.pid, number)
+                self.assertEqual(bot.wait(wait.DEADLINE), -number)
+                self.alice.until(rx(r"\[#dev\] -- hourbot left.*"))
+                self.leaves_nothing_behind()
+
+    def test_its_name_is_taken(self):
+        self.server.client("hourbot").sync()
+        bot = self.bot(stderr=subprocess.PIPE)
+        _, said = bot.communicate(timeout=wait.DEADLINE)
+        self.assertEqual(said, b"! The name hourbot is taken.\n")
+        self.assertEqual(bot.returncode, 1)
+        self.leaves_nothing_behind()
+
+    def test_the_server_stops(self):
+        bot = self.bot(stderr=subprocess.PIPE)
+        self.answers()
+        self.server.stop()
+        _, said = bot.communicate(timeout=wait.DEADLINE)
+        self.assertEqual((bot.returncode, said), (0, b""))
+        self.leaves_nothing_behind()
+
+    def test_nobody_is_there(self):
+        self.server.stop()
+        bot = self.bot(stderr=subprocess.PIPE)
+        bot.communicate(timeout=wait.DEADLINE)
+        self.assertNotEqual(bot.returncode, 0)
+        self.leaves_nothing_behind()
 
 
 if __name__ == "__main__":
