@@ -245,11 +245,13 @@ class OpenbsdAtTerminal(AtTerminal):
         speaker = self.server.client("speaker")
         # The terminal takes some, nc some more, and its kernel the rest.
         texts = ["line %d %s" % (i, "x" * 200) for i in range(200)]
+        self.terminal.type("\x13")	# Ctrl-S, and Ctrl-Q
         speaker.ask(*texts)
-        # That it types does not tell that it reads.
+        # That they type does not tell that they read.
         self.terminal.type("what was that?\n")
         speaker.until(rx(r"\[#lobby\] guest\d+: what was that\?"))
         self.server.stop()
+        self.terminal.type("\x11")
         for text in texts:
             self.terminal.sees("[#lobby] speaker: %s\r" % text)
         self.terminal.sees("* The server is going down.")
