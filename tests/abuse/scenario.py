@@ -69,7 +69,7 @@ class Bound:
 
     def room(self):
         """One room: itself, its topic, its key, what was said in it."""
-        return 288 + 2 * self.line() + self.value["history"] * (
+        return 352 + 8192 + 2 * self.line() + self.value["history"] * (
             self.line() + 48)
 
     def total(self, clients, full, rooms):

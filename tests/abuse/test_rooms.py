@@ -89,7 +89,8 @@ class Rooms(Case):
         self.server(self.CONFIG + "rate off\n")
         self.scenario("kicked and back again without end", self.begin(
             "-r", "-p", r"/join arena\n", "-e", "".join(
-                r"/kick victim%d\n" % n for n in range(10))), self.begin(
+                r"/kick victim%d\n/invite victim%d\n" % (n, n)
+                for n in range(10))), self.begin(
             "-n", 10, "-r", "-p", r"/nick victim%d\n", "-e",
             r"/join arena\n"), clients=11, full=11, rooms=1)
 
