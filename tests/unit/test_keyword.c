@@ -361,7 +361,7 @@ START_TEST(room)
 	    "once\n");
 	conf_wrong("room #dev colour red",
 	    "conf:1: room: unknown word \"colour\", expected topic or "
-	    "key\n");
+	    "key (a topic of several words stands in double quotes)\n");
 	conf_wrong("room #dev topic",
 	    "conf:1: room: topic has no value, expected 1 to 256 bytes\n");
 	conf_wrong("room #dev topic x key",
