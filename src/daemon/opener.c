@@ -356,7 +356,12 @@ opener_start(struct opener *o, const char *conf_path,
 static bool
 has_ended(const struct opener *o)
 {
-	return o->pid == 0 || waitpid(o->pid, NULL, WNOHANG) != 0;
+	pid_t pid;
+
+	if (o->pid == 0)
+		return true;
+	pid = waitpid(o->pid, NULL, WNOHANG);
+	return pid == o->pid || (pid == -1 && errno != EINTR);
 }
 
 void
