@@ -367,7 +367,6 @@ has_ended(const struct opener *o)
 void
 opener_stop(struct opener *o)
 {
-	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
 	int waited = 0;
 
 	if (o->fd != -1)
@@ -379,7 +378,7 @@ opener_stop(struct opener *o)
 			    "the process that opens files for banterd does not end; it is not waited for");
 			break;
 		}
-		(void)ppoll(NULL, 0, &step, NULL);
+		(void)poll(NULL, 0, STEP_MS);
 		waited += STEP_MS;
 	}
 	o->pid = 0;
