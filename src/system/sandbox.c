@@ -79,8 +79,9 @@ static const int allowed[] = {
 	/* some of them again, as 32-bit machines have them */
 	SCMP_SYS(send), SCMP_SYS(recv), SCMP_SYS(fcntl64), SCMP_SYS(_llseek),
 	SCMP_SYS(fstat64), SCMP_SYS(stat64), SCMP_SYS(lstat64),
-	SCMP_SYS(fstatat64), SCMP_SYS(ugetrlimit), SCMP_SYS(ppoll_time64),
-	SCMP_SYS(futex_time64), SCMP_SYS(clock_gettime64), SCMP_SYS(sigreturn)
+	SCMP_SYS(fstatat64), SCMP_SYS(ftruncate64), SCMP_SYS(ugetrlimit),
+	SCMP_SYS(ppoll_time64), SCMP_SYS(futex_time64),
+	SCMP_SYS(clock_gettime64), SCMP_SYS(sigreturn)
 };
 
 /* What is readable, what is not acknowledged, whether it is a terminal, and
