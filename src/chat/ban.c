@@ -119,7 +119,7 @@ bans_lift(struct registry *reg, struct bans *bans, const char *name,
 			end(bans, ban);
 		}
 	}
-	if (u != NULL && !id_set_has(&bans->invited, id))
-		(void)id_set_add(reg, &bans->invited, id);
+	if (u != NULL && !id_set_add(reg, &bans->invited, id))
+		return 0;
 	return id;
 }

@@ -118,6 +118,8 @@ id_set_add(struct registry *reg, struct id_set *set, uint64_t id)
 	uint32_t i, size;
 	uint64_t *ids;
 
+	if (id_set_has(set, id))
+		return true;
 	if (set->n == set->size)
 		id_set_forget_gone(reg, set);
 	if (set->n == set->size) {
@@ -347,8 +349,7 @@ user_ignores(const struct user *u, uint64_t id)
 bool
 user_ignore(struct registry *reg, struct user *u, const struct user *who)
 {
-	return user_ignores(u, who->id) ||
-	    id_set_add(reg, &u->ignored, who->id);
+	return id_set_add(reg, &u->ignored, who->id);
 }
 
 void

@@ -48,8 +48,7 @@ forget(struct client *c)
 static void
 add_writer(struct client *c, uint64_t id)
 {
-	if (!id_set_has(&c->unheard->writers, id))
-		(void)id_set_add(c->ctx->registry, &c->unheard->writers, id);
+	(void)id_set_add(c->ctx->registry, &c->unheard->writers, id);
 }
 
 /* Nothing leaves that could remain without an answer; the writer would find

@@ -55,7 +55,7 @@ bool ban_is_by_address(const struct ban *ban, const struct user *u);
  * Lets somebody of that name in: u, if they are here (else NULL).  What does
  * not concern them stays: whoever was kicked under that name and has another
  * one now, and who else comes from an address.  Returns the id of who that is;
- * 0: nobody such is here, nor kept out.  now is in ms.
+ * 0: nobody such is here, nor kept out, or memory is out.  now is in ms.
  */
 uint64_t bans_lift(struct registry *reg, struct bans *bans, const char *name,
     const struct user *u, uint64_t now);

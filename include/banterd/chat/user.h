@@ -19,8 +19,9 @@ struct id_set {
 	uint32_t n, size;
 };
 
-/* Adds one.  Those who are not there any more go first, so that a set never
- * holds more than about twice the people there are.  False: no memory. */
+/* Adds one, if it is not in it.  Those who are not there any more go first, so
+ * that a set never holds more than about twice the people there are.  False: no
+ * memory. */
 bool id_set_add(struct registry *reg, struct id_set *set, uint64_t id);
 bool id_set_has(const struct id_set *set, uint64_t id);
 void id_set_remove(struct id_set *set, uint64_t id);

@@ -46,7 +46,6 @@
 #define CLIENT_LINGER_LOOK_MS 500
 
 struct host;
-struct unheard;
 
 /* The longest line that anybody is sent, in bytes: the longest text, a time, a
  * room, two names and the words around them. */
