@@ -119,6 +119,8 @@ def closed():
     everybody = (alice, ann, bob, eve, reader, speaker, sleeper)
     settle(*everybody)
     fill(speaker, sleeper)
+    # what alice's kernel acknowledges last, it does after this
+    began = time.monotonic()
     bob.ask("/msg alice are you there?")
     alice.until("[private] bob: are you there?")
     # what is on its way when the link is cut would be missed, too
@@ -126,7 +128,6 @@ def closed():
         wait.eventually(lambda: unacknowledged(one) == 0, "it has all")
 
     network.cut()
-    began = time.monotonic()
     bob.ask("/msg sleeper hello", "/msg reader hello", "/msg alice hello")
     eve.ask("/msg ann hello")		# who ignores her
     reader.until("[private] bob: hello")
