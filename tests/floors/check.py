@@ -24,12 +24,13 @@ import textwrap
 # The floors, from the top down, and what each may include beside itself.  This
 # is stricter than "down": people and rooms (chat) know of no connection.
 FLOORS = {
-    "daemon": ("session", "dialect", "chat", "net", "config", "system",
-               "base"),
+    "daemon": ("session", "dialect", "chat", "net", "state", "config",
+               "system", "base"),
     "session": ("dialect", "chat", "net", "config", "system", "base"),
     "dialect": ("chat", "base"),
     "chat": ("config", "base"),
     "net": ("config", "system", "base"),
+    "state": ("system", "base"),
     "config": ("system", "base"),
     "system": ("base",),
     "base": (),

@@ -108,6 +108,11 @@ struct bufferevent;
 #include <event2/event.h>
 #include "banterd/net/conn.h"
 """,
+    "include/banterd/state/vault.h": "",
+    "src/state/vault.c": """\
+#include "banterd/state/vault.h"
+#include "banterd/system/log.h"
+""",
     "include/banterd/chat/event.h": '#include "banterd/base/text.h"\n',
     "include/banterd/chat/room.h": """\
 #include "banterd/chat/event.h"
@@ -163,6 +168,9 @@ chat    │ event.h  room  user
         │ ▼ config  base
 ────────┼────────────────────────────────────────────────────────────
 net     │ conn  fanout  listener
+        │ ▼ system
+────────┼────────────────────────────────────────────────────────────
+state   │ vault
         │ ▼ system
 ────────┼────────────────────────────────────────────────────────────
 config  │ config
@@ -240,6 +248,7 @@ class Floors(Case):
     def test_down_but_not_allowed(self):
         for path, name in (("src/chat/room.c", "net/conn.h"),
                            ("src/chat/room.c", "system/log.h"),
+                           ("src/state/vault.c", "net/conn.h"),
                            ("src/dialect/plain.c", "net/conn.h"),
                            ("src/dialect/plain.c", "config/config.h")):
             with self.subTest(path=path, name=name):
@@ -259,8 +268,8 @@ class Floors(Case):
         n = self.includes("src/net/listener.c", "cellar/wine.h")
         self.wrong("include/banterd/cellar/wine.h:1: there is no floor cellar",
                    "src/cellar/wine.c:1: there is no floor cellar; expected "
-                   "one of daemon, session, dialect, chat, net, config, "
-                   "system, base (a new one: add it to FLOORS in",
+                   "one of daemon, session, dialect, chat, net, state, "
+                   "config, system, base (a new one: add it to FLOORS in",
                    "src/net/listener.c:%d: there is no floor cellar" % n)
 
     def test_on_no_floor(self):

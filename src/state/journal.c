@@ -1,0 +1,198 @@
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banterd/state/journal.h"
+#include "banterd/state/memfd.h"
+
+#define MAGIC     0x6c6e726a2d746e62ULL /* "bnt-jrnl" */
+#define HEAD_SIZE 4096U
+#define HALF_SIZE ((JOURNAL_SIZE - HEAD_SIZE) / 2 & ~(size_t)4095)
+#define ALIGNMENT 8U
+
+/* What stands at the beginning of the memory. */
+struct head {
+	uint64_t magic;
+	uint64_t active; /* which half it is: 0 or 1 */
+	uint64_t end[2]; /* of what was added to each; bytes */
+};
+
+/* What stands before a key and a record, which follow it without a gap; the
+ * next one is aligned. */
+struct prefix {
+	uint32_t key_len, len;
+};
+
+struct journal {
+	struct head *head;
+	unsigned char *halves[2];
+	unsigned writing; /* to which half */
+	size_t base;      /* bytes, when it was written anew */
+};
+
+_Static_assert(sizeof(struct head) == 32 && sizeof(struct prefix) == 8,
+    "it has explicit widths and no padding: a format");
+
+int
+journal_make(void)
+{
+	const struct head head = { .magic = MAGIC };
+	int fd = memfd_make("banterd-journal"), save_errno;
+
+	if (fd == -1)
+		return -1;
+	if (write(fd, &head, sizeof(head)) == (ssize_t)sizeof(head) &&
+	    ftruncate(fd, (off_t)JOURNAL_SIZE) == 0)
+		return fd;
+	save_errno = errno;
+	close(fd);
+	errno = save_errno;
+	return -1;
+}
+
+static bool
+is_journal(const struct head *head)
+{
+	return head->magic == MAGIC && head->active <= 1 &&
+	    head->end[head->active] <= HALF_SIZE;
+}
+
+static struct journal *
+use(struct head *head)
+{
+	struct journal *j;
+
+	if ((j = calloc(1, sizeof(*j))) == NULL)
+		return NULL;
+	j->head = head;
+	j->halves[0] = (unsigned char *)head + HEAD_SIZE;
+	j->halves[1] = j->halves[0] + HALF_SIZE;
+	j->writing = (unsigned)head->active;
+	return j;
+}
+
+struct journal *
+journal_open(int fd)
+{
+	struct journal *j = NULL;
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) == -1)
+		return NULL;
+	if (st.st_size != (off_t)JOURNAL_SIZE) {
+		errno = EINVAL;
+		return NULL;
+	}
+	p = mmap(NULL, JOURNAL_SIZE, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!is_journal(p))
+		errno = EINVAL;
+	else
+		j = use(p);
+	if (j == NULL)
+		(void)munmap(p, JOURNAL_SIZE);
+	return j;
+}
+
+void
+journal_close(struct journal *j)
+{
+	(void)munmap(j->head, JOURNAL_SIZE);
+	free(j);
+}
+
+static size_t
+size_of(const struct prefix *prefix)
+{
+	size_t size = sizeof(*prefix) + prefix->key_len + prefix->len;
+
+	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+bool
+journal_append(struct journal *j, const void *key, size_t key_len,
+    const void *record, size_t len)
+{
+	const struct prefix prefix = { (uint32_t)key_len, (uint32_t)len };
+	uint64_t *end = &j->head->end[j->writing];
+	unsigned char *at = j->halves[j->writing] + *end;
+
+	if (len > HALF_SIZE || size_of(&prefix) > HALF_SIZE - *end)
+		return false;
+	memcpy(at, &prefix, sizeof(prefix));
+	memcpy(at + sizeof(prefix), key, key_len);
+	if (len > 0)
+		memcpy(at + sizeof(prefix) + key_len, record, len);
+	/* Who dies before this has added nothing. */
+	__atomic_store_n(end, *end + size_of(&prefix), __ATOMIC_RELEASE);
+	return true;
+}
+
+size_t
+journal_used(const struct journal *j)
+{
+	return (size_t)j->head->end[j->head->active];
+}
+
+bool
+journal_is_grown(const struct journal *j)
+{
+	return journal_used(j) > 2 * j->base + JOURNAL_SLACK;
+}
+
+void
+journal_begin_anew(struct journal *j)
+{
+	j->writing = 1 - (unsigned)j->head->active;
+	j->head->end[j->writing] = 0;
+}
+
+/* The memory of the other half is given back; if not, it is used again. */
+void
+journal_end_anew(struct journal *j, bool whole)
+{
+	if (whole)
+		__atomic_store_n(
+		    &j->head->active, j->writing, __ATOMIC_RELEASE);
+	else
+		j->writing = (unsigned)j->head->active;
+	(void)madvise(j->halves[1 - j->writing], HALF_SIZE, MADV_REMOVE);
+	j->base = journal_used(j);
+}
+
+/* The next record of so many bytes; false if it is none. */
+static bool
+is_record(const struct prefix *prefix, size_t left)
+{
+	return prefix->key_len <= DATABASE_KEY_MAX && prefix->key_len > 0 &&
+	    prefix->len <= left && size_of(prefix) <= left;
+}
+
+bool
+journal_each(struct journal *j, database_found *found, void *arg)
+{
+	const unsigned char *at = j->halves[j->head->active];
+	size_t left = journal_used(j);
+	struct prefix prefix;
+
+	while (left > 0) {
+		if (left < sizeof(prefix))
+			return false;
+		memcpy(&prefix, at, sizeof(prefix));
+		if (!is_record(&prefix, left))
+			return false;
+		if (!found(arg, at + sizeof(prefix), prefix.key_len,
+			at + sizeof(prefix) + prefix.key_len, prefix.len))
+			return true;
+		at += size_of(&prefix);
+		left -= size_of(&prefix);
+	}
+	return true;
+}
