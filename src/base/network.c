@@ -78,6 +78,15 @@ sockaddr_port(const struct sockaddr_storage *ss)
 	}
 }
 
+void
+sockaddr_set_port(struct sockaddr_storage *ss, in_port_t port)
+{
+	if (ss->ss_family == AF_INET)
+		((struct sockaddr_in *)(void *)ss)->sin_port = port;
+	else if (ss->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)(void *)ss)->sin6_port = port;
+}
+
 bool
 sockaddr_is_wildcard(const struct sockaddr_storage *ss)
 {

@@ -67,6 +67,19 @@ bans_add(struct bans *bans, const struct user *u, const struct address *address,
 }
 
 bool
+bans_return(struct bans *bans, const struct ban *returned)
+{
+	struct ban *ban;
+
+	if ((ban = malloc(sizeof(*ban))) == NULL)
+		return false;
+	*ban = *returned;
+	TAILQ_INSERT_TAIL(&bans->list, ban, next);
+	bans->n++;
+	return true;
+}
+
+bool
 ban_is_by_address(const struct ban *ban, const struct user *u)
 {
 	return ban->id != u->id && strcasecmp(ban->name, u->name) != 0;

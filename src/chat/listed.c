@@ -25,6 +25,7 @@ make_permanent(struct registry *reg, const char *name)
 	if (room->op != NULL)
 		tell_public(reg, room);
 	room->op = NULL;
+	room_changed(reg, room, CHANGED_ROOM);
 	return room;
 }
 
@@ -90,8 +91,10 @@ listed_configure(struct registry *reg, const struct config *conf)
 		history_trim(&room->history, conf->history);
 		if (room->was_permanent && !room->listed)
 			no_longer_listed(room);
-		if (room->was_permanent && !room->permanent)
+		if (room->was_permanent && !room->permanent) {
+			room_changed(reg, room, CHANGED_ROOM);
 			make_ordinary(reg, room);
+		}
 	}
 	return ok;
 }

@@ -12,7 +12,7 @@ static bool
 reserve(struct room *room, struct user *u)
 {
 	struct user **members;
-	struct room **rooms;
+	struct membership *rooms;
 	uint32_t n;
 
 	if (room->nmembers == room->members_size) {
@@ -24,8 +24,8 @@ reserve(struct room *room, struct user *u)
 		room->members_size = n;
 	}
 	if (u->nrooms == u->rooms_size) {
-		n = u->nrooms == 0 ? 2 : u->nrooms * 2u;
-		rooms = reallocarray(u->rooms, n, sizeof(struct room *));
+		n = u->nrooms == 0 ? 1 : u->nrooms * 2u;
+		rooms = reallocarray(u->rooms, n, sizeof(*rooms));
 		if (rooms == NULL)
 			return false;
 		u->rooms = rooms;
@@ -68,6 +68,16 @@ is_right_key(const struct room *room, const char *key)
 	    (key != NULL && text_same_secret(room->key, key));
 }
 
+static void
+add(struct registry *reg, struct room *room, struct user *u, uint64_t number)
+{
+	room->members[room->nmembers] = u;
+	room_set_size(reg, room, room->nmembers + 1);
+	u->rooms[u->nrooms].room = room;
+	u->rooms[u->nrooms++].number = number;
+	u->current = room;
+}
+
 /* u comes in, without a word. */
 static enum chat_error
 enter(struct registry *reg, struct room *room, struct user *u)
@@ -77,13 +87,23 @@ enter(struct registry *reg, struct room *room, struct user *u)
 			room_free(reg, room);
 		return CHAT_NO_MEMORY;
 	}
-	if (room_is_over(room))
+	if (room_is_over(room)) {
 		room->op = u;
-	room->members[room->nmembers] = u;
-	room_set_size(reg, room, room->nmembers + 1);
-	u->rooms[u->nrooms++] = room;
-	u->current = room;
+		room_changed(reg, room, CHANGED_ROOM);
+	}
+	add(reg, room, u, reg->joins++);
+	user_changed(reg, u, CHANGED_USER);
 	return CHAT_OK;
+}
+
+bool
+member_return(
+    struct registry *reg, struct user *u, struct room *room, uint64_t number)
+{
+	if (!reserve(room, u))
+		return false;
+	add(reg, room, u, number);
+	return true;
 }
 
 enum chat_error
@@ -106,6 +126,7 @@ member_join(
 
 	if (room != NULL && room_has(room, u)) {
 		u->current = room;
+		user_changed(reg, u, CHANGED_USER);
 		return CHAT_OK;
 	}
 	if (u->nrooms >= reg->limits.max_joined)
@@ -155,17 +176,17 @@ remove_room(struct user *u, const struct room *room)
 {
 	uint16_t i;
 
-	for (i = 0; u->rooms[i] != room; i++)
+	for (i = 0; u->rooms[i].room != room; i++)
 		;
 	u->nrooms--;
 	memmove(u->rooms + i, u->rooms + i + 1,
-	    (size_t)(u->nrooms - i) * sizeof(struct room *));
+	    (size_t)(u->nrooms - i) * sizeof(*u->rooms));
 	if (u->current != room)
 		return;
 	if (u->nrooms == 0)
 		u->current = NULL;
 	else
-		u->current = u->rooms[i > 0 ? i - 1 : 0];
+		u->current = u->rooms[i > 0 ? i - 1 : 0].room;
 }
 
 /* Takes u out without a word; false if the room is gone with that. */
@@ -176,6 +197,7 @@ part(struct registry *reg, struct user *u, struct room *room)
 		u->is_unannounced = false;
 	remove_member(reg, room, u);
 	remove_room(u, room);
+	user_changed(reg, u, CHANGED_USER);
 	if (!room_is_over(room))
 		return true;
 	room_free(reg, room);
@@ -209,7 +231,20 @@ void
 member_exit(struct registry *reg, struct user *u, const char *reason)
 {
 	while (u->nrooms > 0)
-		member_leave(reg, u, u->rooms[u->nrooms - 1], reason);
+		member_leave(reg, u, u->rooms[u->nrooms - 1].room, reason);
+	user_exit(reg, u);
+}
+
+void
+member_withdraw(struct registry *reg, struct user *u)
+{
+	struct room *room;
+
+	while (u->nrooms > 0) {
+		room = u->rooms[u->nrooms - 1].room;
+		remove_member(reg, room, u);
+		remove_room(u, room);
+	}
 	user_exit(reg, u);
 }
 
@@ -250,6 +285,7 @@ ban(struct registry *reg, struct room *room, const struct user *who)
 
 	if (address != NULL && is_shared(reg, room, who, address))
 		address = NULL;
+	room_changed(reg, room, CHANGED_BANS);
 	return bans_add(&room->bans, who, address, reg->now);
 }
 
@@ -261,6 +297,7 @@ put_out(struct registry *reg, struct room *room, struct user *who)
 	bool was_current = who->current == room, remains;
 
 	id_set_remove(&room->outsiders, who->id);
+	room_changed(reg, room, CHANGED_BANS);
 	if (!room_has(room, who))
 		return true;
 	remains = part(reg, who, room);
@@ -304,6 +341,7 @@ member_invite(struct registry *reg, const struct user *by, struct room *room,
 	struct chat_event ev;
 	uint64_t id = bans_lift(reg, &room->bans, name, who, reg->now);
 
+	room_changed(reg, room, CHANGED_BANS);
 	if (id == 0)
 		return false;
 	who = user_by_id(reg, id);
@@ -331,7 +369,7 @@ tell_renamed(struct registry *reg, struct user *u, const char *old)
 
 	u->visit = ++reg->visit;
 	for (i = 0; i < u->nrooms; i++) {
-		room = u->rooms[i];
+		room = u->rooms[i].room;
 		if (room_is_unaware(room, u))
 			continue;
 		if (u->is_guest && !room_tally(reg, room, TALLY_NAMES, u))
@@ -363,5 +401,6 @@ member_rename(struct registry *reg, struct user *u, const char *name)
 		return CHAT_OK;
 	tell_renamed(reg, u, old);
 	u->is_guest = false;
+	user_changed(reg, u, CHANGED_USER);
 	return CHAT_OK;
 }

@@ -54,11 +54,13 @@ room_make(struct registry *reg, const char *name)
 	if ((room = calloc(1, sizeof(*room))) == NULL)
 		return NULL;
 	strlcpy(room->name, name, sizeof(room->name));
+	room->number = reg->rooms_made++;
 	history_init(&room->history);
 	bans_init(&room->bans);
 	RB_INSERT(room_tree, &reg->rooms, room);
 	RB_INSERT(room_ranking, &reg->ranking, room);
 	reg->nrooms++;
+	room_changed(reg, room, CHANGED_ROOM);
 	return room;
 }
 
@@ -74,12 +76,14 @@ room_disown(struct registry *reg, struct room *room)
 	if (room->maker != NULL)
 		reg->ops->room_gone(room->maker, reg->now);
 	room->maker = NULL;
+	room_changed(reg, room, CHANGED_ROOM);
 }
 
 void
 room_free(struct registry *reg, struct room *room)
 {
 	room_disown(reg, room);
+	room_changed(reg, room, CHANGED_OVER);
 	if (room->is_pending)
 		TAILQ_REMOVE(&reg->pending, room, pending);
 	history_trim(&room->history, 0);
@@ -121,7 +125,7 @@ room_has(const struct room *room, const struct user *u)
 	uint32_t i;
 
 	for (i = 0; i < u->nrooms; i++) {
-		if (u->rooms[i] == room)
+		if (u->rooms[i].room == room)
 			return true;
 	}
 	return false;
@@ -223,11 +227,25 @@ finish_tally(struct registry *reg, struct room *room, enum room_tally what)
 
 	if (held == 0)
 		return;
+	room_changed(reg, room, CHANGED_TALLIES);
 	ev = room_event(reg, room, tallies[what].sum);
 	ev.count = held;
 	/* nobody is told of themselves */
 	room_tell_tallied(
 	    reg, room, what, &ev, held == 1 ? user_by_id(reg, t->last) : NULL);
+}
+
+void
+room_wait_for_sum(struct registry *reg, struct room *room)
+{
+	unsigned i;
+
+	for (i = 0; i < TALLY_KINDS; i++)
+		reg->due = earlier(reg->due, tally_due(&room->tallies[i]));
+	if (!room->is_pending) {
+		TAILQ_INSERT_TAIL(&reg->pending, room, pending);
+		room->is_pending = true;
+	}
 }
 
 bool
@@ -240,11 +258,8 @@ room_tally(struct registry *reg, struct room *room, enum room_tally what,
 		finish_tally(reg, room, what);
 	if (tally_take(t, tallies[what].most, u->id))
 		return true;
-	reg->due = earlier(reg->due, tally_due(t));
-	if (!room->is_pending) {
-		TAILQ_INSERT_TAIL(&reg->pending, room, pending);
-		room->is_pending = true;
-	}
+	room_wait_for_sum(reg, room);
+	room_changed(reg, room, CHANGED_TALLIES);
 	return false;
 }
 
@@ -287,7 +302,7 @@ rooms_tick(struct registry *reg)
 bool
 room_is_unaware(const struct room *room, const struct user *u)
 {
-	return u->is_unannounced && u->rooms[0] == room;
+	return u->is_unannounced && u->rooms[0].room == room;
 }
 
 void
@@ -308,6 +323,7 @@ room_announce(struct registry *reg, struct room *room, struct user *u)
 	if (!room_is_unaware(room, u))
 		return;
 	u->is_unannounced = false;
+	user_changed(reg, u, CHANGED_USER);
 	room_tell_joined(reg, room, u);
 }
 
@@ -322,6 +338,7 @@ note_outsider(struct registry *reg, struct room *room, const struct user *u)
 
 	if (room->op == NULL || room_has(room, u) || id_set_has(set, u->id))
 		return true;
+	room_changed(reg, room, CHANGED_BANS);
 	if (set->n >= ROOM_OUTSIDERS)
 		id_set_remove(set, set->ids[0]);
 	return id_set_add(reg, set, u->id);
@@ -340,6 +357,7 @@ say(struct registry *reg, const struct user *u, struct room *room,
 	ev.who = u->name;
 	ev.text = text;
 	history_add(&room->history, &ev, u->id, reg->limits.history);
+	room_changed(reg, room, CHANGED_SAID);
 	for (i = 0; i < room->nmembers; i++) {
 		member = room->members[i];
 		if (member == u || user_ignores(member, u->id))
@@ -459,6 +477,7 @@ room_set_topic(
 
 	if (!room_replace(&room->topic, topic))
 		return false;
+	room_changed(reg, room, CHANGED_ROOM);
 	room_announce(reg, room, u);
 	ev = room_event(reg, room, EVENT_TOPIC);
 	ev.who = u->name;
@@ -473,6 +492,7 @@ room_set_op(struct registry *reg, struct room *room, struct user *u)
 	struct chat_event ev;
 
 	room->op = u;
+	room_changed(reg, room, CHANGED_ROOM);
 	if (u == NULL)
 		return;
 	room_announce(reg, room, u);
@@ -491,7 +511,7 @@ room_list_of(
 
 	buf[0] = '\0';
 	for (i = 0; i < u->nrooms && len + ROOM_MAX + 4 < size; i++) {
-		room = u->rooms[i];
+		room = u->rooms[i].room;
 		if (viewer != NULL && !room_shows_to(room, viewer))
 			continue;
 		len += (size_t)snprintf(buf + len, size - len, "%s%s%s",

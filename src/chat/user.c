@@ -140,28 +140,38 @@ id_set_add(struct registry *reg, struct id_set *set, uint64_t id)
 
 /* ---- coming and going ---- */
 
+#define SLOTS_MIN 16U
+#define SLOTS_MAX (1U << 21) /* twice what max-clients may be */
+
 /*
  * An id is a slot's number and, above it, a count of all users so far, so
  * that it is found in one step and never means somebody else later.
  */
 static bool
-take_slot(struct registry *reg, struct user *u)
+make_slots(struct registry *reg, uint32_t n)
 {
 	struct user **slots;
-	uint32_t i, n;
+
+	slots = reallocarray(reg->slots, n, sizeof(struct user *));
+	if (slots == NULL)
+		return false;
+	memset(
+	    slots + reg->nslots, 0, (n - reg->nslots) * sizeof(struct user *));
+	reg->slots = slots;
+	reg->nslots = n;
+	return true;
+}
+
+static bool
+take_slot(struct registry *reg, struct user *u)
+{
+	uint32_t i;
 
 	for (i = reg->free_hint; i < reg->nslots && reg->slots[i] != NULL; i++)
 		;
-	if (i == reg->nslots) {
-		n = reg->nslots == 0 ? 16 : reg->nslots + reg->nslots / 2;
-		slots = reallocarray(reg->slots, n, sizeof(struct user *));
-		if (slots == NULL)
-			return false;
-		memset(slots + reg->nslots, 0,
-		    (n - reg->nslots) * sizeof(struct user *));
-		reg->slots = slots;
-		reg->nslots = n;
-	}
+	if (i == reg->nslots &&
+	    !make_slots(reg, MAX(SLOTS_MIN, reg->nslots + reg->nslots / 2)))
+		return false;
 	reg->slots[i] = u;
 	reg->free_hint = i + 1;
 	if (++reg->generation == 0)
@@ -194,6 +204,27 @@ user_enter(struct registry *reg, struct user *u)
 	set_name(reg, u, name);
 	u->last_line = reg->now;
 	u->is_guest = true;
+	reg->nusers++;
+	return true;
+}
+
+/* Its slot is that of its id, which no process has given anybody else. */
+bool
+user_return(struct registry *reg, struct user *u, uint64_t id, const char *name)
+{
+	uint32_t i = (uint32_t)id, generation = (uint32_t)(id >> 32);
+
+	if (generation == 0 || i >= SLOTS_MAX || !text_is_nick(name) ||
+	    user_find(reg, name) != NULL)
+		return false;
+	if (i >= reg->nslots && !make_slots(reg, MAX(SLOTS_MIN, i + i / 2 + 1)))
+		return false;
+	if (reg->slots[i] != NULL)
+		return false;
+	reg->slots[i] = u;
+	u->id = id;
+	set_name(reg, u, name);
+	reg->generation = MAX(reg->generation, generation);
 	reg->nusers++;
 	return true;
 }
@@ -242,6 +273,7 @@ user_take_name(struct registry *reg, struct user *u, const char *name)
 		return CHAT_TAKEN;
 	LIST_REMOVE(u, by_name);
 	set_name(reg, u, name);
+	user_changed(reg, u, CHANGED_USER);
 	return CHAT_OK;
 }
 
@@ -256,6 +288,7 @@ tell_away(struct registry *reg, struct user *from, struct user *to)
 	if (to->away == NULL || id_set_has(&to->away->told, from->id))
 		return;
 	(void)id_set_add(reg, &to->away->told, from->id);
+	user_changed(reg, to, CHANGED_AWAY);
 	ev = registry_event(reg, EVENT_IS_AWAY);
 	ev.who = to->name;
 	ev.text = to->away->text;
@@ -272,7 +305,10 @@ reach(struct registry *reg, struct user *from, struct user *to,
 		return reg->ops->takes == NULL || reg->ops->takes(to, ev);
 	if (!reg->ops->deliver(to, ev))
 		return false;
-	to->reply_to = from->id;
+	if (to->reply_to != from->id) {
+		to->reply_to = from->id;
+		user_changed(reg, to, CHANGED_USER);
+	}
 	return true;
 }
 
@@ -325,18 +361,27 @@ user_mark_mentioned(struct registry *reg, const char *text)
 }
 
 bool
-user_set_away(struct user *u, const char *text)
+user_return_away(struct user *u, const char *text)
 {
-	size_t size = text == NULL ? 0 : strlen(text) + 1;
-	struct away *away = NULL;
+	size_t size = strlen(text) + 1;
+	struct away *away;
 
-	if (text != NULL) {
-		if ((away = calloc(1, sizeof(*away) + size)) == NULL)
-			return false;
-		memcpy(away->text, text, size);
-	}
+	if ((away = calloc(1, sizeof(*away) + size)) == NULL)
+		return false;
+	memcpy(away->text, text, size);
 	end_away(u);
 	u->away = away;
+	return true;
+}
+
+bool
+user_set_away(struct registry *reg, struct user *u, const char *text)
+{
+	if (text == NULL)
+		end_away(u);
+	else if (!user_return_away(u, text))
+		return false;
+	user_changed(reg, u, CHANGED_AWAY);
 	return true;
 }
 
@@ -349,11 +394,13 @@ user_ignores(const struct user *u, uint64_t id)
 bool
 user_ignore(struct registry *reg, struct user *u, const struct user *who)
 {
+	user_changed(reg, u, CHANGED_IGNORED);
 	return id_set_add(reg, &u->ignored, who->id);
 }
 
 void
-user_unignore(struct user *u, const struct user *who)
+user_unignore(struct registry *reg, struct user *u, const struct user *who)
 {
 	id_set_remove(&u->ignored, who->id);
+	user_changed(reg, u, CHANGED_IGNORED);
 }

@@ -245,6 +245,9 @@ config_free(struct config *conf)
 	if (conf->password != NULL)
 		explicit_bzero(conf->password, strlen(conf->password));
 	free(conf->password);
+	if (conf->text != NULL)
+		explicit_bzero(conf->text, conf->text_len);
+	free(conf->text);
 	free(conf->default_room);
 	free(conf->log_target);
 	free(conf->user);

@@ -102,6 +102,7 @@ struct plain_file {
 	char head[sizeof(bom)]; /* of the file, if that is no BOM */
 	size_t at, end;         /* of head, what was not read yet */
 	int last;               /* byte; EOF: none yet */
+	FILE *copy;             /* of what is read */
 };
 
 static void
@@ -146,6 +147,8 @@ read_plain(void *arg, char *buf, size_t size)
 		buf[n++] = (char)ch;
 		p->last = ch;
 	}
+	if (fwrite(buf, 1, n, p->copy) != n)
+		return -1;
 	return ferror(p->f) ? -1 : (ssize_t)n;
 }
 
@@ -168,13 +171,20 @@ read_file(struct reader *r, FILE *f)
 	struct plain_file p;
 	FILE *plain;
 
-	begin_plain(&p, f);
-	if ((plain = fopencookie(&p, "r", from_plain)) == NULL) {
+	p.copy = open_memstream(&r->conf->text, &r->conf->text_len);
+	if (p.copy == NULL) {
 		reader_complain(r, "%s", strerror(errno));
 		return;
 	}
-	read_lines(r, plain);
-	(void)fclose(plain);
+	begin_plain(&p, f);
+	if ((plain = fopencookie(&p, "r", from_plain)) == NULL)
+		reader_complain(r, "%s", strerror(errno));
+	else {
+		read_lines(r, plain);
+		(void)fclose(plain);
+	}
+	if (fclose(p.copy) == EOF)
+		reader_complain(r, "%s", strerror(errno));
 	note_unfinished(r->conf, &p);
 }
 

@@ -16,6 +16,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "banterd/base/record.h"
 #include "banterd/net/conn.h"
 
 #define INPUT_SIZE  4096 /* bytes read at once, and of pending input */
@@ -39,6 +40,7 @@ struct conn {
 	void *owner;
 	struct pending *pending; /* NULL: none */
 	struct bufferevent *bev; /* the backlog; NULL: none */
+	uint64_t number;
 	int fd;
 	int error;     /* errno of what broke it; 0: nothing */
 	uint32_t sent; /* bytes, up to more than FEW */
@@ -46,6 +48,8 @@ struct conn {
 	bool ended;    /* there will be no more input */
 	bool offering; /* what is pending is offered to the owner, */
 	bool kept;     /* which has kept some of it */
+	bool resets;   /* at its end */
+	bool had_backlog;
 	/* The read event lies behind this: one piece of memory instead of two
 	 * for each who is idle. */
 };
@@ -61,7 +65,7 @@ static void on_written(struct bufferevent *, void *);
 static void on_event(struct bufferevent *, short, void *);
 
 struct conn *
-conn_new(struct conns *conns, int fd, void *owner)
+conn_new(struct conns *conns, int fd, void *owner, uint64_t number)
 {
 	struct conn *c;
 
@@ -70,6 +74,7 @@ conn_new(struct conns *conns, int fd, void *owner)
 		return NULL;
 	c->conns = conns;
 	c->owner = owner;
+	c->number = number;
 	c->fd = fd;
 	if (event_assign(read_event(c), conns->base, fd, EV_READ | EV_PERSIST,
 		on_readable, c) == -1) {
@@ -79,10 +84,35 @@ conn_new(struct conns *conns, int fd, void *owner)
 	return c;
 }
 
+uint64_t
+conn_number(const struct conn *c)
+{
+	return c->number;
+}
+
+int
+conn_descriptor(const struct conn *c)
+{
+	return c->fd;
+}
+
+/* The peer is to see the end now, whoever else holds the descriptor.  TCP sends
+ * a reset when it is disconnected (connect(2), AF_UNSPEC). */
+static void
+end_connection(struct conn *c)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	if (!c->resets || connect(c->fd, &none, sizeof(none)) == -1)
+		(void)shutdown(c->fd, SHUT_RDWR);
+}
+
 void
 conn_free(struct conn *c)
 {
 	conn_stop(c);
+	if (c->conns->are_held && !c->conns->are_handed_over)
+		end_connection(c);
 	close(c->fd);
 	free(c);
 }
@@ -207,6 +237,15 @@ bool
 conn_has_pending(const struct conn *c)
 {
 	return c->pending != NULL && (!c->offering || c->kept);
+}
+
+const unsigned char *
+conn_pending(const struct conn *c, size_t *n)
+{
+	const struct pending *p = c->pending;
+
+	*n = p != NULL ? p->end - p->at : 0;
+	return p != NULL ? p->bytes + p->at : NULL;
 }
 
 void
@@ -335,15 +374,25 @@ add_backlog(struct conn *c, const struct iovec *iov, size_t n, size_t sent)
 	return true;
 }
 
+static void
+note_sending(const struct conn *c, uint64_t number)
+{
+	if (c->conns->sending != NULL)
+		*c->conns->sending = number;
+}
+
 bool
 conn_write(struct conn *c, const struct iovec *iov, size_t n, size_t total)
 {
 	size_t sent = 0;
 
+	note_sending(c, c->number);
 	if (c->error == 0 && c->bev == NULL)
 		sent = send_now(c, iov, n);
 	if (c->error == 0 && sent < total && !add_backlog(c, iov, n, sent))
 		c->error = ENOMEM;
+	if (c->bev == NULL)
+		note_sending(c, 0);
 	c->sent += (uint32_t)MIN(total, FEW + 1 - c->sent);
 	return c->error == 0;
 }
@@ -425,6 +474,71 @@ conn_end_by_reset(struct conn *c)
 {
 	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
+	c->resets = true;
 	(void)setsockopt(
 	    c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+/* ---- what outlives the process ---- */
+
+void
+conn_export(const struct conn *c, struct record *r)
+{
+	record_put_u8(r, conn_backlog(c) > 0);
+	record_put_u32(r, c->sent);
+}
+
+bool
+conn_import(struct conn *c, struct record_reader *r)
+{
+	c->had_backlog = record_get_u8(r) != 0;
+	c->sent = record_get_u32(r);
+	return !r->failed;
+}
+
+bool
+conn_had_backlog(const struct conn *c)
+{
+	return c->had_backlog;
+}
+
+void
+conn_forget_sent(struct conn *c)
+{
+	c->sent = FEW + 1;
+	if (c->had_backlog)
+		set_user_timeout(c, CONN_PEER_TIMEOUT);
+}
+
+void
+conn_export_rest(const struct conn *c, struct record *r)
+{
+	size_t len = conn_backlog(c), n;
+	const unsigned char *p = conn_pending(c, &n);
+	struct evbuffer *output;
+
+	record_put_bytes(r, p, n);
+	output = c->bev != NULL ? bufferevent_get_output(c->bev) : NULL;
+	record_put_bytes(
+	    r, len > 0 ? evbuffer_pullup(output, (ev_ssize_t)len) : NULL, len);
+}
+
+bool
+conn_import_rest(struct conn *c, struct record_reader *r)
+{
+	struct iovec backlog;
+	const void *p;
+	size_t n;
+
+	p = record_get_bytes(r, &n);
+	if (n > 0 && !conn_keep(c, p, n))
+		return false;
+	backlog.iov_base = (void *)(uintptr_t)record_get_bytes(
+	    r, &backlog.iov_len);
+	if (r->failed)
+		return false;
+	if (backlog.iov_len == 0)
+		return true;
+	c->conns->bytes_out -= backlog.iov_len; /* is counted already */
+	return add_backlog(c, &backlog, 1, 0);
 }

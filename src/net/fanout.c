@@ -145,6 +145,8 @@ flush_queue(struct fanout *f, struct fanout_queue *q)
 	bool good = true;
 	size_t n, total;
 
+	if (f->before_sending != NULL)
+		f->before_sending(f->owner);
 	TAILQ_REMOVE(list_of(f, q), q, next);
 	while (span != NULL && good) {
 		n = gather(f, &span, iov, &total);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banterd/base/record.h"
 #include "banterd/net/host.h"
 
 #define HOST_BITS_V6 64
@@ -22,10 +23,10 @@ RB_GENERATE(host_tree, host, by_net, host_cmp)
 void
 hosts_init(struct hosts *hosts)
 {
+	memset(hosts, 0, sizeof(*hosts));
 	RB_INIT(&hosts->tree);
 	TAILQ_INIT(&hosts->spent);
 	TAILQ_INIT(&hosts->failed);
-	hosts->nidle = 0;
 }
 
 void
@@ -68,8 +69,18 @@ has_expired(const struct host *host, uint64_t now)
 }
 
 static void
+tell_changed(const struct host *host, bool forgotten)
+{
+	const struct hosts *hosts = host->hosts;
+
+	if (hosts->changed != NULL)
+		hosts->changed(hosts->owner, host, forgotten);
+}
+
+static void
 forget(struct host *host)
 {
+	tell_changed(host, true);
 	RB_REMOVE(host_tree, &host->hosts->tree, host);
 	free(host);
 }
@@ -78,6 +89,7 @@ static void
 end_idle(struct host *host)
 {
 	TAILQ_REMOVE(list_of(host), host, idle);
+	host->is_idle = false;
 	host->hosts->nidle--;
 }
 
@@ -121,6 +133,7 @@ release(struct host *host, uint64_t now)
 		return;
 	}
 	TAILQ_INSERT_TAIL(list_of(host), host, idle);
+	host->is_idle = true;
 	if (++hosts->nidle <= HOSTS_IDLE_MAX)
 		return;
 	if ((host = TAILQ_FIRST(&hosts->spent)) == NULL)
@@ -131,26 +144,33 @@ release(struct host *host, uint64_t now)
 /* ---- connections ---- */
 
 struct host *
-host_enter(struct hosts *hosts, const struct address *a, uint64_t now)
+host_find_or_make(struct hosts *hosts, const struct address *a)
 {
 	struct host key = { .clients = 0 }, *host;
 
-	hosts_expire(hosts, now);
 	set_net(&key, a);
 	host = RB_FIND(host_tree, &hosts->tree, &key);
-	if (host == NULL) {
-		if ((host = calloc(1, sizeof(*host))) == NULL)
-			return NULL;
-		host->hosts = hosts;
-		host->net = key.net;
-		host->scope = key.scope;
-		RB_INSERT(host_tree, &hosts->tree, host);
-	} else if (host->clients == 0) {
-		if (host->rooms == 0)
-			end_idle(host);
-		if (has_expired(host, now))
-			host->failures = host->deficit = 0;
-	}
+	if (host != NULL || (host = calloc(1, sizeof(*host))) == NULL)
+		return host;
+	host->hosts = hosts;
+	host->net = key.net;
+	host->scope = key.scope;
+	RB_INSERT(host_tree, &hosts->tree, host);
+	return host;
+}
+
+struct host *
+host_enter(struct hosts *hosts, const struct address *a, uint64_t now)
+{
+	struct host *host;
+
+	hosts_expire(hosts, now);
+	if ((host = host_find_or_make(hosts, a)) == NULL)
+		return NULL;
+	if (host->is_idle)
+		end_idle(host);
+	if (host->clients == 0 && has_expired(host, now))
+		host->failures = host->deficit = 0;
 	host->clients++;
 	return host;
 }
@@ -178,6 +198,7 @@ host_fail(struct host *host, uint64_t now)
 {
 	host->failures = host_failures(host, now) + 1;
 	host->expiry = now + HOST_EXPIRY_MS;
+	tell_changed(host, false);
 	return host->failures;
 }
 
@@ -196,6 +217,8 @@ void
 host_raise_deficit(struct host *host, uint32_t deficit, uint32_t most)
 {
 	host->deficit = MIN(MAX(deficit, host->deficit), most);
+	if (host->deficit > 0)
+		tell_changed(host, false);
 }
 
 bool
@@ -212,4 +235,63 @@ host_give_room_back(struct host *host, uint64_t now)
 {
 	host->rooms--;
 	release(host, now);
+}
+
+/* ---- what outlives the process ---- */
+
+void
+host_export(const struct host *host, struct record *r)
+{
+	record_put_bytes(r, &host->net, sizeof(host->net));
+	record_put_u32(r, host->scope);
+	record_put_u32(r, host->failures);
+	record_put_u64(r, host->expiry);
+	record_put_u32(r, host->deficit);
+	record_put_u64(r, host->deficit_at);
+}
+
+bool
+host_import(struct hosts *hosts, struct record_reader *r)
+{
+	struct address a = { .scope = 0 };
+	struct host *host;
+	const void *in6;
+	size_t n;
+
+	in6 = record_get_bytes(r, &n);
+	if (n != sizeof(a.in6))
+		return false;
+	memcpy(&a.in6, in6, n);
+	a.scope = record_get_u32(r);
+	if (r->failed || (host = host_find_or_make(hosts, &a)) == NULL)
+		return false;
+	host->failures = record_get_u32(r);
+	host->expiry = record_get_u64(r);
+	host->deficit = record_get_u32(r);
+	host->deficit_at = record_get_u64(r);
+	/* The tree has it (RB_INSERT).
+	 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+	return record_is_whole(r);
+}
+
+void
+hosts_import_finish(struct hosts *hosts, uint64_t now)
+{
+	struct host *host, *next;
+
+	RB_FOREACH_SAFE(host, host_tree, &hosts->tree, next) {
+		if (!host->is_idle)
+			release(host, now);
+	}
+}
+
+void
+hosts_tell_all(struct hosts *hosts)
+{
+	struct host *host;
+
+	RB_FOREACH(host, host_tree, &hosts->tree) {
+		if (host->failures > 0 || host->deficit > 0)
+			tell_changed(host, false);
+	}
 }

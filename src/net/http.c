@@ -104,3 +104,9 @@ http_is_none(const struct http *h)
 {
 	return h->state == STATE_NONE;
 }
+
+bool
+http_is_possible(const struct http *h)
+{
+	return h->state <= STATE_NONE && h->matched < sizeof(VERSION);
+}

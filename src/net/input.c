@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "banterd/base/record.h"
 #include "banterd/net/input.h"
 
 static void
@@ -221,4 +222,78 @@ input_clear(struct input *in)
 	in->too_long = false;
 	if (in->mark > 0)
 		in->mark = MARK_OVER;
+}
+
+/* ---- what outlives the process ---- */
+
+uint64_t
+input_shape(const struct input *in)
+{
+	return (uint64_t)in->telnet.state << 56 |
+	    (uint64_t)in->telnet.verb << 48 | (uint64_t)in->http.state << 40 |
+	    (uint64_t)in->http.matched << 32 | (uint64_t)in->mark << 24 |
+	    (in->begun ? 1U : 0U) | (in->too_long ? 2U : 0U) |
+	    (in->line.cr ? 4U : 0U) |
+	    (linebuf_is_unfinished(&in->line) ? 8U : 0U);
+}
+
+/* As it is when these bytes are gone, with each line in them.  Where no line
+ * may have a byte, none takes memory. */
+static struct input
+after(const struct input *in, const unsigned char *p, size_t n)
+{
+	struct input then = *in;
+	struct input_event ev;
+	size_t used;
+
+	memset(&then.line, 0, sizeof(then.line));
+	then.line.cr = in->line.cr;
+	then.line.discarding = linebuf_is_unfinished(&in->line);
+	for (; n > 0; n -= used, p += used)
+		used = input_next(&then, 0, p, n, &ev);
+	then.too_long = in->too_long && !then.begun;
+	return then;
+}
+
+void
+input_export(const struct input *in, const unsigned char *pending, size_t n,
+    struct record *r)
+{
+	const struct input then = after(in, pending, n);
+
+	linebuf_export(&then.line, r);
+	record_put_u8(r, then.telnet.state);
+	record_put_u8(r, then.telnet.verb);
+	record_put_u8(r, then.http.state);
+	record_put_u8(r, then.http.matched);
+	record_put_u8(r, then.mark);
+	record_put_u8(r, then.begun);
+	record_put_u8(r, then.too_long);
+}
+
+bool
+input_import(struct input *in, struct record_reader *r)
+{
+	if (!linebuf_import(&in->line, r))
+		return false;
+	in->telnet.state = record_get_u8(r);
+	in->telnet.verb = record_get_u8(r);
+	in->http.state = record_get_u8(r);
+	in->http.matched = record_get_u8(r);
+	in->mark = record_get_u8(r);
+	in->begun = record_get_u8(r) != 0;
+	in->too_long = record_get_u8(r) != 0;
+	return !r->failed && http_is_possible(&in->http);
+}
+
+void
+input_export_rest(const struct input *in, struct record *r)
+{
+	linebuf_export_rest(&in->line, r);
+}
+
+bool
+input_import_rest(struct input *in, struct record_reader *r)
+{
+	return linebuf_import_rest(&in->line, r);
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banterd/base/record.h"
 #include "banterd/net/linebuf.h"
 #include "banterd/base/text.h"
 
@@ -178,4 +179,61 @@ linebuf_erase_character(struct linebuf *lb)
 		lb->edited = lb->len;
 	len = text_apply_keys(lb->buf, lb->edited, lb->len);
 	lb->len = lb->edited = (uint16_t)text_erase_last(lb->buf, len);
+}
+
+/* ---- what outlives the process ---- */
+
+bool
+linebuf_is_unfinished(const struct linebuf *lb)
+{
+	return lb->discarding || (lb->counted > 0 && !lb->held);
+}
+
+void
+linebuf_export(const struct linebuf *lb, struct record *r)
+{
+	record_put_u8(r, lb->cr);
+	record_put_u8(r, linebuf_is_unfinished(lb));
+}
+
+bool
+linebuf_import(struct linebuf *lb, struct record_reader *r)
+{
+	lb->cr = record_get_u8(r) != 0;
+	lb->discarding = record_get_u8(r) != 0;
+	return !r->failed;
+}
+
+void
+linebuf_export_rest(const struct linebuf *lb, struct record *r)
+{
+	record_put_u8(r, lb->discarding);
+	record_put_u8(r, lb->held);
+	record_put_u16(r, lb->counted);
+	record_put_u16(r, lb->edited);
+	record_put_bytes(r, lb->buf, lb->len);
+}
+
+bool
+linebuf_import_rest(struct linebuf *lb, struct record_reader *r)
+{
+	const void *p;
+	size_t n;
+
+	lb->discarding = record_get_u8(r) != 0;
+	lb->held = record_get_u8(r) != 0;
+	lb->counted = record_get_u16(r);
+	lb->edited = record_get_u16(r);
+	p = record_get_bytes(r, &n);
+	if (r->failed || n > UINT16_MAX || (lb->discarding && n > 0) ||
+	    (!lb->held && n > lb->counted))
+		return false;
+	if (n == 0 && !lb->held)
+		return true;
+	if ((lb->buf = malloc(n + 1)) == NULL)
+		return false;
+	if (n > 0)
+		memcpy(lb->buf, p, n);
+	lb->size = lb->len = (uint16_t)n;
+	return true;
 }

@@ -97,10 +97,14 @@ listener_close(struct listeners *ls, struct listener *l)
 {
 	const struct sockaddr_un *sun = (const void *)&l->addr;
 
-	if (!l->lost)
-		log_notice("no longer listening on %s", l->text);
-	if (l->addr.ss_family == AF_UNIX && !l->passed)
-		socket_remove_file(sun->sun_path, l->dev, l->ino);
+	if (!ls->are_handed_over) {
+		if (!l->lost)
+			log_notice("no longer listening on %s", l->text);
+		if (l->addr.ss_family == AF_UNIX && !l->passed)
+			socket_remove_file(sun->sun_path, l->dev, l->ino);
+		if (ls->ops->closed != NULL)
+			ls->ops->closed(ls->owner, l);
+	}
 	TAILQ_REMOVE(&ls->list, l, next);
 	if (l->accepts != NULL)
 		event_free(l->accepts);
@@ -223,6 +227,70 @@ listeners_serve(const struct listeners *ls, const struct config_listen *wanted)
 	return false;
 }
 
+/* ---- of an earlier process ---- */
+
+/* As config_listen_add() has it. */
+static void
+normalize_unix(struct listener *l)
+{
+	struct sockaddr_un *sun = (void *)&l->addr;
+	struct stat st;
+
+	l->addrlen = sizeof(*sun);
+	if (lstat(sun->sun_path, &st) == -1)
+		return;
+	l->mode = st.st_mode & 0777;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+}
+
+bool
+listener_return(struct listeners *ls, int fd, unsigned stored_as)
+{
+	struct listener *l;
+
+	if (!listener_adopt(ls, fd, "of an earlier process"))
+		return false;
+	l = TAILQ_LAST(&ls->list, listener_list);
+	l->passed = false;
+	l->unclaimed = true;
+	l->stored_as = stored_as;
+	if (l->addr.ss_family == AF_UNIX)
+		normalize_unix(l);
+	return true;
+}
+
+/* Whether the line asks for any port of that address. */
+static bool
+is_any_port_of(const struct listener *l, const struct config_listen *wanted)
+{
+	struct sockaddr_storage addr = wanted->addr;
+
+	if (addr.ss_family != l->addr.ss_family || addr.ss_family == AF_UNIX ||
+	    sockaddr_port(&addr) != 0)
+		return false;
+	sockaddr_set_port(&addr, sockaddr_port(&l->addr));
+	return memcmp(&addr, &l->addr, l->addrlen) == 0;
+}
+
+/* A line with port 0 gets the port that it had. */
+static void
+claim_any_port(struct listeners *ls, const struct config_listens *wanted)
+{
+	const struct config_listen *w;
+	struct listener *l;
+
+	TAILQ_FOREACH(w, wanted, next) {
+		TAILQ_FOREACH(l, &ls->list, next) {
+			if (!l->unclaimed || !is_any_port_of(l, w))
+				continue;
+			l->addr = w->addr;
+			l->unclaimed = false;
+			break;
+		}
+	}
+}
+
 /* ---- what the configuration wants ---- */
 
 static struct listener *
@@ -318,9 +386,9 @@ open_wanted(struct listeners *ls, const struct config_listen *wanted)
 
 	if (find_open(ls, wanted) != NULL)
 		return true;
-	fd = socket_open(wanted);
+	fd = socket_open(wanted, ls->may_be_early);
 	if (fd == -1 && errno == EADDRINUSE && make_way(ls, wanted))
-		fd = socket_open(wanted);
+		fd = socket_open(wanted, ls->may_be_early);
 	if (fd == -1)
 		return false;
 	if ((l = listener_add(ls, fd)) == NULL) {
@@ -333,6 +401,8 @@ open_wanted(struct listeners *ls, const struct config_listen *wanted)
 	note_file(l);
 	l->keep = true;
 	l->fresh = true;
+	if (ls->ops->opened != NULL)
+		ls->ops->opened(ls->owner, l);
 	return true;
 }
 
@@ -404,6 +474,7 @@ listeners_apply(
 	unsigned opened = 0, failed = 0;
 
 	find_lost(ls);
+	claim_any_port(ls, wanted);
 	TAILQ_FOREACH(l, &ls->list, next)
 		l->keep = l->fresh = l->made_way = false;
 	TAILQ_FOREACH(w, wanted, next) {

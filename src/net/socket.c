@@ -124,8 +124,20 @@ bind_unix(int fd, const struct config_listen *l)
 	return result;
 }
 
+/* One that this machine does not have: it may come later (ip(7), IP_FREEBIND).
+ */
 static int
-bind_inet(int fd, const struct config_listen *l)
+bind_early(int fd, const struct config_listen *l)
+{
+	if (!set_option(fd, IPPROTO_IP, IP_FREEBIND, 1) ||
+	    bind(fd, (const struct sockaddr *)&l->addr, l->addrlen) == -1)
+		return -1;
+	log_warning("the address of %s is not there yet", l->text);
+	return 0;
+}
+
+static int
+bind_inet(int fd, const struct config_listen *l, bool may_be_early)
 {
 	/* If it cannot be set, bind(2) tells whether that matters. */
 	(void)set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -133,20 +145,23 @@ bind_inet(int fd, const struct config_listen *l)
 	if (l->addr.ss_family == AF_INET6 &&
 	    !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
 		return -1;
-	return bind(fd, (const struct sockaddr *)&l->addr, l->addrlen);
+	if (bind(fd, (const struct sockaddr *)&l->addr, l->addrlen) == 0)
+		return 0;
+	return may_be_early && errno == EADDRNOTAVAIL ? bind_early(fd, l) : -1;
 }
 
 int
-socket_open(const struct config_listen *l)
+socket_open(const struct config_listen *l, bool may_be_early)
 {
-	int family = l->addr.ss_family, fd, save_errno;
+	int family = l->addr.ss_family, fd, save_errno, result;
 
 	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
 	socket_set_inherited(fd, family);
-	if ((family == AF_UNIX ? bind_unix : bind_inet)(fd, l) == -1 ||
-	    listen(fd, SOCKET_BACKLOG) == -1) {
+	result = family == AF_UNIX ? bind_unix(fd, l) :
+				     bind_inet(fd, l, may_be_early);
+	if (result == -1 || listen(fd, SOCKET_BACKLOG) == -1) {
 		save_errno = errno;
 		close(fd);
 		errno = save_errno;

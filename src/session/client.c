@@ -72,6 +72,12 @@ client_end_answer(struct client *c)
 	rate_pay_answer(&c->rate, c->ctx->conf, c->ctx->answer);
 }
 
+void
+client_changed(struct client *c, unsigned what)
+{
+	c->ctx->ops->changed(c->ctx->daemon, c, what);
+}
+
 /* ---- what it waits for ---- */
 
 /* In so many ms, what c is doing (login, arriving, closing, lingering) is over.
@@ -80,6 +86,7 @@ static void
 set_end(struct client *c, uint64_t ms)
 {
 	c->ends_at = session_now(c->ctx) + ms;
+	client_changed(c, CHANGED_USER);
 	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->ends_at);
 }
 
@@ -87,6 +94,7 @@ void
 client_pause(struct client *c, uint64_t ms)
 {
 	c->resumes_at = session_now(c->ctx) + ms;
+	client_changed(c, CHANGED_USER);
 	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->resumes_at);
 }
 
@@ -108,17 +116,28 @@ pause_for_failures(struct client *c, unsigned failures)
 /* ---- coming ---- */
 
 struct client *
-client_new(struct session_context *ctx, int fd, const struct address *address)
+client_return(struct session_context *ctx, int fd, uint64_t number)
 {
 	struct client *c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
-	if ((c->out.conn = conn_new(ctx->conns, fd, c)) == NULL) {
+	c->out.conn = conn_new(ctx->conns, fd, c, number);
+	if (c->out.conn == NULL) {
 		free(c);
 		return NULL;
 	}
 	c->ctx = ctx;
+	return c;
+}
+
+struct client *
+client_new(struct session_context *ctx, int fd, const struct address *address)
+{
+	struct client *c;
+
+	if ((c = client_return(ctx, fd, ++ctx->conns->made)) == NULL)
+		return NULL;
 	if (address != NULL) {
 		c->has_address = true;
 		c->address = *address;
@@ -140,7 +159,7 @@ client_welcome(struct client *c)
 	if (conf->password == NULL)
 		client_enter(c);
 	else {
-		client_tell(c, "* A password is needed: /pass PASSWORD");
+		client_tell(c, CLIENT_ASK_PASSWORD);
 		c->state = CLIENT_LOGIN;
 		set_end(c, conf->login_timeout * 1000ULL);
 	}
@@ -195,6 +214,7 @@ client_enter(struct client *c)
 		return;
 	}
 	c->state = CLIENT_CHAT;
+	client_changed(c, CHANGED_USER);
 	log_burst(&ctx->log_burst, session_now(ctx), "%s connected",
 	    client_text(c, text));
 	if ((room = enter_default_room(c)) == NULL) {
@@ -207,13 +227,22 @@ client_enter(struct client *c)
 	room_replay(ctx->registry, room, &c->user, ctx->conf->history);
 }
 
+/* Returns how many its host has lately.  One that was taken over has none where
+ * there was no memory for that. */
+static unsigned
+count_failure(struct client *c)
+{
+	return c->host != NULL ? host_fail(c->host, session_now(c->ctx)) : 1;
+}
+
 void
 client_wrong_password(struct client *c)
 {
 	struct session_context *ctx = c->ctx;
-	unsigned failures = host_fail(c->host, session_now(ctx));
+	unsigned failures = count_failure(c);
 	char text[CLIENT_TEXT_SIZE];
 
+	client_changed(c, CHANGED_USER);
 	log_burst(&ctx->password_burst, session_now(ctx),
 	    "wrong password from %s", client_text(c, text));
 	if (++c->wrong_passwords >= MAX_WRONG_PASSWORDS)
@@ -228,7 +257,7 @@ void
 client_wrong_key(struct client *c, const char *room)
 {
 	struct session_context *ctx = c->ctx;
-	unsigned failures = host_fail(c->host, session_now(ctx));
+	unsigned failures = count_failure(c);
 	char text[CLIENT_TEXT_SIZE];
 
 	log_burst(&ctx->password_burst, session_now(ctx),
@@ -260,9 +289,10 @@ leave(struct client *c, const char *reason, const char *for_log)
 
 	if (c->user.id == 0)
 		return;
-	log_burst(&ctx->log_burst, session_now(ctx), "%s left%s%s%s",
-	    client_text(c, text), for_log != NULL ? " (" : "",
-	    for_log != NULL ? for_log : "", for_log != NULL ? ")" : "");
+	if (!ctx->conns->are_handed_over)
+		log_burst(&ctx->log_burst, session_now(ctx), "%s left%s%s%s",
+		    client_text(c, text), for_log != NULL ? " (" : "",
+		    for_log != NULL ? for_log : "", for_log != NULL ? ")" : "");
 	member_exit(ctx->registry, &c->user, reason);
 }
 
@@ -354,7 +384,8 @@ client_time_is_over(struct client *c)
 	if (c->state == CLIENT_LOGIN)
 		client_refuse(c, "! No password came in time; goodbye.");
 	else if (c->state == CLIENT_CHAT && c->user.nrooms > 0)
-		room_announce(c->ctx->registry, c->user.rooms[0], &c->user);
+		room_announce(
+		    c->ctx->registry, c->user.rooms[0].room, &c->user);
 	else if (c->state >= CLIENT_CLOSING)
 		client_gone(c);
 }

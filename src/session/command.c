@@ -211,6 +211,7 @@ command_hint(struct client *c, const char *said)
 		    (c->hinted & 1U << i) != 0)
 			continue;
 		c->hinted |= (uint8_t)(1U << i);
+		client_changed(c, CHANGED_USER);
 		client_tell(c, "* You said \"%.*s\" to the room; %s.", (int)len,
 		    said, hints[i].hint);
 	}

@@ -158,7 +158,8 @@ cmd_whois(struct client *c, char *args)
 void
 cmd_away(struct client *c, char *args)
 {
-	if (!user_set_away(&c->user, *args == '\0' ? "away" : args))
+	if (!user_set_away(
+		c->ctx->registry, &c->user, *args == '\0' ? "away" : args))
 		tell_no_memory(c);
 	else
 		client_tell(c, "* You are away: %s. /back ends it.",
@@ -173,7 +174,7 @@ cmd_back(struct client *c, char *args)
 		client_tell(c, "* You were not away.");
 		return;
 	}
-	(void)user_set_away(&c->user, NULL);
+	(void)user_set_away(c->ctx->registry, &c->user, NULL);
 	client_tell(c, "* You are back.");
 }
 
@@ -230,7 +231,7 @@ cmd_unignore(struct client *c, char *args)
 		client_tell(c, "! You do not ignore %s.", u->name);
 		return;
 	}
-	user_unignore(&c->user, u);
+	user_unignore(c->ctx->registry, &c->user, u);
 	client_tell(c, "* You hear %s again.", u->name);
 }
 
@@ -280,6 +281,7 @@ cmd_set(struct client *c, char *args)
 		client_tell(c, "! %s can be on or off, not %s.", name, value);
 	else {
 		*field = on;
+		client_changed(c, CHANGED_USER);
 		client_tell(c, "* %s is %s now.", name, on ? "on" : "off");
 	}
 }

@@ -70,7 +70,7 @@ pace_must_wait(struct client *c, const char *text)
 	    !command_tells_rooms(text))
 		return false;
 	for (i = 0; i < c->user.nrooms; i++) {
-		if (is_waiting_room(ctx, c->user.rooms[i]))
+		if (is_waiting_room(ctx, c->user.rooms[i].room))
 			return true;
 	}
 	return is_waiting_target(c, text);

@@ -49,6 +49,7 @@ slow_backlogged(void *owner)
 {
 	struct client *c = owner;
 
+	client_changed(c, CHANGED_USER);
 	if (!c->has_address)
 		return;
 	c->looks_at = session_now(c->ctx) + LOOK_MS;

@@ -226,10 +226,24 @@ throw_away(struct client *c, size_t n)
 		client_set_reading(c, false);
 }
 
+/* What a line does besides is told where that is done. */
+static void
+tell_changed(struct client *c, uint64_t before)
+{
+	bool pending = conn_has_pending(c->out.conn) ||
+	    input_is_held(&c->input);
+	bool same = !pending && !c->had_pending &&
+	    before == input_shape(&c->input);
+
+	c->had_pending = pending;
+	client_changed(c, same ? CHANGED_SPENT : CHANGED_USER);
+}
+
 static void
 on_readable(void *owner, const unsigned char *p, size_t n)
 {
 	struct client *c = owner;
+	uint64_t before = input_shape(&c->input);
 
 	if (n > 0 && c->state <= CLIENT_CHAT)
 		take(c, p, n);
@@ -238,12 +252,14 @@ on_readable(void *owner, const unsigned char *p, size_t n)
 	if (c->state == CLIENT_LINGERING && conn_has_ended(c->out.conn))
 		client_gone(c);
 	go_on(c);
+	tell_changed(c, before);
 }
 
 void
 talk_run(struct client *c)
 {
 	struct conn *conn = c->out.conn;
+	uint64_t before = input_shape(&c->input);
 
 	if (c->state <= CLIENT_CHAT && input_is_held(&c->input)) {
 		take(c, (const unsigned char *)"", 0);
@@ -255,6 +271,7 @@ talk_run(struct client *c)
 		conn_read(conn);
 	else
 		go_on(c);
+	tell_changed(c, before);
 }
 
 void
@@ -414,8 +431,10 @@ deliver(struct user *u, const struct chat_event *ev)
 		c->ctx->answer += line->len;
 	queued = fanout_append(c->ctx->fanout, &c->out, line,
 	    policies[ev->kind], ev->many ? FANOUT_BULK : FANOUT_URGENT);
-	if (c->out.full)
+	if (c->out.full) {
 		slow_watch(c);
+		client_changed(c, CHANGED_USER);
+	}
 	return queued;
 }
 
@@ -425,6 +444,7 @@ on_drained(void *owner)
 	struct client *c = owner;
 	bool all = slow_drained(c);
 
+	client_changed(c, CHANGED_USER);
 	if (c->state == CLIENT_CLOSING && all)
 		client_linger(c);
 	else if (c->state <= CLIENT_CHAT && !conn_is_reading(c->out.conn))
@@ -476,12 +496,28 @@ room_gone(void *maker, uint64_t now)
 	host_give_room_back(maker, now);
 }
 
+static void
+on_user_changed(struct user *u, unsigned what)
+{
+	client_changed(client_of_user(u), what);
+}
+
+static void
+on_room_changed(struct registry *reg, struct room *room, unsigned what)
+{
+	const struct session_context *ctx = reg->owner;
+
+	ctx->ops->room_changed(ctx->daemon, room, what);
+}
+
 const struct registry_ops talk_registry_ops = {
 	.deliver = deliver,
 	.takes = takes,
 	.address = address_of,
 	.room_made = room_made,
 	.room_gone = room_gone,
+	.user_changed = on_user_changed,
+	.room_changed = on_room_changed,
 };
 
 /* ---- time ---- */
@@ -489,20 +525,29 @@ const struct registry_ops talk_registry_ops = {
 uint64_t
 talk_tick(struct client *c, uint64_t now)
 {
+	bool was_due = false;
 	uint64_t next;
 
 	if (deadline_take(&c->resumes_at, now)) {
 		(void)conn_probe(c->out.conn);
 		talk_run(c);
 	}
-	if (deadline_take(&c->stalls_at, now) && c->state != CLIENT_GONE)
+	if (deadline_take(&c->stalls_at, now) && c->state != CLIENT_GONE) {
+		was_due = true;
 		slow_check_stall(c);
-	if (deadline_take(&c->looks_at, now) && c->state != CLIENT_GONE)
+	}
+	if (deadline_take(&c->looks_at, now) && c->state != CLIENT_GONE) {
+		was_due = true;
 		slow_look(c);
-	if (deadline_take(&c->ends_at, now) && c->state != CLIENT_GONE)
+	}
+	if (deadline_take(&c->ends_at, now) && c->state != CLIENT_GONE) {
+		was_due = true;
 		client_time_is_over(c);
+	}
 	if (c->state == CLIENT_GONE)
 		return NEVER;
+	if (was_due)
+		client_changed(c, CHANGED_USER);
 	next = unheard_tick(c, now);
 	next = earlier_if_set(next, c->resumes_at);
 	next = earlier_if_set(next, c->stalls_at);

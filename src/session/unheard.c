@@ -17,6 +17,7 @@ look_later(struct client *c)
 	uint64_t at = session_now(c->ctx) + UNHEARD_MS + ROUND_MS - 1;
 
 	c->unheard->looks_at = at - at % ROUND_MS;
+	client_changed(c, CHANGED_UNHEARD);
 	c->ctx->ops->arm_deadline(c->ctx->daemon, c, c->unheard->looks_at);
 }
 
@@ -42,6 +43,7 @@ forget(struct client *c)
 {
 	stop_asking(c);
 	client_end_unheard(c);
+	client_changed(c, CHANGED_UNHEARD);
 }
 
 /* Who is not told for want of memory is not told. */
@@ -49,6 +51,7 @@ static void
 add_writer(struct client *c, uint64_t id)
 {
 	(void)id_set_add(c->ctx->registry, &c->unheard->writers, id);
+	client_changed(c, CHANGED_UNHEARD);
 }
 
 /* Nothing leaves that could remain without an answer; the writer would find
@@ -59,6 +62,7 @@ ask_instead(struct client *c)
 	if (c->unheard->asked_at == 0)
 		conn_set_asking(c->out.conn, true);
 	c->unheard->asked_at = session_now(c->ctx);
+	client_changed(c, CHANGED_UNHEARD);
 }
 
 /* ---- who is told ---- */
@@ -137,6 +141,7 @@ look(struct client *c, uint64_t now)
 		tell_all(c);
 		stop_asking(c);
 		u->silent_at = now;
+		client_changed(c, CHANGED_UNHEARD);
 	} else if (slow_has_all(c) && !asking)
 		forget(c);
 	else

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,6 +26,12 @@ static bool
 reach_manager(const struct notify *n)
 {
 	return connect(n->fd, (const struct sockaddr *)&n->to, n->tolen) == 0;
+}
+
+static void
+tell_failure(void)
+{
+	log_debug("notify: %s", strerror(errno));
 }
 
 /*
@@ -49,7 +56,7 @@ static bool LOG_PRINTF(2, 3) notify_send(struct notify *n, const char *fmt, ...)
 	if (errno != EAGAIN && reach_manager(n) &&
 	    send(n->fd, text, (size_t)len, flags) != -1)
 		return true;
-	log_debug("notify: %s", strerror(errno));
+	tell_failure();
 	return errno != EAGAIN;
 }
 
@@ -111,8 +118,8 @@ notify_init(struct notify *n)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 
+	memset(n, 0, sizeof(*n));
 	n->fd = -1;
-	n->watchdog_ms = 0;
 	if (path != NULL)
 		connect_to_manager(n, path);
 	if (n->fd != -1 && is_for_us("WATCHDOG_PID"))
@@ -186,11 +193,79 @@ notify_watchdog(struct notify *n)
 }
 
 bool
-notify_status(struct notify *n, unsigned clients, unsigned rooms)
+notify_status(
+    struct notify *n, unsigned clients, unsigned rooms, bool wrong_config)
 {
-	return notify_send(n, "STATUS=%u client%s in %u room%s", clients,
-	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
+	return notify_send(n, "STATUS=%s%u client%s in %u room%s",
+	    wrong_config ?
+		"the configuration is wrong; the last good one is in force: " :
+		"",
+	    clients, clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
 }
+
+/* ---- the store ---- */
+
+/* One datagram with a descriptor (unix(7), SCM_RIGHTS).  Returns false with
+ * errno set. */
+static bool
+send_descriptor(const struct notify *n, const char *text, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .space = "" };
+	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	return sendmsg(n->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1;
+}
+
+/* Whether a manager whose queue was full takes something now. */
+static bool
+wait_for_manager(const struct notify *n)
+{
+	struct pollfd pfd = { .fd = n->fd, .events = POLLOUT };
+
+	return errno == EAGAIN && n->patience_ms > 0 &&
+	    poll(&pfd, 1, n->patience_ms) == 1;
+}
+
+/* FDPOLL=0: the manager is not to look whether its end has come. */
+bool
+notify_store(struct notify *n, int fd, const char *name)
+{
+	char text[64];
+
+	if (n->fd == -1)
+		return true;
+	(void)snprintf(
+	    text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+	if (send_descriptor(n, text, fd))
+		return true;
+	if ((wait_for_manager(n) || (errno != EAGAIN && reach_manager(n))) &&
+	    send_descriptor(n, text, fd))
+		return true;
+	tell_failure();
+	return false;
+}
+
+bool
+notify_unstore(struct notify *n, const char *name)
+{
+	return notify_send(n, "FDSTOREREMOVE=1\nFDNAME=%s", name) ||
+	    (wait_for_manager(n) &&
+		notify_send(n, "FDSTOREREMOVE=1\nFDNAME=%s", name));
+}
+
+/* ---- what is passed ---- */
 
 /* How many sockets are passed; -1 after logging that this is no number. */
 static int
@@ -208,19 +283,56 @@ count_passed(void)
 	return -1;
 }
 
-struct notify_sockets
-notify_sockets(void)
+/* "a:b:c": a name for each. */
+static void
+fill_list(struct notify_passed *passed)
 {
-	struct notify_sockets s = { .first = LISTEN_FDS_START };
+	char *rest = passed->names, *name;
+	int i;
+
+	for (i = 0; i < passed->n; i++) {
+		name = strsep(&rest, ":");
+		passed->list[i].fd = LISTEN_FDS_START + i;
+		passed->list[i].name = name == NULL ? "unnamed" : name;
+	}
+}
+
+static void
+read_passed(struct notify_passed *passed)
+{
 	const char *names = getenv("LISTEN_FDNAMES");
 
-	if (getenv("LISTEN_PID") != NULL && is_for_us("LISTEN_PID")) {
-		s.n = count_passed();
-		if (names != NULL)
-			s.names = strdup(names);
+	if ((passed->n = count_passed()) <= 0)
+		return;
+	passed->list = calloc((size_t)passed->n, sizeof(*passed->list));
+	if (names != NULL)
+		passed->names = strdup(names);
+	if (passed->list == NULL || (names != NULL && passed->names == NULL)) {
+		log_error("passed sockets: %s", strerror(errno));
+		notify_passed_free(passed);
+		passed->n = -1;
+		return;
 	}
+	fill_list(passed);
+}
+
+struct notify_passed
+notify_passed(void)
+{
+	struct notify_passed passed = { .n = 0 };
+
+	if (getenv("LISTEN_PID") != NULL && is_for_us("LISTEN_PID"))
+		read_passed(&passed);
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	return s;
+	return passed;
+}
+
+void
+notify_passed_free(struct notify_passed *passed)
+{
+	free(passed->list);
+	free(passed->names);
+	memset(passed, 0, sizeof(*passed));
 }

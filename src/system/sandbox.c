@@ -67,6 +67,8 @@ static const int allowed[] = {
 	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(uname),
 	SCMP_SYS(prlimit64), SCMP_SYS(getrlimit), SCMP_SYS(setrlimit),
 	SCMP_SYS(sysinfo),
+	/* what outlives the process, written anew or at its end */
+	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstatfs),
 	/* memory and time */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 	SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
@@ -79,8 +81,8 @@ static const int allowed[] = {
 	/* some of them again, as 32-bit machines have them */
 	SCMP_SYS(send), SCMP_SYS(recv), SCMP_SYS(fcntl64), SCMP_SYS(_llseek),
 	SCMP_SYS(fstat64), SCMP_SYS(stat64), SCMP_SYS(lstat64),
-	SCMP_SYS(fstatat64), SCMP_SYS(ftruncate64), SCMP_SYS(ugetrlimit),
-	SCMP_SYS(ppoll_time64), SCMP_SYS(futex_time64),
+	SCMP_SYS(fstatat64), SCMP_SYS(fstatfs64), SCMP_SYS(ftruncate64),
+	SCMP_SYS(ugetrlimit), SCMP_SYS(ppoll_time64), SCMP_SYS(futex_time64),
 	SCMP_SYS(clock_gettime64), SCMP_SYS(sigreturn)
 };
 

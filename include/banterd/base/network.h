@@ -46,6 +46,7 @@ bool address_from_socket(struct address *a, const struct sockaddr *sa);
 
 /* A socket address's port, in its byte order; 0 for a family without ports. */
 in_port_t sockaddr_port(const struct sockaddr_storage *ss);
+void sockaddr_set_port(struct sockaddr_storage *ss, in_port_t port);
 
 /* Whether it stands for all addresses of its family. */
 bool sockaddr_is_wildcard(const struct sockaddr_storage *ss);

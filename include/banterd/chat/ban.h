@@ -43,6 +43,9 @@ void bans_free(struct bans *bans);
 bool bans_add(struct bans *bans, const struct user *u,
     const struct address *address, uint64_t now);
 
+/* Adds one that was there in an earlier process.  False: no memory. */
+bool bans_return(struct bans *bans, const struct ban *ban);
+
 /* One that keeps u out, who comes from that address (or NULL); NULL: u may
  * come. now is in ms. */
 const struct ban *bans_find(struct bans *bans, const struct user *u,

@@ -7,6 +7,7 @@
 
 #include <bsd/sys/queue.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@ struct history_entry {
 	TAILQ_ENTRY(history_entry) next;
 	time_t when;
 	uint64_t speaker; /* a user's id */
+	uint64_t number;  /* in this room, from 0 on */
 	enum event_kind kind;
 	const char *text; /* behind who */
 	char who[];       /* the name at that time */
@@ -27,6 +29,9 @@ TAILQ_HEAD(history_entries, history_entry);
 struct history {
 	struct history_entries list; /* oldest first */
 	unsigned n;
+	uint64_t next_number;
+	uint64_t kept; /* its keeper has all of a lower number */
+	struct history_entry *returned; /* last, by history_return() */
 };
 
 void history_init(struct history *h);
@@ -35,6 +40,14 @@ void history_init(struct history *h);
  * Should memory be out, it is not kept. */
 void history_add(struct history *h, const struct chat_event *ev,
     uint64_t speaker, unsigned limit);
+
+/* Adds one that was kept, behind all that have a lower number: kind, when,
+ * speaker, who, text.  False: no memory. */
+bool history_return(struct history *h, uint64_t number,
+    const struct chat_event *ev, uint64_t speaker);
+
+/* Forgets those with a number below that. */
+void history_forget(struct history *h, uint64_t oldest);
 
 /* Forgets the oldest, until there are at most limit. */
 void history_trim(struct history *h, unsigned limit);

@@ -17,6 +17,15 @@ enum chat_error member_join(
 enum chat_error member_enter(
     struct registry *reg, struct user *u, struct room *room);
 
+/* Is in a room as in an earlier process, where it had that number (struct
+ * membership); the order of the members is not made.  False: no memory. */
+bool member_return(
+    struct registry *reg, struct user *u, struct room *room, uint64_t number);
+
+/* Leaves every room and the registry, without a word to anybody: u was not
+ * really there. */
+void member_withdraw(struct registry *reg, struct user *u);
+
 /* Leaves a room that u is in, telling the members "left (reason)" or, if reason
  * is NULL, "left"; the one joined before it becomes current.  An ordinary room
  * that is empty is gone afterwards. */

@@ -16,6 +16,7 @@
 #include "banterd/chat/event.h"
 
 struct address;
+struct registry;
 struct room;
 struct user;
 
@@ -40,7 +41,26 @@ struct registry_ops {
 	 */
 	bool (*room_made)(struct user *by, void **maker);
 	void (*room_gone)(void *maker, uint64_t now);
+	/*
+	 * Told of each change that is to outlive the process: what is a sum of
+	 * CHANGED_...; a room that is over is about to be freed.  NULL: nothing
+	 * is kept.
+	 */
+	void (*user_changed)(struct user *u, unsigned what);
+	void (*room_changed)(
+	    struct registry *reg, struct room *room, unsigned what);
 };
+
+/* What has changed of a person; of a room. */
+#define CHANGED_USER    1U
+#define CHANGED_IGNORED 2U
+#define CHANGED_AWAY    4U
+
+#define CHANGED_ROOM    1U
+#define CHANGED_TALLIES 2U
+#define CHANGED_BANS    4U /* and who is invited, and wrote from outside */
+#define CHANGED_SAID    8U /* something was added to the history */
+#define CHANGED_OVER    16U
 
 /* The limits of the configuration that the registry keeps to. */
 struct registry_limits {
@@ -66,9 +86,11 @@ struct registry {
 	uint64_t due; /* ms: when rooms_tick() has to be called; NEVER */
 	bool closing; /* nobody is told of leaves */
 	uint64_t next_guest;
-	uint64_t nevents; /* since the start */
+	uint64_t rooms_made, joins; /* ever: their numbers */
+	uint64_t nevents;           /* since the start */
 	struct registry_limits limits;
 	const struct registry_ops *ops;
+	void *owner;  /* for them */
 	uint64_t now; /* ms, monotonic: its owner's to set */
 	time_t wall;  /* of the clock on the wall, likewise */
 };
@@ -89,6 +111,21 @@ void registry_init(struct registry *reg, const struct registry_ops *ops);
 
 /* Frees the tables.  Everybody has left, and rooms_free() was called. */
 void registry_free(struct registry *reg);
+
+/* Tells of a change, if somebody keeps it. */
+static inline void
+user_changed(const struct registry *reg, struct user *u, unsigned what)
+{
+	if (reg->ops->user_changed != NULL)
+		reg->ops->user_changed(u, what);
+}
+
+static inline void
+room_changed(struct registry *reg, struct room *room, unsigned what)
+{
+	if (reg->ops->room_changed != NULL)
+		reg->ops->room_changed(reg, room, what);
+}
 
 /* A new event of that kind, of now. */
 static inline struct chat_event

@@ -52,6 +52,9 @@ struct room {
 	bool listed;          /* in a room line of it */
 	bool is_pending;
 	char name[ROOM_MAX + 1];
+	uint64_t number;           /* no other room ever has it */
+	TAILQ_ENTRY(room) changed; /* its keeper's, if changes is not 0: what */
+	unsigned changes;          /* of it is not kept yet */
 };
 
 RB_PROTOTYPE(room_tree, room, by_name, room_cmp)
@@ -140,6 +143,8 @@ void room_tell(struct registry *reg, struct room *room,
  * for the sum of this second.  room_tell_tallied() tells it. */
 bool room_tally(struct registry *reg, struct room *room, enum room_tally what,
     const struct user *u);
+/* Sums are due: those of its tallies that hold something. */
+void room_wait_for_sum(struct registry *reg, struct room *room);
 void room_tell_tallied(struct registry *reg, struct room *room,
     enum room_tally what, const struct chat_event *ev, const struct user *doer);
 

@@ -27,6 +27,12 @@ bool id_set_has(const struct id_set *set, uint64_t id);
 void id_set_remove(struct id_set *set, uint64_t id);
 void id_set_clear(struct id_set *set);
 
+/* Being in a room. */
+struct membership {
+	struct room *room;
+	uint64_t number; /* of all joins so far: members stand in its order */
+};
+
 /* Being away. */
 struct away {
 	struct id_set told; /* who has been told */
@@ -44,17 +50,22 @@ struct user {
 	bool is_unannounced : 1; /* where it has been for the longest time */
 	bool set_quiet, set_bell;
 	uint16_t nrooms, rooms_size;
-	uint32_t visit;       /* registry.visit when last visited */
-	uint64_t id;          /* never used again; 0 is nobody */
-	uint64_t reply_to;    /* who last wrote to them in private */
-	uint64_t last_line;   /* ms: when they last sent a line */
-	struct room **rooms;  /* in the order of joining */
-	struct room *current; /* NULL: in no room */
-	struct away *away;    /* NULL: they are not */
+	uint32_t visit;           /* registry.visit when last visited */
+	uint64_t id;              /* never used again; 0 is nobody */
+	uint64_t reply_to;        /* who last wrote to them in private */
+	uint64_t last_line;       /* ms: when they last sent a line */
+	struct membership *rooms; /* in the order of joining */
+	struct room *current;     /* NULL: in no room */
+	struct away *away;        /* NULL: they are not */
 };
 
 /* Gives a zeroed user an id and a guest's name.  False: no memory. */
 bool user_enter(struct registry *reg, struct user *u);
+
+/* Gives a zeroed user an id and a name that it had in an earlier process.
+ * False: they are somebody's, or no memory. */
+bool user_return(
+    struct registry *reg, struct user *u, uint64_t id, const char *name);
 
 /* Takes a user who is in no room out of the registry, and frees what it
  * holds (see member_exit()). */
@@ -78,12 +89,16 @@ bool user_message(struct registry *reg, struct user *from, struct user *to,
 void user_mark_mentioned(struct registry *reg, const char *text);
 
 /* Sets (text) or ends (NULL) being away.  False: no memory. */
-bool user_set_away(struct user *u, const char *text);
+bool user_set_away(struct registry *reg, struct user *u, const char *text);
+
+/* The same for one who was away in an earlier process, which is no change. */
+bool user_return_away(struct user *u, const char *text);
 
 /* Whether u hears nothing of the person with that id; and changing that.
  * False: no memory. */
 bool user_ignores(const struct user *u, uint64_t id);
 bool user_ignore(struct registry *reg, struct user *u, const struct user *who);
-void user_unignore(struct user *u, const struct user *who);
+void user_unignore(
+    struct registry *reg, struct user *u, const struct user *who);
 
 #endif

@@ -67,6 +67,9 @@ struct config {
 	struct config_room_tree rooms_by_name; /* the same */
 	struct config_motds motd;
 	struct acl acl;
+	char
+	    *text; /* of the file, without what other systems add; NULL: none */
+	size_t text_len; /* bytes */
 	char *server_name;
 	char *motd_path;    /* NULL: none */
 	bool motd_missing;  /* there is no such file */

@@ -18,6 +18,8 @@
 struct conn;
 struct event_base;
 struct iovec;
+struct record;
+struct record_reader;
 
 /* So long, in ms, what is sent to a peer may be without acknowledgement. */
 #define CONN_PEER_TIMEOUT 110000
@@ -55,11 +57,25 @@ struct conns {
 	unsigned nbacklogs; /* connections that have one */
 	uint64_t bytes_out; /* sent, or in a backlog that is not dropped yet */
 	unsigned freed;     /* bufferevents, since somebody set it to 0 */
+	uint64_t made;      /* connections, ever: their numbers */
+	/* Others hold the descriptors, too (the vault): to close one does not
+	 * end its connection. */
+	bool are_held;
+	/* They stay open for another process, which goes on with them. */
+	bool are_handed_over;
+	/* Whose output is being sent, or perhaps in part: its number, or 0.
+	 * NULL: nobody wants to know. */
+	volatile uint64_t *sending;
 };
 
 /* Makes a connection of a connected, non-blocking socket that is not read yet.
- * Returns NULL when memory is out; then fd is still the caller's. */
-struct conn *conn_new(struct conns *conns, int fd, void *owner);
+ * No other one ever has its number, which is the next of conns->made, or the
+ * one that it had in an earlier process.  Returns NULL when memory is out; then
+ * fd is still the caller's. */
+struct conn *conn_new(
+    struct conns *conns, int fd, void *owner, uint64_t number);
+uint64_t conn_number(const struct conn *c);
+int conn_descriptor(const struct conn *c);
 
 /* Closes the descriptor, and frees all of it. */
 void conn_free(struct conn *c);
@@ -83,6 +99,7 @@ bool conn_keep(struct conn *c, const unsigned char *p, size_t n);
 /* Whether there is pending input.  As long as there is, the owner is told of no
  * other; it asks for it with conn_offer(), which calls readable. */
 bool conn_has_pending(const struct conn *c);
+const unsigned char *conn_pending(const struct conn *c, size_t *n);
 void conn_offer(struct conn *c);
 void conn_drop_pending(struct conn *c);
 
@@ -120,5 +137,23 @@ bool conn_has_sent_little(const struct conn *c);
 
 /* Has conn_free() send a reset. */
 void conn_end_by_reset(struct conn *c);
+
+/*
+ * What outlives the process in any case; and what does besides in one that
+ * hands over: the pending input and the backlog.  Each is written and read
+ * here; false: it cannot be read, or memory is out.
+ */
+void conn_export(const struct conn *c, struct record *r);
+bool conn_import(struct conn *c, struct record_reader *r);
+void conn_export_rest(const struct conn *c, struct record *r);
+bool conn_import_rest(struct conn *c, struct record_reader *r);
+
+/* Whether it had a backlog when conn_export() was called, of which half a line
+ * may have been sent. */
+bool conn_had_backlog(const struct conn *c);
+
+/* What it was sent since conn_export() is not known, and its backlog is lost.
+ */
+void conn_forget_sent(struct conn *c);
 
 #endif

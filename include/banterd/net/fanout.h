@@ -93,6 +93,9 @@ struct fanout {
 	struct fanout_span *spans;
 	char *arena;
 	unsigned scale; /* both are so many times their least size */
+	/* Called before anything is sent; NULL: nobody wants to know. */
+	void (*before_sending)(void *owner);
+	void *owner;
 };
 
 /* Returns a fan-out that the caller owes fanout_free(), or NULL.  send_queue is

@@ -19,14 +19,17 @@
 #include "banterd/base/network.h"
 
 struct hosts;
+struct record;
+struct record_reader;
 
 /* A host with connections or rooms, or with something that is not forgotten. */
 struct host {
 	RB_ENTRY(host) by_net;
-	TAILQ_ENTRY(host) idle; /* in a list of hosts if it has neither */
+	TAILQ_ENTRY(host) idle; /* in a list of hosts if is_idle */
 	struct hosts *hosts;
 	struct in6_addr net; /* IPv6: its /64; link-local, IPv4: all of it */
 	uint32_t scope;      /* as in struct address */
+	bool is_idle;        /* in one of these lists */
 	unsigned clients;    /* connected now */
 	unsigned rooms;      /* that it has made, and that are there */
 	unsigned failures;   /* wrong passwords and keys lately */
@@ -42,6 +45,10 @@ struct hosts {
 	struct host_list spent;  /* without clients and rooms, the first to */
 	struct host_list failed; /* have left first: those without failures, */
 	unsigned nidle;          /* and those with some; of both */
+	/* Told of each change to failures and deficit that is to outlive the
+	 * process, and of hosts that are forgotten; NULL: nothing is kept. */
+	void (*changed)(void *owner, const struct host *host, bool forgotten);
+	void *owner;
 };
 
 /* How long a host's failures are remembered after the last, and how long its
@@ -88,6 +95,21 @@ void host_raise_deficit(struct host *host, uint32_t deficit, uint32_t most);
  * are there.  The caller owes host_give_room_back() when the room is gone (ms),
  * which may be long after the last connection. */
 bool host_take_room(struct host *host);
+
+/* The host of that address, which is made if it is not there; it is nobody's
+ * until somebody enters or takes a room.  NULL: no memory. */
+struct host *host_find_or_make(struct hosts *hosts, const struct address *a);
+
+/* What outlives the process of its failures and deficit.  False: it can't be
+ * read, or memory is out. */
+void host_export(const struct host *host, struct record *r);
+bool host_import(struct hosts *hosts, struct record_reader *r);
+
+/* Tells the owner of each host that has something to keep. */
+void hosts_tell_all(struct hosts *hosts);
+
+/* All that is to come has come: hosts that nobody is from are idle. */
+void hosts_import_finish(struct hosts *hosts, uint64_t now);
 void host_give_room_back(struct host *host, uint64_t now);
 
 #endif

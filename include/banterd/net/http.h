@@ -22,6 +22,9 @@ void http_scan(struct http *h, const char *p, size_t n);
 /* Whether what was read is a request line. */
 bool http_is_request(const struct http *h);
 
+/* Whether http_scan() can have left it so. */
+bool http_is_possible(const struct http *h);
+
 /* Whether it is none, whatever follows. */
 bool http_is_none(const struct http *h);
 

@@ -66,4 +66,16 @@ void input_release(struct input *in);
 /* Drops the unfinished line, and gives back its memory. */
 void input_clear(struct input *in);
 
+/* In a number, what input_export() writes where nothing is pending. */
+uint64_t input_shape(const struct input *in);
+
+/* As linebuf_export() and the others.  The n bytes at pending have come, and
+ * are not taken yet: where they are not there any more, a line that begins in
+ * them has lost its beginning, too. */
+void input_export(const struct input *in, const unsigned char *pending,
+    size_t n, struct record *r);
+bool input_import(struct input *in, struct record_reader *r);
+void input_export_rest(const struct input *in, struct record *r);
+bool input_import_rest(struct input *in, struct record_reader *r);
+
 #endif

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct record;
+struct record_reader;
+
 /* An unfinished line.  All zero is the state of a new connection, and takes no
  * memory beside itself. */
 struct linebuf {
@@ -63,5 +66,18 @@ void linebuf_clear(struct linebuf *lb);
 
 /* Gives back the memory of a line that has been dealt with. */
 void linebuf_release(struct linebuf *lb);
+
+/* Whether it is within a line. */
+bool linebuf_is_unfinished(const struct linebuf *lb);
+
+/*
+ * What outlives the process in any case: where in a line it is, of which the
+ * rest is thrown away then; and what does besides in one that hands over: the
+ * line.  False: it can't be read, or memory is out.
+ */
+void linebuf_export(const struct linebuf *lb, struct record *r);
+bool linebuf_import(struct linebuf *lb, struct record_reader *r);
+void linebuf_export_rest(const struct linebuf *lb, struct record *r);
+bool linebuf_import_rest(struct linebuf *lb, struct record_reader *r);
 
 #endif

@@ -17,6 +17,7 @@
 
 struct event;
 struct event_base;
+struct listener;
 
 /* What a newcomer is told for whom there is no descriptor, and others for whom
  * there is no place. */
@@ -34,6 +35,10 @@ struct listener_ops {
 	bool (*is_closing)(void *owner);
 	/* The time in ms. */
 	uint64_t (*now)(void *owner);
+	/* One was opened that has to outlive the process; and it is closed for
+	 * good.  NULL: nobody wants to know. */
+	void (*opened)(void *owner, struct listener *l);
+	void (*closed)(void *owner, const struct listener *l);
 };
 
 struct listeners;
@@ -55,16 +60,20 @@ struct listener {
 	bool keep, fresh;   /* listeners_apply()'s marks */
 	bool made_way;      /* another of its marks: does not listen */
 	bool lost;          /* its file is not there any more */
+	bool unclaimed; /* of an earlier process: no listen line has it yet */
+	unsigned stored_as; /* its owner's; 0: see opened */
 	char *text;         /* for the log */
 };
 
 struct listeners {
-	TAILQ_HEAD(, listener) list;
+	TAILQ_HEAD(listener_list, listener) list;
 	struct event_base *base; /* its owner's */
 	const struct listener_ops *ops;
 	void *owner;
-	int spare_fd; /* given up to accept when there
-		       * are no descriptors left */
+	int spare_fd;         /* given up to accept when there
+			       * are no descriptors left */
+	bool are_handed_over; /* to another process: their files stay */
+	bool may_be_early;    /* an address need not be there yet */
 };
 
 void listeners_init(struct listeners *ls, struct event_base *base,
@@ -75,6 +84,12 @@ void listeners_init(struct listeners *ls, struct event_base *base,
  * is no stream socket of IP or UNIX, or it does not listen.
  */
 bool listener_adopt(struct listeners *ls, int fd, const char *name);
+
+/*
+ * Goes on with one that an earlier process opened; stored_as is 0 for none.
+ * Returns false (and closes nothing) after logging why not.
+ */
+bool listener_return(struct listeners *ls, int fd, unsigned stored_as);
 
 /*
  * Opens what wanted has and is not open, closes what is open and not wanted,

@@ -6,13 +6,16 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+
 #include "banterd/config/config.h"
 
 #define SOCKET_BACKLOG 1024 /* the kernel lowers it to its somaxconn */
 
-/* socket, bind, listen.  Returns the descriptor, which the caller owes close(),
- * or -1 with errno set. */
-int socket_open(const struct config_listen *l);
+/* socket, bind, listen.  An address that may be early need not be there yet.
+ * Returns the descriptor, which the caller owes close(), or -1 with errno set.
+ */
+int socket_open(const struct config_listen *l, bool may_be_early);
 
 /* Sets the options that accepted sockets inherit.  Chat goes on without any of
  * them, and a socket of another kind (MPTCP) has not all: that is worth a debug

@@ -46,6 +46,7 @@
 #define CLIENT_LINGER_LOOK_MS 500
 
 struct host;
+struct kept;
 
 /* The longest line that anybody is sent, in bytes: the longest text, a time, a
  * room, two names and the words around them. */
@@ -53,6 +54,12 @@ struct host;
 
 /* What several have to say. */
 #define CLIENT_NO_MEMORY "! The server is out of memory; try again later."
+
+/* What somebody reads who has to give the password. */
+#define CLIENT_ASK_PASSWORD "* A password is needed: /pass PASSWORD"
+
+/* What everybody reads who is still there when the server stops. */
+#define CLIENT_GOING_DOWN "* The server is going down."
 
 /* Why one leaves whose connection is broken. */
 #define CLIENT_LOST "connection lost"
@@ -88,18 +95,20 @@ struct client {
 	bool has_address : 1; /* not of a UNIX socket */
 	bool is_waiting : 1;  /* for the daemon: in its lists */
 	bool is_runnable : 1;
-	bool counted : 1;    /* has a place, and a host */
-	bool has_quit : 1;   /* it said so itself */
-	uint64_t resumes_at; /* ms: reads again; 0: not waiting */
-	uint64_t stalls_at;  /* ms: it has stalled; 0: it has not */
-	uint64_t looks_at;   /* ms: slow_look(), with a backlog or lingering */
-	uint64_t ends_at;    /* ms: login, arriving, closing, lingering is
-			      * over; 0: nothing such */
+	bool counted : 1;     /* has a place, and a host */
+	bool has_quit : 1;    /* it said so itself */
+	bool had_pending : 1; /* input, when changes were told last */
+	uint64_t resumes_at;  /* ms: reads again; 0: not waiting */
+	uint64_t stalls_at;   /* ms: it has stalled; 0: it has not */
+	uint64_t looks_at;    /* ms: slow_look(), with a backlog or lingering */
+	uint64_t ends_at;     /* ms: login, arriving, closing, lingering is
+			       * over; 0: nothing such */
 	TAILQ_ENTRY(client) next;     /* the daemon's: all, or those gone */
 	TAILQ_ENTRY(client) waiting;  /* the daemon's, if is_waiting */
 	TAILQ_ENTRY(client) runnable; /* the daemon's, if is_runnable */
 	struct host *host;            /* NULL: has no place */
 	struct unheard *unheard;      /* NULL: nobody waits to be told */
+	struct kept *kept;            /* the daemon's; NULL: nothing is */
 	struct address address;
 	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
 };
@@ -112,6 +121,11 @@ TAILQ_HEAD(clients, client);
  */
 struct client *client_new(
     struct session_context *ctx, int fd, const struct address *address);
+
+/* The same of a connection that had that number in an earlier process; the rest
+ * is client_import()'s. */
+struct client *client_return(
+    struct session_context *ctx, int fd, uint64_t number);
 
 /* Frees a client that is CLIENT_GONE, and closes its socket. */
 void client_free(struct client *c);
@@ -164,6 +178,12 @@ void client_linger(struct client *c);
 
 /* It has left its rooms, and nothing more is to come. */
 void client_gone(struct client *c);
+
+/* Something of it that is to outlive the process has changed: CHANGED_USER and
+ * the others, or this. */
+#define CHANGED_UNHEARD 8U
+#define CHANGED_SPENT   16U /* what it has said has cost it, and when */
+void client_changed(struct client *c, unsigned what);
 
 /* Forgets who wrote to it in private. */
 void client_end_unheard(struct client *c);

@@ -16,6 +16,7 @@ struct conns;
 struct fanout;
 struct registry;
 struct rendering;
+struct room;
 
 /* What the daemon does for clients.  A test fills it with its own. */
 struct session_ops {
@@ -31,6 +32,10 @@ struct session_ops {
 	void (*release_place)(void *daemon, struct client *c);
 	/* c is CLIENT_GONE: it is to be freed when the turn ends. */
 	void (*gone)(void *daemon, struct client *c);
+	/* Something that is to outlive the process has changed, of a person or
+	 * of a room: a sum of CHANGED_... */
+	void (*changed)(void *daemon, struct client *c, unsigned what);
+	void (*room_changed)(void *daemon, struct room *room, unsigned what);
 };
 
 struct session_context {
