@@ -13,6 +13,7 @@
 #include "banterd/config/config.h"
 #include "banterd/config/loader.h"
 #include "banterd/daemon/check.h"
+#include "banterd/daemon/keep.h"
 #include "banterd/daemon/loop.h"
 #include "banterd/system/log.h"
 #include "banterd/system/privileges.h"
@@ -21,6 +22,7 @@
 #include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
+#include "banterd/daemon/takeover.h"
 
 enum exit_status {
 	EXIT_ASKED = 0, /* asked to stop */
@@ -32,6 +34,7 @@ enum exit_status {
 struct options {
 	const char *conf_path;
 	bool conf_given;               /* -f */
+	bool keep;                     /* -k */
 	bool test;                     /* -t */
 	bool verbose;                  /* -v */
 	struct config_listens listens; /* -l */
@@ -42,10 +45,12 @@ static void
 usage(FILE *to)
 {
 	fprintf(to,
-	    "usage: banterd [-tv] [-f FILE] [-l ADDR:PORT]...\n"
+	    "usage: banterd [-ktv] [-f FILE] [-l ADDR:PORT]...\n"
 	    "       banterd -V | -h\n"
 	    "\n"
 	    "  -f FILE       read this configuration, not " CONFIG_PATH "\n"
+	    "  -k            keep connections through restarts and faults (for the\n"
+	    "                service: the manager has to hold descriptors)\n"
 	    "  -l ADDR:PORT  listen here (or on a socket's /PATH), whatever "
 	    "FILE says\n"
 	    "  -t            only check the configuration\n"
@@ -66,7 +71,7 @@ parse_options(int argc, char *argv[], struct options *o)
 	const char *wrong;
 	int ch;
 
-	while ((ch = getopt_long(argc, argv, "f:hl:tvV", words, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "f:hkl:tvV", words, NULL)) != -1) {
 		switch (ch) {
 		case 'f':
 			o->conf_path = optarg;
@@ -75,6 +80,9 @@ parse_options(int argc, char *argv[], struct options *o)
 		case 'h':
 			usage(stdout);
 			return EXIT_ASKED;
+		case 'k':
+			o->keep = true;
+			break;
 		case 'l':
 			wrong = config_listen_add(
 			    &o->listens, optarg, CONFIG_SOCKET_MODE);
@@ -158,33 +166,95 @@ fill_descriptors(void)
 	return true;
 }
 
+/* What is there before the server is. */
+struct before {
+	struct notify notify;
+	struct notify_passed passed;
+	struct keep *keep; /* NULL: nothing is kept */
+};
+
+static void
+look_around(struct before *b, const struct options *o)
+{
+	notify_init(&b->notify);
+	b->passed = notify_passed();
+	if (o->keep)
+		b->keep = keep_new(&b->notify, &b->passed);
+	if (b->keep == NULL)
+		keep_refuse(&b->notify, &b->passed);
+}
+
+/* While people are here, it is read as by a reload. */
+static bool
+is_unfinished(
+    const struct options *o, const struct before *b, const struct config *conf)
+{
+	return b->keep != NULL && b->keep->start != KEEP_FRESH &&
+	    b->keep->start != KEEP_FORGOTTEN &&
+	    reload_is_unfinished(o->conf_path, conf);
+}
+
+/*
+ * Still root: what only it may read, it reads by itself.  A file that has
+ * become wrong, while people are here, is no reason to disconnect them.
+ */
+static struct config *
+read_config(const struct options *o, const struct before *b, bool *is_old)
+{
+	struct config *conf, *old;
+	bool unfinished;
+
+	*is_old = false;
+	conf = reload_config(NULL, o->conf_path, how_to_read(o));
+	unfinished = conf != NULL && is_unfinished(o, b, conf);
+	if (conf != NULL && !unfinished && reload_log(conf->log_target))
+		return conf;
+	old = b->keep != NULL ? keep_config(b->keep, o->conf_path) : NULL;
+	if (old == NULL && unfinished && reload_log(conf->log_target))
+		return conf;
+	config_free(conf);
+	if (old == NULL)
+		return NULL;
+	log_error("the last good configuration stays in force");
+	(void)reload_log(old->log_target);
+	*is_old = true;
+	return old;
+}
+
 /* All that may fail before the first turn of the loop. */
 static bool
-start(struct server *srv, struct options *o, const struct files *files)
+start(struct server *srv, struct options *o, const struct files *files,
+    struct before *b)
 {
 	struct config *conf;
+	bool is_old;
 
-	/* Still root: what only it may read, it reads by itself. */
-	conf = reload_config(NULL, o->conf_path, how_to_read(o));
-	if (conf == NULL || !reload_log(conf->log_target)) {
-		config_free(conf);
+	if ((conf = read_config(o, b, &is_old)) == NULL) {
+		notify_close(&b->notify);
 		return false;
 	}
 	log_set_level(o->verbose ? LOG_LEVEL_DEBUG : conf->log_level);
 	config_warn(conf);
 	if (!loop_init(srv, conf, o->conf_path, !o->conf_given)) {
+		notify_close(&b->notify);
 		loop_free(srv);
 		return false;
 	}
+	srv->conf_is_old = is_old;
 	srv->files = files;
 	srv->opener = &o->opener;
 	srv->verbose = o->verbose;
 	TAILQ_CONCAT(&srv->fixed_listens, &o->listens, next);
-	notify_init(&srv->notify);
-	if (!reload_listen(srv) || !privileges_drop(conf->user)) {
+	srv->notify = b->notify;
+	if (b->keep != NULL)
+		keep_attach(b->keep, srv);
+	if (!reload_listen(srv, &b->passed) || !privileges_drop(conf->user)) {
+		/* The next try finds them where they are. */
+		srv->listeners.are_handed_over = b->keep != NULL;
 		loop_free(srv);
 		return false;
 	}
+	takeover(srv);
 	sandbox_enter();
 	return true;
 }
@@ -194,15 +264,17 @@ static int
 serve(struct options *o)
 {
 	const struct files files = opener_files(&o->opener);
+	struct before before = { .keep = NULL };
 	struct server srv;
 	bool started = false;
 
 	log_set_files(&files);
+	look_around(&before, o);
 	if (geteuid() == 0 &&
 	    !opener_start(&o->opener, o->conf_path, &o->listens))
 		log_error("cannot fork: %s", strerror(errno));
 	else
-		started = start(&srv, o, &files);
+		started = start(&srv, o, &files, &before);
 	o->opener.patience_ms = OPENER_PATIENCE_MS;
 	if (started) {
 		loop_run(&srv);
@@ -210,6 +282,8 @@ serve(struct options *o)
 		loop_free(&srv);
 	} else
 		log_error("not started");
+	keep_free(before.keep);
+	notify_passed_free(&before.passed);
 	log_set_files(NULL);
 	opener_stop(&o->opener);
 	return started ? EXIT_ASKED : EXIT_WRONG;

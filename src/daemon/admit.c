@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "banterd/daemon/admit.h"
+#include "banterd/daemon/keep.h"
 #include "banterd/daemon/server.h"
 
 /* Who comes through a UNIX socket is of the host that their account is. */
@@ -106,6 +107,9 @@ admit(struct server *srv, int fd, const struct address *address)
 		return;
 	}
 	TAILQ_INSERT_TAIL(&srv->clients, c, next);
+	if (srv->keep != NULL && !keep_add(srv->keep, c))
+		log_burst(&srv->session.log_burst, server_now(srv),
+		    "no memory to keep a connection; a fault would end it");
 	if (refusal != NULL) {
 		srv->nclosing++;
 		client_refuse(c, refusal);
@@ -133,6 +137,58 @@ admit_release_place(struct server *srv, struct client *c)
 	c->counted = false;
 	srv->nclients--;
 	srv->nclosing++;
+}
+
+/* Where there is no memory for its host, it has no place, but is served. */
+void
+admit_return(struct server *srv, struct client *c)
+{
+	struct address account;
+
+	TAILQ_INSERT_TAIL(&srv->clients, c, next);
+	if (c->counted) {
+		if (!c->has_address)
+			account = account_of(conn_descriptor(c->out.conn));
+		c->host = host_enter(&srv->hosts,
+		    c->has_address ? &c->address : &account, server_now(srv));
+		c->counted = c->host != NULL;
+	}
+	if (c->counted)
+		srv->nclients++;
+	else
+		srv->nclosing++;
+}
+
+void
+admit_store_listeners(struct server *srv)
+{
+	struct listener *l;
+
+	srv->owes_listeners = false;
+	TAILQ_FOREACH(l, &srv->listeners.list, next) {
+		if (l->passed || l->stored_as != 0)
+			continue;
+		if (!keep_listener(srv->keep, l))
+			srv->owes_listeners = true;
+	}
+}
+
+static void
+on_opened(void *owner, struct listener *l)
+{
+	struct server *srv = owner;
+
+	if (srv->keep != NULL && !keep_listener(srv->keep, l))
+		srv->owes_listeners = true;
+}
+
+static void
+on_closed(void *owner, const struct listener *l)
+{
+	struct server *srv = owner;
+
+	if (srv->keep != NULL)
+		keep_forget_listener(srv->keep, l);
 }
 
 static void
@@ -168,4 +224,6 @@ const struct listener_ops admit_listener_ops = {
 	.turned_away = on_turned_away,
 	.is_closing = is_closing,
 	.now = on_now,
+	.opened = on_opened,
+	.closed = on_closed,
 };

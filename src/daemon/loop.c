@@ -12,6 +12,7 @@
 #include "banterd/chat/listed.h"
 #include "banterd/chat/room.h"
 #include "banterd/daemon/admit.h"
+#include "banterd/daemon/keep.h"
 #include "banterd/daemon/loop.h"
 #include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
@@ -22,7 +23,6 @@
 #include "banterd/system/signals.h"
 
 #define LATE_MS      100   /* a timer is not; then we were stopped, */
-#define CATCH_UP_MS  100   /* and hear what came meanwhile */
 #define TURN_MS      8     /* for those who have more to say */
 #define STATUS_MS    1000  /* between two words to the manager */
 #define STOP_TICK_MS 20    /* between looks at who has all */
@@ -81,6 +81,8 @@ gone(void *daemon, struct client *c)
 {
 	struct server *srv = daemon;
 
+	if (srv->keep != NULL)
+		keep_remove(srv->keep, c);
 	TAILQ_REMOVE(&srv->clients, c, next);
 	if (c->is_waiting)
 		TAILQ_REMOVE(&srv->waiting, c, waiting);
@@ -90,6 +92,24 @@ gone(void *daemon, struct client *c)
 	TAILQ_INSERT_TAIL(&srv->gone, c, next);
 }
 
+static void
+changed(void *daemon, struct client *c, unsigned what)
+{
+	struct server *srv = daemon;
+
+	if (srv->keep != NULL)
+		keep_client_changed(srv->keep, c, what);
+}
+
+static void
+room_changed_too(void *daemon, struct room *room, unsigned what)
+{
+	struct server *srv = daemon;
+
+	if (srv->keep != NULL)
+		keep_room_changed(srv->keep, room, what);
+}
+
 static const struct session_ops session_ops = {
 	.now = now,
 	.arm_deadline = arm_deadline,
@@ -97,6 +117,8 @@ static const struct session_ops session_ops = {
 	.is_crowded = is_crowded,
 	.release_place = release_place,
 	.gone = gone,
+	.changed = changed,
+	.room_changed = room_changed_too,
 };
 
 /* ---- the timer ---- */
@@ -162,7 +184,7 @@ has_to_catch_up(struct server *srv, uint64_t ms)
 	uint64_t late = ms - MIN(ms, srv->timer_due);
 
 	if (late > LATE_MS && srv->caught_up_at == 0)
-		srv->caught_up_at = ms + CATCH_UP_MS;
+		srv->caught_up_at = ms + SERVER_CATCH_UP_MS;
 	return ms < srv->caught_up_at;
 }
 
@@ -204,6 +226,8 @@ tick(struct server *srv)
 	next = earlier(next, srv->registry.due);
 	next = earlier(next, trim(srv, ms));
 	next = earlier(next, tick_logs(srv, ms));
+	if (srv->keep != NULL)
+		next = earlier(next, keep_tick(srv->keep, ms));
 	if (srv->session.stopping) {
 		if (ms >= srv->stop_by)
 			srv->done = true;
@@ -272,14 +296,15 @@ tell_status(struct server *srv)
 	srv->status_at = server_now(srv);
 	srv->status_clients = srv->registry.nusers;
 	srv->status_rooms = srv->registry.nrooms;
-	srv->owes_status = !notify_status(
-	    &srv->notify, srv->status_clients, srv->status_rooms);
+	srv->owes_status = !notify_status(&srv->notify, srv->status_clients,
+	    srv->status_rooms, srv->conf_is_old);
 }
 
 static bool
 has_to_tell(const struct server *srv)
 {
-	return srv->owes_ready || srv->owes_status ||
+	return srv->owes_ready || srv->owes_status || srv->owes_listeners ||
+	    (srv->keep != NULL && keep_owes(srv->keep)) ||
 	    srv->registry.nusers != srv->status_clients ||
 	    srv->registry.nrooms != srv->status_rooms;
 }
@@ -297,6 +322,10 @@ update_manager(struct server *srv)
 	}
 	if (srv->owes_ready)
 		tell_ready(srv);
+	if (srv->keep != NULL)
+		keep_pay(srv->keep);
+	if (srv->owes_listeners)
+		admit_store_listeners(srv);
 	tell_status(srv);
 }
 
@@ -327,6 +356,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		if (srv->stop_wanted)
 			srv->done = true;
 		srv->stop_wanted = true;
+		srv->hand_over_wanted = sig == SIGTERM && srv->keep != NULL;
 		break;
 	}
 }
@@ -352,6 +382,7 @@ static bool
 connect_floors(struct server *srv)
 {
 	registry_init(&srv->registry, &talk_registry_ops);
+	srv->registry.owner = &srv->session;
 	hosts_init(&srv->hosts);
 	listeners_init(&srv->listeners, srv->base, &admit_listener_ops, srv);
 	srv->conns.base = srv->base;
@@ -409,6 +440,8 @@ finish_turn(struct server *srv)
 	struct client *c;
 
 	fanout_flush(srv->fanout);
+	if (srv->keep != NULL)
+		keep_commit(srv->keep);
 	while ((q = fanout_next_broken(srv->fanout)) != NULL)
 		talk_broken(client_of_queue(q));
 	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
@@ -519,10 +552,22 @@ loop_stop(struct server *srv)
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next) {
 		if (c->state >= CLIENT_CLOSING)
 			continue;
-		client_tell(c, "* The server is going down.");
+		client_tell(c, CLIENT_GOING_DOWN);
 		client_close(c, NULL);
 	}
 	server_wake_at(srv, server_now(srv) + STOP_TICK_MS);
+}
+
+/* The last turn is finished; nothing that has arrived since is read.  Returns
+ * false if it is not possible. */
+static bool
+hand_over(struct server *srv)
+{
+	if (!srv->hand_over_wanted)
+		return false;
+	while (fanout_is_owing(srv->fanout))
+		finish_turn(srv);
+	return keep_hand_over(srv->keep);
 }
 
 static void
@@ -551,13 +596,18 @@ loop_run(struct server *srv)
 		loop_turn(srv, true);
 		if (srv->reload_wanted && !srv->session.stopping)
 			reload_now(srv);
-		if (srv->stop_wanted && !srv->session.stopping)
+		if (srv->stop_wanted && !srv->session.stopping) {
+			if ((srv->done = hand_over(srv)))
+				break;
 			loop_stop(srv);
+		}
 		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients))
 			srv->done = true;
 	}
 	/* It has ended; one in the last moment changes nothing any more. */
 	signals_block();
+	if (srv->keep != NULL)
+		keep_stop(srv->keep);
 	log_notice("stopped");
 }
 

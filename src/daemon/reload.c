@@ -2,28 +2,66 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "banterd/chat/listed.h"
 #include "banterd/config/loader.h"
+#include "banterd/daemon/keep.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 #include "banterd/session/talk.h"
 
-/* "a:b:c": the name of each passed socket, for the log. */
+/* Sockets that the manager made, not those that an earlier process did. */
 static bool
-adopt_sockets(struct server *srv, struct notify_sockets *passed)
+is_managers(const struct notify_descriptor *d)
 {
-	char *rest = passed->names, *name;
+	return d->fd != -1 && keep_listener_number(d->name) == 0;
+}
+
+static bool
+adopt_sockets(struct server *srv, const struct notify_passed *passed)
+{
 	bool ok = true;
 	int i;
 
 	for (i = 0; i < passed->n; i++) {
-		name = strsep(&rest, ":");
-		if (!listener_adopt(&srv->listeners, passed->first + i,
-			name == NULL ? "unnamed" : name))
+		if (is_managers(&passed->list[i]) &&
+		    !listener_adopt(&srv->listeners, passed->list[i].fd,
+			passed->list[i].name))
 			ok = false;
 	}
 	return ok;
+}
+
+/* Those of an earlier process; where the manager's replace them, their ends
+ * here are closed by listeners_apply(). */
+static void
+return_listeners(struct server *srv, const struct notify_passed *passed)
+{
+	const struct notify_descriptor *d;
+	unsigned number;
+	int i;
+
+	for (i = 0; i < passed->n; i++) {
+		d = &passed->list[i];
+		number = d->fd == -1 ? 0 : keep_listener_number(d->name);
+		if (number != 0 &&
+		    !listener_return(
+			&srv->listeners, d->fd, srv->keep != NULL ? number : 0))
+			close(d->fd);
+	}
+}
+
+static bool
+has_managers_sockets(const struct notify_passed *passed)
+{
+	int i;
+
+	for (i = 0; i < passed->n; i++) {
+		if (is_managers(&passed->list[i]))
+			return true;
+	}
+	return false;
 }
 
 /* Who has written a listen line is told why it does nothing. */
@@ -53,20 +91,34 @@ open_listeners(struct server *srv, const struct config *conf)
 	    &srv->listeners, &conf->listens, conf->listens_default);
 }
 
-bool
-reload_listen(struct server *srv)
+/* What is listened on, by the configuration in force.  With people who are
+ * kept, an address that cannot be had is no reason to end. */
+static bool
+listen_as_configured(struct server *srv)
 {
-	struct notify_sockets passed = notify_sockets();
-	bool ok;
+	struct config_listens none;
 
-	srv->sockets_passed = passed.n > 0;
-	if (passed.n < 0)
-		ok = false;
-	else if (srv->sockets_passed)
-		ok = adopt_sockets(srv, &passed);
-	else
-		ok = open_listeners(srv, srv->conf);
-	free(passed.names);
+	TAILQ_INIT(&none);
+	if (srv->sockets_passed)
+		return listeners_apply(&srv->listeners, &none, true);
+	if (open_listeners(srv, srv->conf))
+		return true;
+	if (srv->keep == NULL || TAILQ_EMPTY(&srv->listeners.list))
+		return false;
+	log_error("the addresses of before stay");
+	return true;
+}
+
+bool
+reload_listen(struct server *srv, const struct notify_passed *passed)
+{
+	bool ok = passed->n >= 0;
+
+	srv->sockets_passed = has_managers_sockets(passed);
+	return_listeners(srv, passed);
+	if (ok && srv->sockets_passed)
+		ok = adopt_sockets(srv, passed);
+	ok = ok && listen_as_configured(srv);
 	if (ok && srv->sockets_passed)
 		warn_of_replaced(srv, srv->conf);
 	if (ok) {
@@ -134,6 +186,19 @@ apply(struct server *srv, struct config *conf)
 	return true;
 }
 
+bool
+reload_is_unfinished(const char *path, const struct config *conf)
+{
+	const char *unfinished = config_unfinished(conf);
+
+	if (unfinished == NULL)
+		return false;
+	log_error(
+	    "%s: %s, expected a whole file: somebody may still be writing it",
+	    path, unfinished);
+	return true;
+}
+
 /*
  * A file that is gone, empty or cut may be one that is being replaced: taken
  * for a configuration, it would drop the password and let in who is denied.
@@ -141,20 +206,23 @@ apply(struct server *srv, struct config *conf)
 static struct config *
 read_again(struct server *srv)
 {
-	const char *unfinished;
 	unsigned how = CONFIG_SERVING;
 	struct config *conf;
 
 	if (srv->conf_optional && srv->conf->no_file)
 		how |= CONFIG_OPTIONAL;
 	conf = reload_config(srv->files, srv->conf_path, how);
-	if (conf == NULL || (unfinished = config_unfinished(conf)) == NULL)
+	if (conf == NULL || !reload_is_unfinished(srv->conf_path, conf))
 		return conf;
-	log_error(
-	    "%s: %s, expected a whole file: somebody may still be writing it",
-	    srv->conf_path, unfinished);
 	config_free(conf);
 	return NULL;
+}
+
+void
+reload_rooms(struct server *srv)
+{
+	if (!listed_configure(&srv->registry, srv->conf))
+		log_error("out of memory; some rooms could not be set up");
 }
 
 bool
@@ -173,6 +241,9 @@ reload(struct server *srv)
 	config_free(srv->conf);
 	srv->conf = conf;
 	srv->session.conf = conf;
+	srv->conf_is_old = false;
+	if (srv->keep != NULL)
+		keep_set_config(srv->keep, conf);
 	read_time_zone();
 	talk_forget_zone(&srv->session);
 	if (!srv->verbose)
@@ -180,8 +251,7 @@ reload(struct server *srv)
 	server_fit_descriptors(srv);
 	fanout_set_limit(srv->fanout, conf->send_queue);
 	srv->conns.low_water = fanout_low_water(srv->fanout);
-	if (!listed_configure(&srv->registry, conf))
-		log_error("out of memory; some rooms could not be set up");
+	reload_rooms(srv);
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
 	config_warn(conf);

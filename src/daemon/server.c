@@ -11,11 +11,16 @@
 
 #include "banterd/base/deadline.h"
 #include "banterd/daemon/server.h"
+#include "banterd/state/vault.h"
 #include "banterd/net/timer.h"
 
 /* Descriptors beside those of clients and listeners: standard ones, the loop's,
  * the log, the opener's, the spare one; and files that are read. */
 #define OTHER_DESCRIPTORS 19
+
+/* What keeping takes: its own ones; and of those in flight, which count as much
+ * by themselves, some are so twice for a moment. */
+#define KEEPING_DESCRIPTORS (8 + VAULT_SLACK)
 
 #define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
 #define MAX_FD_SLOTS   16384 /* made ahead */
@@ -61,7 +66,8 @@ void
 server_fit_descriptors(struct server *srv)
 {
 	rlim_t others = SERVER_CLOSING + OTHER_DESCRIPTORS +
-	    listeners_count(&srv->listeners);
+	    listeners_count(&srv->listeners) +
+	    (srv->keep != NULL ? KEEPING_DESCRIPTORS : 0);
 	rlim_t want = srv->conf->max_clients + others;
 	struct rlimit rl;
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "banterd/chat/room.h"
+#include "banterd/daemon/keep.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
 
@@ -40,6 +41,16 @@ log_rooms(struct server *srv)
 	for (i = 0; i < n; i++)
 		log_notice("room %s: %u", rooms[i]->name, rooms[i]->nmembers);
 	free(rooms);
+}
+
+static void
+log_kept(const struct keep *k)
+{
+	log_notice(
+	    "kept connections in %u messages, %u of them over, %u not kept; state %zu KB; %u faults in a row",
+	    vault_messages(k->vault), vault_dead(k->vault),
+	    vault_waiting(k->vault), database_used(k->db) / 1024,
+	    k->life->faults);
 }
 
 /* ---- people ---- */
@@ -97,6 +108,8 @@ stats_log(struct server *srv)
 	    (unsigned long long)out->skipped,
 	    (unsigned long long)session->stalled,
 	    (unsigned long long)log_lost());
+	if (srv->keep != NULL)
+		log_kept(srv->keep);
 	log_rooms(srv);
 	srv->people_to_log = srv->registry.nslots;
 	stats_go_on(srv);

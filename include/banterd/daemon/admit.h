@@ -16,6 +16,12 @@ extern const struct listener_ops admit_listener_ops;
  * address is NULL for a UNIX socket. */
 void admit(struct server *srv, int fd, const struct address *address);
 
+/* One who had a place in an earlier process has it again. */
+void admit_return(struct server *srv, struct client *c);
+
+/* Has the service manager hold the listeners that it could not be told of. */
+void admit_store_listeners(struct server *srv);
+
 /* A client needs its place no longer: the next one may have it. */
 void admit_release_place(struct server *srv, struct client *c);
 

@@ -22,11 +22,16 @@
 struct event;
 struct event_base;
 struct files;
+struct keep;
 struct opener;
 
 /* Connections without a place for which a descriptor is kept beyond
  * max-clients: of those who are turned away, or whose last output has left. */
 #define SERVER_CLOSING 24
+
+/* After it was stopped, the daemon hears for so many ms what came meanwhile,
+ * before anything is over. */
+#define SERVER_CATCH_UP_MS 100
 
 struct server {
 	struct event_base *base;
@@ -59,6 +64,7 @@ struct server {
 	const struct files *files;  /* its owner's; NULL: none */
 	struct opener *opener;      /* the same */
 	struct event *child;        /* it has ended; NULL: there is none */
+	struct keep *keep;          /* its owner's; NULL: nothing is kept */
 	uint64_t accepted, refused; /* connections, since the start */
 	uint64_t started;           /* ms */
 	uint64_t status_at;         /* ms: when notify was told */
@@ -67,11 +73,14 @@ struct server {
 	uint32_t people_to_log; /* stats.c's: so many slots are still to come */
 	bool clock_is_fresh;    /* read in this turn */
 	bool sockets_passed;    /* they replace listen lines */
+	bool owes_listeners;    /* to notify's store */
+	bool conf_is_old;       /* the file is wrong, and it is not of it */
 	bool reload_wanted, stop_wanted;
-	bool done;        /* leave the loop */
-	bool failed;      /* the loop did; nobody asked */
-	bool verbose;     /* -v: debug, whatever conf says */
-	uint64_t stop_by; /* ms: then it ends in any case, if stopping */
+	bool hand_over_wanted; /* rather than a stop */
+	bool done;             /* leave the loop */
+	bool failed;           /* the loop did; nobody asked */
+	bool verbose;          /* -v: debug, whatever conf says */
+	uint64_t stop_by;      /* ms: then it ends in any case, if stopping */
 
 	/* server_clock(); a test can replace it. */
 	uint64_t (*clock)(void);

@@ -1,0 +1,497 @@
+#include <sys/param.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banterd/chat/member.h"
+#include "banterd/daemon/admit.h"
+#include "banterd/daemon/keep.h"
+#include "banterd/daemon/reload.h"
+#include "banterd/daemon/server.h"
+#include "banterd/daemon/takeover.h"
+#include "banterd/session/export.h"
+#include "banterd/state/remnant.h"
+
+struct takeover {
+	struct server *srv;
+	struct keep *keep;
+	struct imported im;
+	struct kept **kept; /* by number, once all are there */
+	size_t nkept, size;
+	struct keep_key *unread; /* records that nobody can read, or needs */
+	size_t nunread, unread_size;
+	uint64_t sending;       /* as of struct life */
+	struct log_burst burst; /* what cannot be read back */
+};
+
+static void
+tell_unread(struct takeover *t, const char *what, uint64_t number)
+{
+	log_burst(&t->burst, server_now(t->srv),
+	    "cannot read back what was kept of %s %llu", what,
+	    (unsigned long long)number);
+}
+
+/* While records are read, none can be taken out.  Where there is no memory it
+ * is told again by the next server. */
+static void
+note_unread(struct takeover *t, const struct keep_key *key)
+{
+	size_t size = t->unread_size == 0 ? 16 : t->unread_size * 2;
+	struct keep_key *keys;
+
+	if (t->nunread == t->unread_size) {
+		keys = reallocarray(t->unread, size, sizeof(*keys));
+		if (keys == NULL)
+			return;
+		t->unread = keys;
+		t->unread_size = size;
+	}
+	t->unread[t->nunread++] = *key;
+}
+
+static void
+drop_unread(struct takeover *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nunread; i++)
+		keep_drop(t->keep, &t->unread[i]);
+	free(t->unread);
+}
+
+/* ---- the descriptors ---- */
+
+/* As of vault_taken. */
+static struct vault_item *
+on_taken(void *arg, uint64_t number, int fd)
+{
+	struct takeover *t = arg;
+	struct kept **list;
+	size_t size = t->size == 0 ? 256 : t->size * 2;
+
+	(void)fd;
+	if (t->nkept == t->size) {
+		list = reallocarray(t->kept, size, sizeof(struct kept *));
+		if (list == NULL) {
+			tell_unread(t, "connection", number);
+			return NULL;
+		}
+		t->kept = list;
+		t->size = size;
+	}
+	if ((t->kept[t->nkept] = calloc(1, sizeof(struct kept))) == NULL) {
+		tell_unread(t, "connection", number);
+		return NULL;
+	}
+	return &t->kept[t->nkept++]->item;
+}
+
+/* As of qsort(3). */
+static int
+compare_kept(const void *a, const void *b)
+{
+	const struct kept *one = *(struct kept *const *)a,
+			  *other = *(struct kept *const *)b;
+
+	return (one->item.number > other->item.number) -
+	    (one->item.number < other->item.number);
+}
+
+/* The vault has nothing of it any more; of another descriptor of the same
+ * connection nothing is said. */
+static void
+give_up(struct takeover *t, struct kept *kept)
+{
+	vault_remove(t->keep->vault, &kept->item, server_now(t->srv));
+	close(kept->item.fd);
+	free(kept);
+}
+
+/* Who died while turning the ring has left some twice. */
+static void
+drop_doubles(struct takeover *t)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < t->nkept; i++) {
+		if (n > 0 &&
+		    t->kept[n - 1]->item.number == t->kept[i]->item.number)
+			give_up(t, t->kept[i]);
+		else
+			t->kept[n++] = t->kept[i];
+	}
+	t->nkept = n;
+}
+
+static void
+take_descriptors(struct takeover *t)
+{
+	struct conns *conns = &t->srv->conns;
+
+	if (!vault_take_over(t->keep->vault, on_taken, t, server_now(t->srv)))
+		log_error("not all connections could be taken over: %s",
+		    strerror(errno));
+	if (t->nkept == 0)
+		return;
+	qsort(t->kept, t->nkept, sizeof(struct kept *), compare_kept);
+	drop_doubles(t);
+	conns->made = MAX(conns->made, t->kept[t->nkept - 1]->item.number);
+}
+
+static struct kept *
+find_kept(const struct takeover *t, uint64_t number)
+{
+	struct kept key = { .item = { .number = number } }, *pkey = &key,
+		    **found;
+
+	if (t->nkept == 0)
+		return NULL;
+	found = bsearch(
+	    &pkey, t->kept, t->nkept, sizeof(struct kept *), compare_kept);
+	return found != NULL ? *found : NULL;
+}
+
+static struct client *
+find_client(const struct takeover *t, uint64_t number)
+{
+	const struct kept *kept = find_kept(t, number);
+
+	return kept != NULL ? kept->client : NULL;
+}
+
+/* ---- the records ---- */
+
+static bool
+read_maker(struct takeover *t, struct room *room, struct record_reader *r)
+{
+	struct address a = { .scope = 0 };
+	struct host *host;
+	const void *in6;
+	size_t n;
+
+	if (record_get_u8(r) == 0)
+		return record_is_whole(r);
+	in6 = record_get_bytes(r, &n);
+	if (n != sizeof(a.in6))
+		return false;
+	memcpy(&a.in6, in6, n);
+	a.scope = record_get_u32(r);
+	host = host_find_or_make(&t->srv->hosts, &a);
+	if (host != NULL && host_take_room(host))
+		room->maker = host;
+	return record_is_whole(r);
+}
+
+static bool
+read_room(struct takeover *t, struct record_reader *r)
+{
+	struct room *room = import_room(&t->im, r);
+
+	if (room == NULL || read_maker(t, room, r))
+		return room != NULL;
+	/* It is there, but is written again. */
+	keep_room_changed(t->keep, room, CHANGED_ROOM);
+	return false;
+}
+
+static bool
+read_of_room(struct takeover *t, enum keep_kind kind, uint64_t number,
+    struct record_reader *r)
+{
+	struct room *room = imported_room(&t->im, number);
+
+	if (room == NULL)
+		return false;
+	return kind == KEEP_TALLIES ? import_tallies(room, r) :
+				      import_bans(room, r);
+}
+
+/* One whose descriptor could not be kept is brought back, too, so that the
+ * others see it leave. */
+static bool
+read_client(struct takeover *t, uint64_t number, struct record_reader *r)
+{
+	struct kept *kept = find_kept(t, number);
+	struct client *c = NULL;
+	int fd;
+
+	fd = kept != NULL ? kept->item.fd :
+			    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd != -1)
+		c = client_return(&t->srv->session, fd, number);
+	if (c == NULL) {
+		if (fd != -1 && kept == NULL)
+			close(fd);
+		return false;
+	}
+	if (client_import(&t->im, c, r)) {
+		admit_return(t->srv, c);
+		c->kept = kept;
+		if (kept != NULL) {
+			kept->client = c;
+			kept->stored = ~0U;
+		}
+		keep_client_changed(t->keep, c, CHANGED_USER);
+		if (t->keep->start == KEEP_FAULT)
+			client_tell_fault(c, t->sending == number);
+		return true;
+	}
+	if (kept != NULL) {
+		keep_send_off(kept->item.fd);
+		vault_remove(t->keep->vault, &kept->item, server_now(t->srv));
+		kept->item.fd = -1;
+	}
+	client_free(c);
+	return false;
+}
+
+static bool
+read_of_client(struct takeover *t, enum keep_kind kind, uint64_t number,
+    struct record_reader *r)
+{
+	struct client *c = find_client(t, number);
+
+	/* Who is leaving has nothing of this any more. */
+	if (c->user.id == 0 && (kind == KEEP_IGNORED || kind == KEEP_AWAY))
+		return true;
+	switch (kind) {
+	case KEEP_IGNORED:
+		return import_ignored(&c->user, r);
+	case KEEP_AWAY:
+		return import_away(&c->user, r);
+	case KEEP_UNHEARD:
+		return client_import_unheard(c, r);
+	default:
+		if (client_import_rest(c, r))
+			return true;
+		client_tell_fault(c, false);
+		return false;
+	}
+}
+
+static uint64_t
+number_of(const unsigned char *key, size_t len)
+{
+	uint64_t number = 0;
+	size_t i;
+
+	for (i = 1; i <= sizeof(number) && i < len; i++)
+		number = number << 8 | key[i];
+	return number;
+}
+
+static bool
+read_said(struct room *room, struct record_reader *r)
+{
+	uint64_t oldest = record_get_u64(r);
+
+	if (!import_said(room, r))
+		return false;
+	history_forget(&room->history, oldest);
+	return true;
+}
+
+/* As of database_found: what the journal has; of rooms and clients that are not
+ * there any more, too. */
+static bool
+on_added(
+    void *arg, const void *pkey, size_t key_len, const void *record, size_t len)
+{
+	struct record_reader r = record_reader(record, len);
+	const unsigned char *key = pkey;
+	struct takeover *t = arg;
+	uint64_t number = number_of(key, key_len);
+	struct client *c;
+	struct room *room;
+
+	if (key[0] == KEEP_SAID) {
+		room = imported_room(&t->im, number);
+		if (room != NULL && !read_said(room, &r))
+			tell_unread(t, "room", number);
+	} else if (key[0] == KEEP_SPENT) {
+		c = find_client(t, number);
+		if (c != NULL && !client_import_spent(c, &r))
+			tell_unread(t, "client", number);
+	} else
+		tell_unread(t, "client", number);
+	return true;
+}
+
+/* As of database_found. */
+static bool
+on_record(
+    void *arg, const void *pkey, size_t key_len, const void *record, size_t len)
+{
+	struct record_reader r = record_reader(record, len);
+	struct keep_key key = { .len = key_len };
+	struct takeover *t = arg;
+	uint64_t number = number_of(pkey, key_len);
+	const char *what = "client";
+	bool ok = true, is_known = true; /* else that was told already */
+
+	memcpy(key.bytes, pkey, key_len);
+	switch (key.bytes[0]) {
+	case KEEP_CONFIG:
+		break;
+	case KEEP_HOST:
+		what = "a host";
+		ok = host_import(&t->srv->hosts, &r);
+		break;
+	case KEEP_ROOM:
+		what = "room";
+		ok = read_room(t, &r);
+		break;
+	case KEEP_SAID: /* in a remnant */
+		return on_added(arg, pkey, key_len, record, len);
+	case KEEP_TALLIES:
+	case KEEP_BANS:
+		what = "room";
+		ok = read_of_room(t, key.bytes[0], number, &r);
+		break;
+	case KEEP_CLIENT:
+		ok = read_client(t, number, &r);
+		break;
+	case KEEP_IGNORED:
+	case KEEP_AWAY:
+	case KEEP_UNHEARD:
+	case KEEP_REST:
+		is_known = find_client(t, number) != NULL;
+		ok = is_known && read_of_client(t, key.bytes[0], number, &r);
+		break;
+	default:
+		ok = false;
+		break;
+	}
+	if (ok)
+		return true;
+	note_unread(t, &key);
+	if (is_known)
+		tell_unread(t, what, number);
+	return true;
+}
+
+/* To people it is as after a fault. */
+static void
+lose_rest(struct takeover *t)
+{
+	struct client *c;
+
+	log_error("what was unsent and unread is lost: %s", strerror(errno));
+	TAILQ_FOREACH(c, &t->srv->clients, next)
+		client_tell_fault(c, false);
+}
+
+static void
+read_records(struct takeover *t)
+{
+	struct keep *k = t->keep;
+
+	if (!database_each(k->db, on_record, t))
+		log_error("not all that was kept can be read back: %s",
+		    strerror(errno));
+	if (!journal_each(k->journal, on_added, t))
+		log_error("not all that was said can be read back");
+	if (k->start == KEEP_HANDED &&
+	    !remnant_each(k->fds[KEEP_REMNANT], on_record, t))
+		lose_rest(t);
+	drop_unread(t);
+	import_finish(&t->im);
+	hosts_import_finish(&t->srv->hosts, server_now(t->srv));
+	reload_rooms(t->srv);
+}
+
+/* ---- going on ---- */
+
+/* One that has ended by itself is no loss; and what was said of one that could
+ * not be read back was said. */
+static void
+drop_unclaimed(struct takeover *t)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct kept *kept;
+	size_t i;
+
+	for (i = 0; i < t->nkept; i++) {
+		kept = t->kept[i];
+		if (kept->client != NULL)
+			continue;
+		if (kept->item.fd == -1) {
+			free(kept);
+			continue;
+		}
+		pfd.fd = kept->item.fd;
+		if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0) {
+			tell_unread(t, "connection", kept->item.number);
+			keep_send_off(kept->item.fd);
+		}
+		give_up(t, kept);
+	}
+	free(t->kept);
+}
+
+/* Those without a descriptor leave when all others hear it. */
+static void
+drop_lost(struct takeover *t)
+{
+	char text[CLIENT_TEXT_SIZE];
+	struct client *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next) {
+		if (c->kept != NULL)
+			continue;
+		log_burst(&t->burst, server_now(t->srv),
+		    "the connection of %s is lost", client_text(c, text));
+		client_drop(c, CLIENT_LOST);
+	}
+}
+
+static void
+resume(struct takeover *t)
+{
+	struct client *c, *next;
+
+	drop_lost(t);
+	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
+		client_resume(c);
+	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
+		client_reconfigure(c);
+}
+
+static void
+take_over(struct server *srv)
+{
+	struct takeover t = { .srv = srv,
+		.keep = srv->keep,
+		.sending = srv->keep->life->sending,
+		.burst = { .level = LOG_LEVEL_WARNING } };
+
+	import_begin(&t.im, &srv->registry);
+	take_descriptors(&t);
+	read_records(&t);
+	drop_unclaimed(&t);
+	keep_begin(srv->keep);
+	resume(&t);
+	(void)log_burst_tick(&t.burst, UINT64_MAX);
+	/* What people did meanwhile was in time. */
+	srv->caught_up_at = server_now(srv) + SERVER_CATCH_UP_MS;
+	log_notice("took over %u client%s in %u room%s%s", srv->registry.nusers,
+	    srv->registry.nusers == 1 ? "" : "s", srv->registry.nrooms,
+	    srv->registry.nrooms == 1 ? "" : "s",
+	    srv->keep->start == KEEP_FAULT ? " after a fault" : "");
+}
+
+void
+takeover(struct server *srv)
+{
+	if (srv->keep == NULL)
+		return;
+	if (srv->keep->start == KEEP_HANDED || srv->keep->start == KEEP_FAULT)
+		take_over(srv);
+	else
+		keep_begin(srv->keep);
+}
