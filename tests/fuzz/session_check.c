@@ -271,11 +271,13 @@ check_user(struct server *srv, struct client *c, const struct limits *limits)
 	    "a wrong nick");
 	FUZZ_CHECK(u->nrooms <= limits->max_joined, "in too many rooms");
 	for (i = there = 0; i < u->nrooms; i++) {
-		FUZZ_CHECK(room_find(reg, u->rooms[i]->name) == u->rooms[i],
+		FUZZ_CHECK(
+		    room_find(reg, u->rooms[i].room->name) == u->rooms[i].room,
 		    "in a room that is not there");
 		for (j = 0; j < i; j++)
-			FUZZ_CHECK(u->rooms[i] != u->rooms[j], "twice in one");
-		there += u->rooms[i] == u->current;
+			FUZZ_CHECK(u->rooms[i].room != u->rooms[j].room,
+			    "twice in one");
+		there += u->rooms[i].room == u->current;
 	}
 	FUZZ_CHECK(there == (u->nrooms > 0), "a wrong current room");
 	FUZZ_CHECK(u->current != NULL || u->nrooms == 0, "no current room");

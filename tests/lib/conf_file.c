@@ -141,7 +141,7 @@ or_none(const char *s)
 	return s != NULL ? s : "none";
 }
 
-static void
+void
 conf_dump(const struct config *conf, char *to)
 {
 	dump_listens(&to, conf);

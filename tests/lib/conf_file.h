@@ -23,6 +23,10 @@ void conf_write(const char *name, const char *text, size_t len, mode_t mode);
 struct config *conf_load(bool optional);
 extern char conf_messages[16384];
 
+/* Writes all that a configuration says, a line for each setting. */
+#define CONF_DUMP_SIZE (1 << 18)
+void conf_dump(const struct config *conf, char *to);
+
 /* A file of that text is good, and differs from the defaults in these lines of
  * what conf_dump() writes (want, each with a newline; "" for in nothing). */
 void conf_good(const char *text, const char *want);

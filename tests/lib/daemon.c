@@ -79,7 +79,8 @@ daemon_connect(const char *address)
 	TAILQ_FOREACH(c, &rig.srv.clients, next) {
 		if (c != p->c || c->user.nrooms == 0)
 			continue;
-		room_announce(&rig.srv.registry, c->user.rooms[0], &c->user);
+		room_announce(
+		    &rig.srv.registry, c->user.rooms[0].room, &c->user);
 		c->ends_at = 0;
 	}
 	daemon_settle();

@@ -19,6 +19,7 @@ __wrap_send(int fd, const void *p, size_t n, int flags)
 {
 	ck_assert_int_eq(flags, MSG_NOSIGNAL | MSG_DONTWAIT);
 	kernel.calls++;
+	kernel.sending = conns.sending != NULL ? *conns.sending : 0;
 	errno = kernel.error;
 	if (kernel.interrupt > 0) {
 		kernel.interrupt--;
@@ -123,6 +124,7 @@ queues_setup(void)
 	ck_assert(base != NULL && out != NULL);
 	conns.base = base;
 	conns.ops = &ops;
+	conns.sending = NULL;
 	conns.low_water = fanout_low_water(out);
 	for (i = 0; i < N_QUEUES; i++) {
 		ck_assert_int_eq(
@@ -131,7 +133,8 @@ queues_setup(void)
 		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 		readers[i] = fds[0];
 		memset(&queues[i], 0, sizeof(queues[i]));
-		queues[i].conn = conn_new(&conns, fds[1], &queues[i]);
+		queues[i].conn = conn_new(
+		    &conns, fds[1], &queues[i], ++conns.made);
 		ck_assert_ptr_nonnull(queues[i].conn);
 	}
 }

@@ -18,6 +18,7 @@ struct kernel {
 	int error;     /* errno of every call, if not 0 */
 	int interrupt; /* so many calls first end in EINTR */
 	unsigned calls;
+	uint64_t sending; /* what *conns.sending was at the last one */
 };
 
 extern struct kernel kernel;

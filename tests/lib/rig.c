@@ -102,14 +102,18 @@ rig_connect(const struct address *address, int send_buffer)
 		must(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &send_buffer,
 			 sizeof(send_buffer)) == 0,
 		    "no send buffer");
+	rig.runs = true;
 	admit(&rig.srv, fds[0], address);
+	rig.runs = false;
 	return fds[1];
 }
 
 void
 rig_turn(void)
 {
+	rig.runs = true;
 	loop_turn(&rig.srv, false);
+	rig.runs = false;
 }
 
 /* The timer of the loop counts real time. */

@@ -18,6 +18,7 @@ struct rig {
 	unsigned wakes; /* by the timer, since somebody set it to 0 */
 	int conf_fd;    /* the configuration file */
 	char conf_path[32];
+	bool runs; /* what is executed is the daemon's, not its user's */
 };
 
 extern struct rig rig;

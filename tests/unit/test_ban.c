@@ -234,5 +234,40 @@ START_TEST(bounded)
 }
 END_TEST
 
+/* Of an earlier process: the same ones, for as long as they were. */
+START_TEST(returned)
+{
+	struct address at = address_of("192.0.2.7"),
+		       other = address_of("192.0.2.8");
+	struct user a = { .id = 7, .name = "a" }, b = { .id = 8, .name = "b" };
+	struct bans old, bans;
+	const struct ban *ban;
+
+	bans_init(&old);
+	bans_init(&bans);
+	ck_assert(bans_add(&old, &a, &at, 1000));
+	ck_assert(bans_add(&old, &b, NULL, 2000));
+	TAILQ_FOREACH(ban, &old.list, next)
+		ck_assert(bans_return(&bans, ban));
+	bans_free(&old);
+	ck_assert_uint_eq(bans.n, 2);
+	ck_assert_ptr_nonnull(bans_find(&bans, &a, &other, 3000));
+	ck_assert_ptr_nonnull(bans_find(&bans, &b, NULL, 3000));
+	a.id = 9;
+	strcpy(a.name, "c");
+	ck_assert_ptr_null(bans_find(&bans, &a, &other, 3000));
+	ban = bans_find(&bans, &a, &at, 3000);
+	ck_assert_ptr_nonnull(ban);
+	ck_assert(ban_is_by_address(ban, &a));
+	ck_assert_uint_eq(ban->until, 1000 + BAN_MS);
+	ck_assert_ptr_null(bans_find(&bans, &a, &at, 1000 + BAN_MS));
+	ck_assert_uint_eq(bans.n, 1);
+	ck_assert_ptr_null(bans_find(&bans, &b, NULL, 2000 + BAN_MS));
+	ck_assert_uint_eq(bans.n, 0);
+	bans_free(&bans);
+}
+END_TEST
+
 UNIT_MAIN("ban", setup, daemon_stop, by_name_and_address, squatter,
-    shared_address, no_address, exact, neighbour, ignored, inside, bounded)
+    shared_address, no_address, exact, neighbour, ignored, inside, bounded,
+    returned)

@@ -365,8 +365,27 @@ START_TEST(full_is_never_idle)
 }
 END_TEST
 
+/* Who is being sent something is noted, until it has all. */
+START_TEST(noted_while_sending)
+{
+	volatile uint64_t sending = 0;
+
+	conns.sending = &sending;
+	queues_add(q, "hello\r\n");
+	fanout_flush(out);
+	ck_assert_uint_eq(kernel.sending, conn_number(q->conn));
+	ck_assert_uint_eq(sending, 0);
+	kernel.takes = 3;
+	queues_add(&queues[1], "hello\r\n");
+	fanout_flush(out);
+	ck_assert_uint_eq(kernel.sending, conn_number(queues[1].conn));
+	conns.sending = NULL;
+}
+END_TEST
+
 UNIT_MAIN("fanout", queues_setup, queues_teardown, one_call_a_turn,
     appended_once, spans_apart, many_spans, full_arena, longest_line,
     partial_sends, interrupted, short_of_memory, broken, bytes_that_left,
     forgotten, room_lines_at_the_limit, room_lines_above_the_limit, other_kinds,
-    offered_first, told_when_half_empty, full_is_never_idle)
+    offered_first, told_when_half_empty, full_is_never_idle,
+    noted_while_sending)

@@ -139,6 +139,100 @@ START_TEST(history_from_its_end)
 }
 END_TEST
 
+/* ---- of an earlier process ---- */
+
+static void
+bring_back(struct history *h, uint64_t number)
+{
+	struct chat_event ev = { .kind = EVENT_ACTION,
+		.time = (time_t)number,
+		.who = "a",
+		.text = "x" };
+
+	ck_assert(history_return(h, number, &ev, 7));
+}
+
+static void
+check_numbers(const struct history *h, const uint64_t *numbers, unsigned n)
+{
+	const struct history_entry *entry;
+	unsigned i = 0;
+
+	ck_assert_uint_eq(h->n, n);
+	TAILQ_FOREACH(entry, &h->list, next)
+		ck_assert_uint_eq(entry->number, numbers[i++]);
+	ck_assert_uint_eq(i, n);
+}
+
+/* In any order they come into theirs; as a ring that was gone round, say. */
+START_TEST(history_returned)
+{
+	static const uint64_t orders[][5] = { { 10, 11, 12, 13, 14 },
+		{ 12, 13, 14, 10, 11 }, { 14, 13, 12, 11, 10 },
+		{ 11, 14, 10, 13, 12 }, { 14, 10, 11, 12, 13 } };
+	struct chat_event ev = { .kind = EVENT_SAY, .who = "a", .text = "y" };
+	struct history h;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		history_init(&h);
+		for (j = 0; j < 5; j++)
+			bring_back(&h, orders[i][j]);
+		check_numbers(&h, orders[0], 5);
+		ck_assert_uint_eq(h.next_number, 15);
+		ck_assert_uint_eq(h.kept, 15);
+		ck_assert_uint_eq(TAILQ_FIRST(&h.list)->speaker, 7);
+		ck_assert_int_eq(TAILQ_FIRST(&h.list)->kind, EVENT_ACTION);
+		/* what follows is new to the keeper */
+		history_add(&h, &ev, 8, 5);
+		ck_assert_uint_eq(
+		    TAILQ_LAST(&h.list, history_entries)->number, 15);
+		ck_assert_uint_eq(h.kept, 15);
+		ck_assert_uint_eq(h.n, 5);
+		history_trim(&h, 0);
+		ck_assert(TAILQ_EMPTY(&h.list));
+	}
+}
+END_TEST
+
+/* The one behind which others were put may be forgotten meanwhile. */
+START_TEST(history_returned_and_trimmed)
+{
+	static const uint64_t left[] = { 3, 4 };
+	struct history h;
+
+	history_init(&h);
+	bring_back(&h, 2);
+	history_trim(&h, 0);
+	bring_back(&h, 4);
+	bring_back(&h, 1);
+	history_trim(&h, 1);
+	bring_back(&h, 3);
+	check_numbers(&h, left, 2);
+	history_trim(&h, 0);
+}
+END_TEST
+
+/* However many they are, that is done at once. */
+START_TEST(history_returned_quickly)
+{
+	struct chat_event ev = { .kind = EVENT_SAY, .who = "a", .text = "x" };
+	clock_t began = clock();
+	struct history h;
+	uint64_t i;
+
+	history_init(&h);
+	for (i = 50000; i < 100000; i++)
+		(void)history_return(&h, i, &ev, 7);
+	for (i = 0; i < 50000; i++)
+		(void)history_return(&h, i, &ev, 7);
+	ck_assert_uint_eq(h.n, 100000);
+	ck_assert_int_lt(clock() - began, 2 * CLOCKS_PER_SEC);
+	history_trim(&h, 0);
+}
+END_TEST
+
 UNIT_MAIN("history", people_setup, people_teardown, history_ring,
     history_changes, history_is_speech, history_of_the_ignored,
-    history_from_its_end)
+    history_from_its_end, history_returned, history_returned_and_trimmed,
+    history_returned_quickly)

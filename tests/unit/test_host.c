@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "banterd/base/record.h"
 #include "banterd/net/host.h"
 #include "address.h"
 #include "unit.h"
@@ -306,6 +307,169 @@ START_TEST(deficit_above_the_most)
 }
 END_TEST
 
+/* ---- what outlives the process ---- */
+
+/* Who keeps it: what it was told last. */
+static struct keeper {
+	struct record r; /* of the host that has changed last */
+	unsigned changes, forgotten;
+} keeper;
+
+static void
+on_changed(void *owner, const struct host *host, bool forgotten)
+{
+	ck_assert_ptr_eq(owner, &keeper);
+	if (forgotten) {
+		keeper.forgotten++;
+		return;
+	}
+	keeper.changes++;
+	record_begin(&keeper.r);
+	host_export(host, &keeper.r);
+}
+
+static void
+init_kept(struct hosts *hosts)
+{
+	hosts_init(hosts);
+	hosts->changed = on_changed;
+	hosts->owner = &keeper;
+}
+
+static bool
+import_kept(struct hosts *hosts)
+{
+	struct record_reader r = record_reader(keeper.r.bytes, keeper.r.len);
+
+	return host_import(hosts, &r);
+}
+
+/* Failures and deficits go on in another process; nobody is told of others. */
+START_TEST(kept)
+{
+	struct hosts hosts;
+	struct host *a;
+
+	init_kept(&hosts);
+	a = enter_at(&hosts, "2001:db8::1", 1000);
+	host_leave(enter_at(&hosts, "192.0.2.1", 1000), 1000);
+	ck_assert_uint_eq(keeper.changes, 0);
+	ck_assert_uint_eq(keeper.forgotten, 1);
+	ck_assert_uint_eq(host_fail(a, 2000), 1);
+	ck_assert_uint_eq(keeper.changes, 1);
+	host_deficit(a, 5, 3000);
+	ck_assert_uint_eq(keeper.changes, 1);
+	host_raise_deficit(a, 4000, 20000);
+	ck_assert_uint_eq(keeper.changes, 2);
+	host_leave(a, 3000);
+	ck_assert_uint_eq(keeper.forgotten, 1);
+	hosts_free(&hosts);
+	init_kept(&hosts);
+	ck_assert(import_kept(&hosts));
+	hosts_import_finish(&hosts, 3500);
+	ck_assert_uint_eq(hosts.nidle, 1);
+	a = enter_at(&hosts, "2001:db8::2", 4000);
+	ck_assert_uint_eq(host_failures(a, 4000), 1);
+	ck_assert_uint_eq(host_deficit(a, 1, 5000), 2000);
+	ck_assert_uint_eq(host_fail(a, 5000), 2);
+	ck_assert_uint_eq(keeper.changes, 3);
+	/* each that has something is told */
+	(void)host_fail(enter_at(&hosts, "192.0.2.7", 5000), 5000);
+	(void)enter_at(&hosts, "192.0.2.8", 5000);
+	keeper.changes = 0;
+	hosts_tell_all(&hosts);
+	ck_assert_uint_eq(keeper.changes, 2);
+	record_free(&keeper.r);
+	hosts_free(&hosts);
+}
+END_TEST
+
+/* What has expired meanwhile is forgotten, and its keeper is told. */
+START_TEST(kept_too_long)
+{
+	struct hosts hosts;
+
+	init_kept(&hosts);
+	(void)host_fail(enter_at(&hosts, "192.0.2.1", 1000), 1000);
+	hosts_free(&hosts);
+	init_kept(&hosts);
+	ck_assert(import_kept(&hosts));
+	hosts_import_finish(&hosts, 1000 + HOST_EXPIRY_MS);
+	ck_assert(RB_EMPTY(&hosts.tree));
+	ck_assert_uint_eq(keeper.forgotten, 1);
+	record_free(&keeper.r);
+	hosts_free(&hosts);
+}
+END_TEST
+
+/* Those of whom somebody has come before that are not idle; whoever makes rooms
+ * and has gone is not, either. */
+START_TEST(kept_with_people)
+{
+	struct address maker = address_of("192.0.2.9"),
+		       nobody = address_of("192.0.2.10");
+	struct hosts hosts;
+	struct host *a, *b;
+
+	init_kept(&hosts);
+	(void)host_fail(enter_at(&hosts, "192.0.2.1", 1000), 1000);
+	hosts_free(&hosts);
+	init_kept(&hosts);
+	ck_assert(import_kept(&hosts));
+	b = host_find_or_make(&hosts, &maker);
+	ck_assert_ptr_nonnull(b);
+	ck_assert_ptr_eq(host_find_or_make(&hosts, &maker), b);
+	ck_assert(host_take_room(b));
+	ck_assert_ptr_nonnull(host_find_or_make(&hosts, &nobody));
+	a = enter_at(&hosts, "192.0.2.1", 2000);
+	ck_assert_uint_eq(host_failures(a, 2000), 1);
+	hosts_import_finish(&hosts, 2000);
+	ck_assert_uint_eq(hosts.nidle, 0);
+	ck_assert(!a->is_idle && !b->is_idle);
+	host_give_room_back(b, 3000);
+	ck_assert_ptr_eq(RB_ROOT(&hosts.tree), a); /* alone */
+	host_leave(a, 3000);
+	ck_assert_uint_eq(hosts.nidle, 1);
+	record_free(&keeper.r);
+	hosts_free(&hosts);
+}
+END_TEST
+
+/* A record that is none, or of which a part is missing. */
+START_TEST(kept_damaged)
+{
+	struct address a = address_of("fe80::1");
+	struct hosts hosts;
+	struct host *host;
+	size_t len, bit;
+
+	a.scope = 3;
+	init_kept(&hosts);
+	host = host_enter(&hosts, &a, 1000);
+	ck_assert_ptr_nonnull(host);
+	(void)host_fail(host, 1000);
+	hosts_free(&hosts);
+	init_kept(&hosts);
+	len = keeper.r.len;
+	for (keeper.r.len = 0; keeper.r.len < len; keeper.r.len++)
+		ck_assert(!import_kept(&hosts));
+	for (bit = 0; bit < 8 * len; bit++) {
+		keeper.r.bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+		(void)import_kept(&hosts);
+		keeper.r.bytes[bit / 8] ^= (unsigned char)(1U << bit % 8);
+	}
+	ck_assert(import_kept(&hosts));
+	hosts_import_finish(&hosts, 2000);
+	host = host_enter(&hosts, &a, 2000);
+	ck_assert_uint_eq(host->failures, 1);
+	hosts_expire(&hosts, UINT64_MAX);
+	record_put_u8(&keeper.r, 0);
+	ck_assert(!import_kept(&hosts));
+	record_free(&keeper.r);
+	hosts_free(&hosts);
+}
+END_TEST
+
 UNIT_MAIN("host", NULL, NULL, hosts_count, hosts_by_64, link_local,
     this_machine, wrong_passwords, expired_unseen, bounded, rooms, deficits,
-    deficit_above_the_most)
+    deficit_above_the_most, kept, kept_too_long, kept_with_people, kept_damaged)

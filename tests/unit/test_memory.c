@@ -92,12 +92,12 @@ session(void)
 		(void)room_set_topic(reg, a, room, "topic");
 		room_say(reg, a, room, "hello", true);
 	}
-	(void)user_set_away(b, "lunch");
+	(void)user_set_away(reg, b, "lunch");
 	(void)user_message(reg, a, b, "psst", false);
 	(void)user_ignore(reg, b, a);
 	(void)listed_configure(reg, &people.conf);
 	if (b->nrooms > 0)
-		member_leave(reg, b, b->rooms[0], "bye");
+		member_leave(reg, b, b->rooms[0].room, "bye");
 }
 
 /* Check allocates with each assertion, so nothing is asserted meanwhile. */

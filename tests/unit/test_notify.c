@@ -91,11 +91,11 @@ check_words(const char *path)
 	ck_assert_str_eq(told(), "STOPPING=1");
 	notify_watchdog(&n);
 	ck_assert_str_eq(told(), "WATCHDOG=1");
-	(void)notify_status(&n, 12, 3);
+	(void)notify_status(&n, 12, 3, false);
 	ck_assert_str_eq(told(), "STATUS=12 clients in 3 rooms");
-	(void)notify_status(&n, 1, 1);
+	(void)notify_status(&n, 1, 1, false);
 	ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
-	(void)notify_status(&n, 0, 0);
+	(void)notify_status(&n, 0, 0, false);
 	ck_assert_str_eq(told(), "STATUS=0 clients in 0 rooms");
 	ck_assert_str_eq(told(), "nothing");
 	notify_close(&n);
@@ -183,7 +183,7 @@ START_TEST(nobody_to_tell)
 	notify_reloading(&n);
 	notify_stopping(&n);
 	notify_watchdog(&n);
-	(void)notify_status(&n, 1, 1);
+	(void)notify_status(&n, 1, 1, false);
 	notify_close(&n);
 	setenv("NOTIFY_SOCKET", "relative", 1);
 	notify_init(&n);
@@ -233,7 +233,7 @@ START_TEST(manager_anew)
 		start_manager(path);
 		notify_watchdog(&n);
 		ck_assert_str_eq(told(), "WATCHDOG=1");
-		(void)notify_status(&n, 1, 1);
+		(void)notify_status(&n, 1, 1, false);
 		ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
 	}
 	/* full is not gone */
@@ -243,7 +243,7 @@ START_TEST(manager_anew)
 	ck_assert_int_eq(unlink(path), 0);
 	start_manager(path);
 	ck_assert(!notify_ready(&n));
-	ck_assert(!notify_status(&n, 1, 1));
+	ck_assert(!notify_status(&n, 1, 1, false));
 	ck_assert_str_eq(told(), "nothing");
 	close(old);
 	notify_close(&n);
@@ -328,10 +328,10 @@ END_TEST
 
 /* ---- passed sockets ---- */
 
-static struct notify_sockets
-sockets_with(const char *pid, const char *fds, const char *names)
+static struct notify_passed
+passed_with(const char *pid, const char *fds, const char *names)
 {
-	struct notify_sockets s;
+	struct notify_passed s;
 
 	if (pid != NULL)
 		setenv("LISTEN_PID", pid, 1);
@@ -339,41 +339,59 @@ sockets_with(const char *pid, const char *fds, const char *names)
 		setenv("LISTEN_FDS", fds, 1);
 	if (names != NULL)
 		setenv("LISTEN_FDNAMES", names, 1);
-	s = notify_sockets();
+	s = notify_passed();
 	ck_assert_ptr_null(getenv("LISTEN_PID"));
 	ck_assert_ptr_null(getenv("LISTEN_FDS"));
 	ck_assert_ptr_null(getenv("LISTEN_FDNAMES"));
 	return s;
 }
 
+/* How many; they are let go. */
+static int
+count_with(const char *pid, const char *fds, const char *names)
+{
+	struct notify_passed s = passed_with(pid, fds, names);
+	int n = s.n;
+
+	notify_passed_free(&s);
+	return n;
+}
+
 START_TEST(passed)
 {
-	struct notify_sockets s;
+	struct notify_passed s;
 	char ours[16], other[16];
 
 	snprintf(ours, sizeof(ours), "%d", getpid());
 	snprintf(other, sizeof(other), "%d", getppid());
-	s = sockets_with(ours, "2", "tcp:unix");
-	ck_assert_int_eq(s.first, 3);
+	s = passed_with(ours, "2", "tcp:unix");
 	ck_assert_int_eq(s.n, 2);
-	ck_assert_str_eq(s.names, "tcp:unix");
-	free(s.names);
-	s = sockets_with(ours, "1", NULL);
+	ck_assert_int_eq(s.list[0].fd, 3);
+	ck_assert_str_eq(s.list[0].name, "tcp");
+	ck_assert_int_eq(s.list[1].fd, 4);
+	ck_assert_str_eq(s.list[1].name, "unix");
+	notify_passed_free(&s);
+	s = passed_with(ours, "2", "one");
+	ck_assert_int_eq(s.n, 2);
+	ck_assert_str_eq(s.list[1].name, "unnamed");
+	notify_passed_free(&s);
+	s = passed_with(ours, "1", NULL);
 	ck_assert_int_eq(s.n, 1);
-	ck_assert_ptr_null(s.names);
-	ck_assert_int_eq(sockets_with(other, "2", "a:b").n, 0);
-	ck_assert_int_eq(sockets_with(NULL, "2", NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, NULL, NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, "0", NULL).n, 0);
-	ck_assert_int_eq(sockets_with("x", "2", NULL).n, 0);
+	ck_assert_str_eq(s.list[0].name, "unnamed");
+	notify_passed_free(&s);
+	ck_assert_int_eq(count_with(other, "2", "a:b"), 0);
+	ck_assert_int_eq(count_with(NULL, "2", NULL), 0);
+	ck_assert_int_eq(count_with(ours, NULL, NULL), 0);
+	ck_assert_int_eq(count_with(ours, "0", NULL), 0);
+	ck_assert_int_eq(count_with("x", "2", NULL), 0);
 	/* none is meant, or somebody else is; but this is wrong */
-	ck_assert_int_eq(sockets_with(ours, "-1", NULL).n, -1);
-	ck_assert_int_eq(sockets_with(ours, "x", NULL).n, -1);
-	ck_assert_int_eq(sockets_with(ours, "", NULL).n, -1);
-	ck_assert_int_eq(sockets_with(ours, "1025", NULL).n, -1);
-	ck_assert_int_eq(sockets_with(ours, "3000000000", NULL).n, -1);
-	ck_assert_int_eq(sockets_with(other, "-1", NULL).n, 0);
-	ck_assert_int_eq(sockets_with(ours, "1024", NULL).n, 1024);
+	ck_assert_int_eq(count_with(ours, "-1", NULL), -1);
+	ck_assert_int_eq(count_with(ours, "x", NULL), -1);
+	ck_assert_int_eq(count_with(ours, "", NULL), -1);
+	ck_assert_int_eq(count_with(ours, "1025", NULL), -1);
+	ck_assert_int_eq(count_with(ours, "3000000000", NULL), -1);
+	ck_assert_int_eq(count_with(other, "-1", NULL), 0);
+	ck_assert_int_eq(count_with(ours, "1024", NULL), 1024);
 }
 END_TEST
 

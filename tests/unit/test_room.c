@@ -532,7 +532,7 @@ START_TEST(names_by_the_page)
 	for (i = 0; i < ROOM_NAMES_SHOWN; i++) {
 		snprintf(name, sizeof(name), "member%018d", i);
 		p = people_enter(name);
-		ck_assert(user_set_away(&p->user, "x"));
+		ck_assert(user_set_away(&people.reg, &p->user, "x"));
 		room = people_join(p, "#dev");
 	}
 	ck_assert_uint_eq(room_names(room, NULL, 0, buf, sizeof(buf)), 0);
@@ -556,7 +556,7 @@ START_TEST(names_for_a_viewer)
 	char buf[ROOM_NAMES_SIZE];
 
 	people_join(b, "#dev");
-	user_set_away(&b->user, "lunch");
+	user_set_away(&people.reg, &b->user, "lunch");
 	(void)room_names(room, &a->user, 0, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "@you, b (away)");
 	(void)room_names(room, &b->user, 0, buf, sizeof(buf));

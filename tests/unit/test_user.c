@@ -176,7 +176,7 @@ START_TEST(message_to_the_full)
 {
 	struct person *a = people_enter("a"), *b = people_enter("b");
 
-	user_set_away(&b->user, "lunch");
+	user_set_away(&people.reg, &b->user, "lunch");
 	b->full = true;
 	ck_assert(!message(a, b, "hello"));
 	people_heard(a, "");
@@ -193,7 +193,7 @@ START_TEST(away_told_once)
 	struct person *a = people_enter("a"), *b = people_enter("b");
 	struct person *c = people_enter("c");
 
-	ck_assert(user_set_away(&b->user, "lunch"));
+	ck_assert(user_set_away(&people.reg, &b->user, "lunch"));
 	ck_assert(message(a, b, "1"));
 	people_heard(a, "* b is away: lunch\n");
 	ck_assert(message(a, b, "2"));
@@ -204,10 +204,10 @@ START_TEST(away_told_once)
 	ck_assert(message(a, b, "4")); /* the same person */
 	people_heard(a, "");
 	/* a new reason is news */
-	ck_assert(user_set_away(&b->user, "meeting"));
+	ck_assert(user_set_away(&people.reg, &b->user, "meeting"));
 	ck_assert(message(a, b, "5"));
 	people_heard(a, "* b is away: meeting\n");
-	ck_assert(user_set_away(&b->user, NULL));
+	ck_assert(user_set_away(&people.reg, &b->user, NULL));
 	ck_assert(message(a, b, "6"));
 	people_heard(a, "");
 	ck_assert_ptr_null(b->user.away);
@@ -219,7 +219,7 @@ START_TEST(away_told_by_id)
 {
 	struct person *a = people_enter("a"), *b = people_enter("b");
 
-	user_set_away(&b->user, "lunch");
+	user_set_away(&people.reg, &b->user, "lunch");
 	ck_assert(message(a, b, "1"));
 	people_heard(a, "* b is away: lunch\n");
 	member_exit(&people.reg, &a->user, NULL);
@@ -254,7 +254,7 @@ START_TEST(ignoring)
 	/* b hears a */
 	room_say(&people.reg, &a->user, room, "peace", false);
 	people_heard(b, "[#dev] a: peace\n");
-	user_unignore(&a->user, &b->user);
+	user_unignore(&people.reg, &a->user, &b->user);
 	ck_assert(!user_ignores(&a->user, b->user.id));
 	room_say(&people.reg, &b->user, room, "hello", false);
 	people_heard(a, "[#dev] nobody: hello\n");
@@ -280,7 +280,7 @@ START_TEST(ignoring_and_away)
 {
 	struct person *a = people_enter("a"), *b = people_enter("b");
 
-	user_set_away(&a->user, "lunch");
+	user_set_away(&people.reg, &a->user, "lunch");
 	user_ignore(&people.reg, &a->user, &b->user);
 	/* who is ignored is not to know: they are told what others are */
 	ck_assert(message(b, a, "hello"));
@@ -330,12 +330,12 @@ START_TEST(sets_of_many)
 		ck_assert_uint_eq(a->user.ignored.n, i);
 	}
 	for (i = 1; i < 60; i += 2)
-		user_unignore(&a->user, &people.list[i].user);
+		user_unignore(&people.reg, &a->user, &people.list[i].user);
 	for (i = 1; i < 60; i++)
 		ck_assert_int_eq(
 		    user_ignores(&a->user, people.list[i].user.id), i % 2 == 0);
 	for (i = 2; i < 60; i += 2)
-		user_unignore(&a->user, &people.list[i].user);
+		user_unignore(&people.reg, &a->user, &people.list[i].user);
 	/* who ignores nobody costs nothing */
 	ck_assert_ptr_null(a->user.ignored.ids);
 }
@@ -362,8 +362,89 @@ START_TEST(sets_are_quick)
 }
 END_TEST
 
+/* ---- of an earlier process ---- */
+
+static bool
+come_back(struct user *u, uint64_t id, const char *name)
+{
+	memset(u, 0, sizeof(*u));
+	return user_return(&people.reg, u, id, name);
+}
+
+static void
+leave(struct user *u)
+{
+	user_exit(&people.reg, u);
+}
+
+#define ID(generation, slot) ((uint64_t)(generation) << 32 | (slot))
+
+START_TEST(returning)
+{
+	struct person *p;
+	struct user a, b;
+
+	ck_assert(come_back(&a, ID(9, 3), "Alice"));
+	ck_assert(come_back(&b, ID(4, 100), "bob"));
+	ck_assert_ptr_eq(user_by_id(&people.reg, ID(9, 3)), &a);
+	ck_assert_ptr_eq(user_by_id(&people.reg, ID(4, 100)), &b);
+	ck_assert_ptr_null(user_by_id(&people.reg, ID(8, 3)));
+	ck_assert_ptr_eq(user_find(&people.reg, "alice"), &a);
+	ck_assert_uint_eq(people.reg.nusers, 2);
+	/* others come beside them, with ids that nobody had */
+	p = people_enter(NULL);
+	ck_assert_uint_eq(p->user.id, ID(10, 0));
+	ck_assert_uint_eq(people_enter(NULL)->user.id, ID(11, 1));
+	ck_assert_uint_eq(people_enter(NULL)->user.id, ID(12, 2));
+	ck_assert_uint_eq(people_enter(NULL)->user.id, ID(13, 4));
+	ck_assert_int_eq(rename_to(p, "ALICE"), CHAT_TAKEN);
+	leave(&a);
+	ck_assert_int_eq(rename_to(p, "ALICE"), CHAT_OK);
+	leave(&b);
+}
+END_TEST
+
+/* Not twice, nor as what they cannot have been. */
+START_TEST(not_returning)
+{
+	struct user a, b;
+
+	ck_assert(come_back(&a, ID(1, 3), "alice"));
+	ck_assert(!come_back(&b, ID(1, 3), "bob"));
+	ck_assert(!come_back(&b, ID(2, 3), "bob"));
+	ck_assert(!come_back(&b, ID(2, 4), "ALICE"));
+	ck_assert(!come_back(&b, ID(0, 4), "bob"));
+	ck_assert(!come_back(&b, 0, "bob"));
+	ck_assert(!come_back(&b, ID(2, 1U << 21), "bob"));
+	ck_assert(!come_back(&b, UINT64_MAX, "bob"));
+	ck_assert(!come_back(&b, ID(2, 4), ""));
+	ck_assert(!come_back(&b, ID(2, 4), "two words"));
+	ck_assert(!come_back(&b, ID(2, 4), "\n"));
+	ck_assert_uint_eq(b.id, 0);
+	ck_assert_uint_eq(people.reg.nusers, 1);
+	ck_assert(come_back(&b, ID(2, 4), "bob"));
+	leave(&a);
+	leave(&b);
+}
+END_TEST
+
+/* Being away is no change then, and can come twice. */
+START_TEST(returning_away)
+{
+	struct person *a = people_enter("a"), *b = people_enter("b");
+
+	ck_assert(user_return_away(&a->user, "one"));
+	ck_assert(user_return_away(&a->user, "two"));
+	ck_assert(message(b, a, "psst"));
+	people_heard(b, "* a is away: two\n");
+	ck_assert(user_set_away(&people.reg, &a->user, NULL));
+	ck_assert_ptr_null(a->user.away);
+}
+END_TEST
+
 UNIT_MAIN("user", people_setup, people_teardown, guests, finding,
     names_are_one_persons, rename_seen_once, exit_seen_in_each_room,
     exit_while_closing, ids_never_again, messages, message_to_the_full,
     away_told_once, away_told_by_id, ignoring, ignoring_is_by_id,
-    ignoring_and_away, sets_stay_small, sets_of_many, sets_are_quick)
+    ignoring_and_away, sets_stay_small, sets_of_many, sets_are_quick, returning,
+    not_returning, returning_away)
