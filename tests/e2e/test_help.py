@@ -115,7 +115,7 @@ class Manual(Case):
         text = self.page("banterd.8")
         for word in SIGNALS:
             self.assertIn(word, text)
-        for letter in "tvflVh":
+        for letter in "ktvflVh":
             self.assertRegex(text, r"(Fl|Op Fl|\\-|-) ?[A-Za-z]*%s" % letter)
 
     def test_fixed_words(self):
@@ -123,7 +123,11 @@ class Manual(Case):
         for words in ("Say something, or", "is full; try again later",
                       "Too many connections from your address",
                       "Your address is not allowed here",
-                      "Line too long", "The server is going down"):
+                      "Line too long", "The server is going down",
+                      "The server came back after a fault; the last lines may "
+                      "be missing (/history shows them).",
+                      "The server has lost track of this connection; please "
+                      "connect again."):
             with self.subTest(words):
                 self.assertIn(words, text)
 

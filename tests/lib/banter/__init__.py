@@ -11,7 +11,10 @@
   client      somebody who talks to a daemon, and what must come back
   command     the daemon's command line, run to its end
   daemon      a running daemon: configuration, log, clients
+  manager     a miniature service manager, which keeps a daemon's descriptors
   case        test cases that look at how their daemons end, and main()
+  poison      a store that was spoilt between two lives
+  sleeper     somebody who does not read, and what reaches them
   fault       calls that fail in a running daemon, and who lives with it
 
 Standard library only. Nothing here sleeps to let things happen, and nothing

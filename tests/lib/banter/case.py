@@ -87,11 +87,11 @@ def prepare():
     no_leaks_where_forbidden()
 
 
-def main():
+def main(module="__main__"):
     """Runs the module's tests; exit status 77 when all had to be skipped."""
     prepare()
     program = unittest.main(
-        module="__main__", exit=False, verbosity=2,
+        module=module, exit=False, verbosity=2,
         testRunner=unittest.TextTestRunner(verbosity=2,
                                            resultclass=_LoudResult))
     result = program.result

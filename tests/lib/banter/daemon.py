@@ -30,6 +30,9 @@ class Daemon:
     passed     a socket that it is started with, as systemd does
     """
 
+    END = signal.SIGTERM	# what stops it
+    make_client = Client
+
     def __init__(self, config="", listen=("127.0.0.1:0",), args=(),
                  rate="off", server_name="box", env=None, ready=True,
                  before_exec=None, run_as=None, journal=False, passed=None):
@@ -51,37 +54,39 @@ class Daemon:
         self.environment = clean_environment(env)
         self._news = threading.Condition()
         self._told_to_end = False
-        self._killed = False
+        self._killed_by = None
         self._frozen = False
         self._mark = 0
-        log, write = os.pipe()
-        self._log = open(log, "rb")
-        if journal:
-            stat = os.fstat(write)
-            self.environment["JOURNAL_STREAM"] = "%d:%d" % (stat.st_dev,
-                                                            stat.st_ino)
-        how = dict(run_as or AS_NOBODY)
-        if passed:
-            how["pass_fds"] = (3,)
-            self.command = PASSED + self.command
-
-            def before_exec():
-                os.dup2(passed.fileno(), 3)
-
-        self.process = process.start(
-            self.command, before_exec, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=write, env=self.environment,
-            **how)
-        os.close(write)
-        self._reader = threading.Thread(target=self._collect, daemon=True)
-        self._reader.start()
+        self._journal = journal
+        self._run_as = dict(run_as or AS_NOBODY)
         self.addresses = []
+        if passed:
+            self.command = PASSED + self.command
+            self._start(lambda: os.dup2(passed.fileno(), 3), pass_fds=(3,))
+        else:
+            self._start(before_exec)
         if ready:
             try:
                 self.wait_listening(len(self.listen) or 1)
             except AssertionError:
                 self._let_go()
                 raise
+
+    def _start(self, before_exec=None, env=None, **how):
+        """Starts the process, whose stderr is the log from now on."""
+        log, write = os.pipe()
+        self._log = open(log, "rb")
+        env = dict(self.environment, **(env or {}))
+        if self._journal:
+            stat = os.fstat(write)
+            env["JOURNAL_STREAM"] = "%d:%d" % (stat.st_dev, stat.st_ino)
+        self.process = process.start(
+            self.command, before_exec, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=write, env=env,
+            **self._run_as, **how)
+        os.close(write)
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
 
     # -- configuration
 
@@ -210,14 +215,14 @@ class Daemon:
     def kill(self):
         """Ends it in the middle of whatever it does."""
         if self.process.poll() is None:
-            self._killed = True
+            self._killed_by = signal.SIGKILL
             self.process.kill()
         self.wait_exit()
 
     def stop(self, expected=(0,)):
         """Closes the clients, asks the daemon to end, checks how it did."""
-        if self._killed:
-            expected = (-signal.SIGKILL,)
+        if self._killed_by is not None:
+            expected = (-self._killed_by,)
         try:
             for client in self.clients:
                 client.close()
@@ -225,7 +230,7 @@ class Daemon:
                 if self._frozen:
                     self.thaw()
                 if not self._told_to_end:
-                    self.signal(signal.SIGTERM)
+                    self.signal(self.END)
             status = self.wait_exit(wait.DEADLINE + 10)
         finally:
             self._let_go()
@@ -247,7 +252,7 @@ class Daemon:
 
     def connect(self, label="client", **how):
         """A connection of which nothing was read yet."""
-        client = Client(self, label, **how)
+        client = self.make_client(self, label, **how)
         self.clients.append(client)
         return client
 

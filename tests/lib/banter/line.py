@@ -6,6 +6,10 @@ WELCOME_TAIL = ("Say something, or /nick NAME to be known; "
                 "/help lists the rest, /quit leaves.")
 GOING_DOWN = "* The server is going down."
 PASSWORD_NEEDED = "* A password is needed: /pass PASSWORD"
+CAME_BACK = ("* The server came back after a fault; the last lines may be "
+             "missing (/history shows them).")
+LOST_TRACK = ("! The server has lost track of this connection; "
+              "please connect again.")
 NOT_ALLOWED = "! Your address is not allowed here."
 STAMP = r"([01][0-9]|2[0-3]):[0-5][0-9] "
 FFFD = "\ufffd"
