@@ -10,6 +10,12 @@ install(FILES contrib/systemd/banterd.sysusers
 install(FILES contrib/systemd/banterd.tmpfiles
 	DESTINATION lib/tmpfiles.d RENAME banterd.conf)
 
+# A daemon that was built without it keeps nothing, and would say so each time.
+set(BANTERD_KEEP_OPTION "")
+if(BANTERD_KEEP)
+	set(BANTERD_KEEP_OPTION " -k")
+endif()
+
 # What has paths in it, or goes under /etc, waits for the prefix of the moment
 # of installation: it may be another one then (--prefix, cpack).
 configure_file(cmake/install-system.cmake.in packaging/install-system.cmake

@@ -22,12 +22,13 @@ def nc(command):
 
 
 class Box:
-    """The booted machine, the LAN it is on, and the two packages."""
+    """The booted machine, the LAN it is on, and the three packages."""
 
-    def __init__(self, machine, lan, deb, later):
+    def __init__(self, machine, lan, earlier, deb, later):
         self.machine, self.lan = machine, lan
-        self.deb = "/packages/" + os.path.basename(deb)
-        self.later = "/packages/" + os.path.basename(later)
+        self.earlier, self.deb, self.later = (
+            "/packages/" + os.path.basename(path)
+            for path in (earlier, deb, later))
         self.files_before = None
         self.run, self.read, self.write = \
             machine.run, machine.read, machine.write

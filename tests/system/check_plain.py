@@ -60,11 +60,16 @@ class Plain(BoxTest):
         self.assertEqual(done.stdout + done.stderr, "")
 
     def test_05_again(self):
-        """An upgrade: the edited file stays, the new daemon runs."""
+        """An upgrade: the edited file stays, the new daemon runs, and people
+        are where they were."""
         box = self.box
         pid = box.main_pid()
-        self.install()
-        self.assertNotEqual(box.main_pid(), pid)
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            self.install()
+            self.assertNotEqual(box.main_pid(), pid)
+            somebody.send("/topic still here")
+            somebody.expect("still here")
         self.assertEqual(box.greeting(), "* Welcome to banter on plain.")
 
     def test_06_not_over_the_package(self):

@@ -11,6 +11,22 @@ class Removal(BoxTest):
         self.box.run("apt-get", "install", "--yes", "--allow-downgrades",
                      "--reinstall", deb, stdin="\n")
 
+    def version(self):
+        return self.box.run("dpkg-query", "-W", "-f=${Version}",
+                            "banterd").stdout
+
+    def moves_with_a_word(self, deb):
+        """People are told, disconnected, and can come again at once."""
+        box = self.box
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            self.upgrade(deb)
+            somebody.expect("* The server is going down.")
+            somebody.expect_end()
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+        self.assertTrue(box.is_active())
+
     def test_01_upgrade_keeps_an_edited_file(self):
         box = self.box
         box.wait_active()
@@ -21,9 +37,9 @@ class Removal(BoxTest):
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
             self.upgrade(box.later)
-            somebody.expect("* The server is going down.")
-        self.assertEqual(box.run("dpkg-query", "-W", "-f=${Version}",
-                                 "banterd").stdout, "9.0.0-1")
+            somebody.send("/topic still here")
+            somebody.expect("still here")
+        self.assertEqual(self.version(), "9.0.0-1")
         self.assertEqual(box.read(CONF), edited)
         self.assertEqual(box.run("stat", "-c", "%a %U %G", CONF)
                          .stdout.strip(), "640 root banterd")
@@ -50,26 +66,59 @@ class Removal(BoxTest):
         self.assertEqual(box.main_pid(), pid)
         box.run("sh", "-c", f'cat >"{CONF}"', stdin=good)
 
-    def test_03_disabled_stays_disabled(self):
+    def test_03_an_earlier_version(self):
+        """One that keeps nobody: back to it, and from it to this one."""
+        box = self.box
+        before = box.cursor()
+        self.moves_with_a_word(box.earlier)
+        self.assertEqual(self.version(), "1.0.0-1")
+        self.moves_with_a_word(box.deb)
+        self.assertEqual(box.trouble(before), [])
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            box.systemctl("restart", UNIT)
+            somebody.send("/topic still here")
+            somebody.expect("still here")
+
+    def test_04_an_earlier_version_with_the_socket(self):
+        box = self.box
+        before = box.cursor()
+        box.systemctl("stop", UNIT)
+        box.systemctl("enable", "--now", "banterd.socket")
+        box.systemctl("start", UNIT)
+        self.moves_with_a_word(box.earlier)
+        self.assertTrue(box.is_active("banterd.socket"))
+        self.moves_with_a_word(box.deb)
+        self.assertTrue(box.is_active("banterd.socket"))
+        self.assertEqual(box.trouble(before), [])
+        box.systemctl("disable", "--now", "banterd.socket")
+        box.systemctl("restart", UNIT)
+
+    def test_05_disabled_stays_disabled(self):
         box = self.box
         box.systemctl("disable", "--now", UNIT)
         self.upgrade(box.deb)
         self.assertEqual(box.show("UnitFileState"), "disabled")
         self.assertEqual(box.show("ActiveState"), "inactive")
 
-    def test_04_enabled_socket_stays_enabled(self):
-        """And people who wait at the port are served by the new version."""
+    def test_06_enabled_socket_stays_enabled(self):
+        """And people are served by the new version, those who are there and
+        those who wait at the port."""
         box = self.box
         box.systemctl("enable", "--now", "banterd.socket")
         box.systemctl("enable", "--now", UNIT)
-        self.upgrade(box.later)
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            self.upgrade(box.later)
+            somebody.send("/topic still here")
+            somebody.expect("still here")
         for unit in (UNIT, "banterd.socket"):
             self.assertEqual(box.show("UnitFileState", unit), "enabled")
             self.assertTrue(box.is_active(unit))
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
 
-    def test_05_remove_and_come_back(self):
+    def test_07_remove_and_come_back(self):
         box = self.box
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
@@ -81,7 +130,7 @@ class Removal(BoxTest):
         eventually(box.is_active, "it runs again")
         self.assertEqual(box.greeting(), "* Welcome to banter on edited.")
 
-    def test_06_purge_leaves_nothing(self):
+    def test_08_purge_leaves_nothing(self):
         box = self.box
         box.configure("log-target /var/log/banterd/banterd.log\n")
         box.systemctl("restart", UNIT)

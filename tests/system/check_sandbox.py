@@ -67,6 +67,14 @@ class Sandbox(BoxTest):
             if line.startswith("Max core file size"):
                 self.assertEqual(line.split()[4:6], ["0", "0"])
         self.assertGreaterEqual(soft, 1000 + 50)
-        for link in box.run("sh", "-c", f"readlink /proc/{pid}/fd/*") \
-                .stdout.split():
-            self.assertRegex(link, r"^(socket:|anon_inode:|pipe:|/dev/null$)")
+        links = box.run("sh", "-c", f"readlink /proc/{pid}/fd/*") \
+            .stdout.splitlines()
+        for link in links:
+            self.assertRegex(link, r"^(socket:|anon_inode:|pipe:|/dev/null$"
+                             r"|/memfd:[a-z-]+ \(deleted\)$)")
+        # What is kept for the next process is for the daemon's eyes alone.
+        kept = box.run("sh", "-c", f"cd /proc/{pid}/fd && for fd in *; do "
+                       "case $(readlink $fd) in /memfd:*) "
+                       "stat -L -c '%a %U %G' $fd ;; esac; done") \
+            .stdout.splitlines()
+        self.assertEqual(set(kept), {"600 banterd banterd"}, links)

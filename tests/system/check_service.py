@@ -1,10 +1,12 @@
 """The service from day to day: start, reload, trouble, stop."""
 
 import re
+import time
 
 from box import CONF, PORT, UNIT, BoxTest
 from banter.wait import eventually
 
+FAULT = "* The server came back after a fault"
 LISTENERS = "listen 127.0.0.1:5531\n" + "".join(
     f"listen 127.0.1.{i}:5531\n" for i in range(1, 201))
 
@@ -102,18 +104,37 @@ class Service(BoxTest):
         self.assertEqual(box.main_pid(), pid)
 
     def test_06_reload_that_cannot_be_done(self):
-        """The file is right, but the address is not this box's."""
+        """The file is right, but somebody else has the port."""
         box = self.box
         self.addCleanup(self.restore)
         pid = box.main_pid()
-        box.configure("server-name other\nlisten 192.0.2.99:5539\n")
-        box.run("banterd", "-t")
-        self.assertNotEqual(
-            box.systemctl("reload", UNIT, check=False).returncode, 0)
-        box.wait_journal(self.before, r"192\.0\.2\.99:5539")
+        with box.nc("-l", "-k", "127.0.0.1", "5539"):
+            eventually(lambda: "5539" in box.run(
+                "ss", "-Hltn", "sport = :5539").stdout, "nc listens")
+            box.configure("server-name other\nlisten 127.0.0.1:5539\n")
+            box.run("banterd", "-t")
+            self.assertNotEqual(
+                box.systemctl("reload", UNIT, check=False).returncode, 0)
+        box.wait_journal(self.before, r"127\.0\.0\.1:5539")
         self.assertTrue(box.is_active())
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
         self.assertEqual(box.main_pid(), pid)
+
+    def test_06_address_that_comes_later(self):
+        """A warning, and people can connect as soon as it is there."""
+        box = self.box
+        self.addCleanup(self.restore)
+        box.systemctl("stop", UNIT)
+        box.run("sh", "-c", f'cat >"{CONF}"',
+                stdin="server-name box\nlisten 192.0.2.99:5531\n")
+        box.systemctl("start", UNIT)
+        priority, _ = box.wait_journal(self.before, r"192\.0\.2\.99")
+        self.assertEqual(priority, 4)
+        address = ("addr", "add", "192.0.2.99/24", "dev", "lan0")
+        box.run("ip", *address)
+        self.addCleanup(box.run, "ip", "addr", "del", *address[2:])
+        with box.laptop_nc("192.0.2.99") as somebody:
+            self.assertEqual(somebody.line(), "* Welcome to banter on box.")
 
     def test_07_broken_reload_by_signal(self):
         """Without the check before it: reported by the daemon, refused."""
@@ -184,13 +205,15 @@ class Service(BoxTest):
         box.run("journalctl", "--sync")
 
     def test_11_killed(self):
-        """SIGKILL: systemd starts it again."""
+        """SIGKILL: systemd starts it again, and people stay."""
         box = self.box
         pid = box.main_pid()
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
             box.kill("KILL", pid)
-            somebody.expect_end()
+            somebody.expect(FAULT)
+            somebody.send("/topic still here")
+            somebody.expect("still here")
         eventually(lambda: box.show("MainPID") not in ("0", pid),
                    "another process runs")
         box.wait_active()
@@ -209,7 +232,10 @@ class Service(BoxTest):
                    or len(pats) > 5,
                    "the loop has said five times that it lives")
         self.assertEqual(box.main_pid(), pid)
-        box.kill("STOP", pid)
+        with box.laptop_nc() as somebody:
+            somebody.expect("in #lobby")
+            box.kill("STOP", pid)
+            somebody.expect(FAULT)
         eventually(lambda: box.show("MainPID") not in ("0", pid),
                    "another process runs")
         box.wait_active()
@@ -219,16 +245,26 @@ class Service(BoxTest):
         self.assertEqual(box.greeting(), "* Welcome to banter on box.")
 
     def test_13_stays_broken(self):
-        """A file that stays broken: a few tries, then failed, not for ever."""
+        """A file that was never good: many tries, then failed, not for ever;
+        and in time, at the rate of the first twenty."""
         box = self.box
         self.addCleanup(self.restore)
+        box.systemctl("stop", UNIT)
+        burst = int(box.show("StartLimitBurst"))
+        self.assertGreater(burst, 31)
+        self.assertEqual(box.show("StartLimitIntervalUSec"), "2min")
         box.configure("histroy 10\n")
-        box.drop_in("[Service]\nRestartSec=50ms\n")
-        box.systemctl("restart", UNIT, check=False)
+        box.drop_in("[Unit]\nStartLimitBurst=20\n")
+        began = time.monotonic()
+        self.assertNotEqual(
+            box.systemctl("start", UNIT, check=False).returncode, 0)
         eventually(lambda: box.show("ActiveState") == "failed" and
                    box.show("SubState") == "failed",
                    "systemd has given up", 60)
-        self.assertLessEqual(int(box.show("NRestarts")), 20)
+        self.assertEqual(int(box.show("NRestarts")), 20)
+        one = (time.monotonic() - began) / 20
+        print(f"{one:.2f} s for a try", flush=True)
+        self.assertLess(one * burst, 120)
 
     def test_14_stop(self):
         """People get the farewell line, and the exit status is 0."""

@@ -202,6 +202,10 @@ class Machine:
         self.run("sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "sh", path,
                  stdin=text)
 
+    def wait_end(self):
+        """It has been told to shut down."""
+        self.nspawn.wait(wait.DEADLINE)
+
     def close(self):
         if self.nspawn is not None:
             end(self.nspawn, wait.DEADLINE)

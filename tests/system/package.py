@@ -1,7 +1,8 @@
-"""Builds the package from the source tree, and a later one from that."""
+"""Builds the package from the source tree, and two others from that."""
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,21 +44,50 @@ def build(source, work):
     return deb
 
 
-def make_later(deb, work, version):
-    """The same package with a higher version and a changed banterd.conf."""
-    tree = os.path.join(work, "later")
+def remade(deb, work, name, version, change):
+    """The same package with another version, after change(its tree)."""
+    tree = os.path.join(work, name)
     shutil.rmtree(tree, ignore_errors=True)
-    later = os.path.join(work, f"later_{version}.deb")
-    with open(os.path.join(work, "later.log"), "wb") as log:
+    made = os.path.join(work, f"{name}_{version}.deb")
+    with open(os.path.join(work, name + ".log"), "wb") as log:
         run(log, "dpkg-deb", "-R", deb, tree)
-        control = os.path.join(tree, "DEBIAN/control")
-        with open(control, encoding="utf-8") as f:
-            lines = [f"Version: {version}\n" if line.startswith("Version:")
-                     else line for line in f]
-        with open(control, "w", encoding="utf-8") as f:
-            f.writelines(lines)
-        with open(os.path.join(tree, "etc/banterd/banterd.conf"), "a",
-                  encoding="utf-8") as f:
-            f.write("# A line that the later package brings.\n")
-        run(log, "dpkg-deb", "--root-owner-group", "-b", tree, later)
-    return later
+        edit(os.path.join(tree, "DEBIAN/control"), lambda text: re.sub(
+            "(?m)^Version: .*", "Version: " + version, text))
+        change(tree)
+        run(log, "dpkg-deb", "--root-owner-group", "-b", tree, made)
+    return made
+
+
+def edit(path, change):
+    with open(path, encoding="utf-8") as f:
+        text = change(f.read())
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def make_later(deb, work, version):
+    """A package with a changed banterd.conf."""
+    return remade(deb, work, "later", version, lambda tree: edit(
+        os.path.join(tree, "etc/banterd/banterd.conf"),
+        lambda text: text + "# A line that the later package brings.\n"))
+
+
+# What the unit of 1.0.0 did not have, and what it had instead.
+KEEPS = re.compile(r"(?m)^(FileDescriptorStoreMax|KillSignal|RestartKillSignal"
+                   r"|KillMode|OOMPolicy|TimeoutStart\w+)=.*\n")
+# The prerm and postrm of 1.0.0 did nothing at an upgrade.
+NOTHING = "#!/bin/sh\n"
+
+
+def make_earlier(deb, work, version):
+    """One as 1.0.0 was: it keeps nobody and knows nothing of who is kept."""
+    def change(tree):
+        edit(os.path.join(tree, "lib/systemd/system/banterd.service"),
+             lambda text: KEEPS.sub("", text).replace("banterd -k ",
+                                                      "banterd ")
+             .replace("Restart=always", "Restart=on-failure")
+             .replace("RestartSec=100ms", "RestartSec=1"))
+        for script in ("prerm", "postrm"):
+            edit(os.path.join(tree, "DEBIAN", script), lambda _: NOTHING)
+
+    return remade(deb, work, "earlier", version, change)

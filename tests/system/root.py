@@ -13,7 +13,7 @@ from unittest import SkipTest
 # files of the package are for.
 PACKAGES = [
     "systemd-sysv", "dbus", "iproute2", "netcat-openbsd", "logrotate",
-    "libbsd0", "libevent-core-2.1-7", "libseccomp2", "libmd0",
+    "libbsd0", "libevent-core-2.1-7", "liblmdb0", "libseccomp2", "libmd0",
     "man-db", "ufw", "avahi-daemon", "avahi-utils",
 ]
 

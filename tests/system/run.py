@@ -17,6 +17,7 @@ import package
 import root
 from box import Box, BoxTest
 from check_install import Install
+from check_keep import Keep, KeepSocket, Poweroff
 from check_plain import Plain
 from check_removal import Removal
 from check_sandbox import Sandbox
@@ -24,9 +25,11 @@ from check_service import Service
 from check_socket import Socket
 from machine import Lan, Machine
 
+EARLIER_VERSION = "1.0.0-1"
 LATER_VERSION = "9.0.0-1"
 # Later ones build on what earlier ones left: order matters.
-CASES = [Install, Sandbox, Service, Socket, Removal, Plain]
+CASES = [Install, Sandbox, Service, Socket, Keep, KeepSocket, Removal, Plain,
+         Poweroff]
 
 
 def end_on_signal(number, _frame):
@@ -63,10 +66,12 @@ def main():
         lan = Lan()
         deb = package.build(os.path.abspath(args.source), args.work)
         later = package.make_later(deb, os.path.dirname(deb), LATER_VERSION)
+        earlier = package.make_earlier(deb, os.path.dirname(deb),
+                                       EARLIER_VERSION)
         machine = Machine(directory, lan, os.path.dirname(deb),
                           os.path.join(args.work, "machine.log"))
         machine.start()
-        return check(Box(machine, lan, deb, later))
+        return check(Box(machine, lan, earlier, deb, later))
     except unittest.SkipTest as reason:
         print(f"SKIPPED: the system test cannot run here: {reason}")
         return 77
