@@ -5,6 +5,7 @@ import statistics
 from contest import FLOORS, PEERS
 
 OURS = "banterd"
+WITHOUT, WITH = "without -k", "with -k"
 SEND_QUEUE = 256 * 1024
 
 
@@ -55,6 +56,17 @@ class Results:
     def best(self, scenario, names, measure):
         values = [self.median(scenario, n, measure) for n in names]
         return min((v for v in values if v is not None), default=None)
+
+
+    def most(self, scenario, name, measure):
+        return max(self.results.get(scenario, {}).get(name, {}).get(measure, []), default=None)
+
+    def pairs(self, scenario, one, other, measure, compare):
+        """The median of how two compare that were measured in turns, round by round."""
+        there = self.results.get(scenario, {})
+        samples = list(zip(there.get(one, {}).get(measure, []),
+                           there.get(other, {}).get(measure, [])))
+        return spread([compare(a, b) for a, b in samples])[0] if samples else None
 
 
 def ratio(a, b):
@@ -108,6 +120,9 @@ def judge(results):
     for scenario in ("1", "2"):
         bar("counts", f"allocations per delivery ({scenario})",
             r.median("counts", OURS, f"allocations ({scenario})"), 0.01)
+    keep(r, bar)
+    pause(r, bar)
+    churn(r, bar)
     return rows
 
 
@@ -151,6 +166,50 @@ def sleepers(r, bar):
         r.median("8", OURS, "sleeper_bytes"), SEND_QUEUE), 1.0)
     bar("8", "memory after / before", ratio(r.median("8", OURS, "after_bytes"),
                                             r.median("8", OURS, "before_bytes")), 1.5)
+
+
+def keep(r, bar):
+    """What -k may cost."""
+    def more(measure):
+        return r.pairs("9", WITH, WITHOUT, measure, lambda a, b: a - b)
+
+    bar("9", "us more for a line to one member", more("cpu_us (rooms of 2)"), 3.0)
+    bar("9", "CPU per delivery in a room of 100 / without -k",
+        r.pairs("9", WITH, WITHOUT, "cpu_us (rooms of 100)", ratio), 1.02)
+    for people in (1000, 10000):
+        visit = [more(f"visit_us ({people})"), more(f"put_off_us ({people})")]
+        bar("9", f"us more for one who comes and goes ({people:,} there)", total(visit), 10.0)
+        bar("9", "of these, put off until they had gone", visit[1], None)
+        memory = [more(f"{kind}_bytes ({people})") for kind in ("anon", "state")]
+        bar("9", f"bytes more for each client ({people:,} there)", total(memory), 600)
+
+
+def total(parts):
+    return None if None in parts else sum(parts)
+
+
+def pause(r, bar):
+    """People notice less than a second, and nobody is left behind."""
+    for people in (100, 1000, 10000):
+        for way in ("restart", "kill"):
+            suffix = f"({way}, {people})"
+            bar("10", f"ms from the signal until all are answered ({way}, {people:,} clients)",
+                r.median("10", WITH, f"last_ms {suffix}"), 1000)
+            bar("10", f"clients that are not in the vault ({way}, {people:,} clients)",
+                r.most("10", WITH, f"unkept {suffix}"), 0)
+
+
+def churn(r, bar):
+    """VAULT_MESSAGES is 100, VAULT_DEAD_MS a second; 200 come in one, and 100 are there."""
+    bar("churn", "messages in the vault, at most", r.most("churn", WITH, "messages"), 110)
+    bar("churn", "descriptors of others than the 5,000, at most",
+        r.most("churn", WITH, "others"), 500)
+    bar("churn", "descriptors of the process beside the 5,000, at most",
+        r.most("churn", WITH, "open"), 250)
+    bar("churn", "ms until a client that was closed sees its end, at most",
+        r.most("churn", WITH, "end_max_ms"), 100)
+    bar("churn", "bytes of memory at the end / at the beginning", ratio(
+        r.most("churn", WITH, "last_bytes"), r.most("churn", WITH, "first_bytes")), 1.05)
 
 
 def tell(rows):

@@ -88,7 +88,8 @@ class Server:
     def __init__(self, place, kind, more="", count=False):
         self.kind = kind
         self.port = int(reserve_address("127.0.0.1").rsplit(":", 1)[1])
-        self.dir = Path(tempfile.mkdtemp(prefix=kind.name + "-", dir=place.dir))
+        self.dir = Path(tempfile.mkdtemp(prefix=kind.name.replace(" ", "") + "-",
+                                         dir=place.dir))
         if place.user:
             shutil.chown(self.dir, place.user["user"], place.user["group"])
         (self.dir / "motd").write_text("Welcome to the bench.\n", encoding="ascii")
@@ -104,13 +105,18 @@ class Server:
             self.counts.chmod(0o666)
             env.update(LD_PRELOAD=str(place.counter), BENCH_MALLOC_FILE=str(self.counts))
         self.output = self.dir / "output"
-        with open(self.output, "wb") as out:
-            self.child = subprocess.Popen([replace(a, fill) for a in kind.argv], cwd=self.dir,
-                                          env=env, stdin=subprocess.DEVNULL, stdout=out,
-                                          stderr=out, **place.user)
-        self.pid = self.child.pid
+        self.child = self.launch([replace(a, fill) for a in kind.argv], env, place.user)
         self.await_listening()
         self.at_start = self.memory()
+
+    def launch(self, argv, env, user):
+        with open(self.output, "wb") as out:
+            return subprocess.Popen(argv, cwd=self.dir, env=env, stdin=subprocess.DEVNULL,
+                                    stdout=out, stderr=out, **user)
+
+    @property
+    def pid(self):
+        return self.child.pid
 
     def await_listening(self):
         deadline = time.monotonic() + 10
@@ -188,7 +194,7 @@ class Crowd:
             self.entered = self.answer("entering")
         return self.entered
 
-    def ask(self, *words):
+    def tell(self, *words):
         self.ready()
         command = " ".join(str(w) for w in words)
         try:
@@ -196,6 +202,16 @@ class Crowd:
             self.child.stdin.flush()
         except BrokenPipeError:
             pass
+        return command
+
+    def ask(self, *words):
+        return self.answer(self.tell(*words))
+
+    def ask_and_watch(self, look, *words):
+        """The same, and calls look() four times a second meanwhile."""
+        command = self.tell(*words)
+        while not select.select([self.child.stdout], [], [], 0.25)[0]:
+            look()
         return self.answer(command)
 
     def answer(self, what):

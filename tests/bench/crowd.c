@@ -40,42 +40,47 @@ crowd_make(struct load *l)
  * read piles up in the server and not in the kernel.
  */
 static void
-crowd_narrow(const struct client *c)
+crowd_narrow(int fd)
 {
 	int mss = 1448, rcvbuf = 4096;
 
-	if (setsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss)) ==
-		-1 ||
-	    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)) ==
+	if (setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)) ==
 		-1)
 		die("setsockopt: %s", strerror(errno));
 }
 
 /* Each client comes from an address of its own, as people on a LAN do. */
-static void
-crowd_connect(struct load *l, struct client *c, int ep)
+int
+crowd_dial(const struct load *l, uint32_t id)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET };
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.ptr = c };
-	int on = 1;
+	int fd, on = 1;
 
-	from.sin_addr.s_addr = htonl(
-	    0x7f010001 + (c->id / 250) * 256 + c->id % 250);
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd == -1)
+	from.sin_addr.s_addr = htonl(0x7f010001 + (id / 250) * 256 + id % 250);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
 		die("socket: %s", strerror(errno));
-	if (setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
 		sizeof(on)) == -1 ||
-	    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ==
-		-1 ||
-	    bind(c->fd, (struct sockaddr *)&from, sizeof(from)) == -1)
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
+	    bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1)
 		die("bind: %s", strerror(errno));
-	if (c->asleep || l->narrow)
-		crowd_narrow(c);
-	if (connect(c->fd, (struct sockaddr *)&l->addr, sizeof(l->addr)) ==
+	if (id < l->nclient && (l->client[id].asleep || l->narrow))
+		crowd_narrow(fd);
+	if (connect(fd, (const struct sockaddr *)&l->addr, sizeof(l->addr)) ==
 		-1 &&
 	    errno != EINPROGRESS)
 		die("connect: %s", strerror(errno));
+	return fd;
+}
+
+static void
+crowd_connect(struct load *l, struct client *c, int ep)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.ptr = c };
+
+	c->fd = crowd_dial(l, c->id);
 	c->state = CLIENT_CONNECTING;
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &ev) == -1)
 		die("epoll_ctl: %s", strerror(errno));

@@ -10,6 +10,10 @@
  *	leave			everybody leaves the room
  *	wake			the sleepers wake up
  *	settle			reads until it is quiet
+ *	visits N		so many more come and go, one after the other
+ *	churn SECONDS N		N more come each second, and go soon after
+ *	pause SIGNAL		ends the server when each has said a line
+ *	next PID		the server that has come after it
  *	close			everybody hangs up
  *
  * Whatever goes wrong, a lost line above all, ends it with status 1.
@@ -206,12 +210,21 @@ static void
 command(struct load *l, const char *cmd)
 {
 	uint32_t lines, inflight;
+	int arg;
 
 	if (sscanf(cmd, "rest %u %u", &lines, &inflight) == 2 && inflight > 0)
 		round_rest(l, lines, inflight);
 	else if (sscanf(cmd, "flow %u %u", &lines, &inflight) == 2 &&
 	    inflight > 0 && lines > 0)
 		round_flow(l, lines, inflight);
+	else if (sscanf(cmd, "visits %u", &lines) == 1)
+		visit_rest(l, lines);
+	else if (sscanf(cmd, "churn %u %u", &lines, &inflight) == 2)
+		visit_churn(l, lines, inflight);
+	else if (sscanf(cmd, "pause %d", &arg) == 1)
+		pause_server(l, arg);
+	else if (sscanf(cmd, "next %d", &arg) == 1)
+		pause_next(l, arg);
 	else if (strcmp(cmd, "leave\n") == 0)
 		phase(l, crowd_leave);
 	else if (strcmp(cmd, "settle\n") == 0)
@@ -237,7 +250,7 @@ main(int argc, char *argv[])
 	l.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	options(&l, argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	raise_limit(l.nclient + 200);
+	raise_limit(l.nclient + 1000);
 	crowd_make(&l);
 	phase(&l, crowd_enter);
 	while (fgets(cmd, sizeof(cmd), stdin) != NULL)

@@ -5,6 +5,8 @@
  *	loadgen.c	options, and the commands that come on standard input
  *	crowd.c		connections: entering, reading, leaving
  *	round.c		saying lines and checking what everybody got
+ *	visit.c		those who come and go while the crowd is there
+ *	pause.c		the end of the server, and who is answered by the next
  *	wire.c		what each dialect says
  *	proc.c		the server's CPU time, and whether it rests
  */
@@ -119,14 +121,26 @@ void crowd_settle(struct load *, int);
 bool crowd_read(struct load *, struct client *);
 void crowd_wait(struct load *, struct client *);
 void crowd_acknowledge(struct client *);
+int crowd_dial(const struct load *, uint32_t);
 void crowd_send(struct client *, const char *, size_t);
 
 /* round.c */
 void round_rest(struct load *, uint32_t, uint32_t);
 void round_flow(struct load *, uint32_t, uint32_t);
 void round_wake(struct load *);
+void round_begin(struct load *, uint32_t);
+void round_say_as(struct load *, struct client *);
+void round_forget(struct load *);
 void round_heard(
     struct load *, struct client *, uint32_t, const char *, size_t);
+
+/* visit.c */
+void visit_rest(struct load *, uint32_t);
+void visit_churn(struct load *, uint32_t, uint32_t);
+
+/* pause.c */
+void pause_server(struct load *, int);
+void pause_next(struct load *, int);
 
 /* wire.c */
 void wire_enter(struct load *, struct client *);

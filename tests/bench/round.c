@@ -37,7 +37,7 @@ owed(const struct load *l, const struct client *c)
 }
 
 /* Makes ready for at most n lines. */
-static void
+void
 round_begin(struct load *l, uint32_t n)
 {
 	uint32_t per_room = n / l->nroom + 1;
@@ -57,17 +57,11 @@ round_begin(struct load *l, uint32_t n)
 	}
 }
 
-/*
- * One more line, in the next room, by the next one there whose turn it is:
- * nobody talks faster than the others.  Seat 0 never does, so that somebody in
- * each room knows the order of all lines.
- */
-static void
-round_say(struct load *l)
+/* One more line, by c. */
+void
+round_say_as(struct load *l, struct client *c)
 {
-	uint32_t id = l->nline++, room = id % l->nroom;
-	uint32_t seat = l->private ? 1 : 1 + l->turn[room]++ % (awake(l) - 1);
-	struct client *c = &l->client[room * l->room_size + seat];
+	uint32_t id = l->nline++, room = c->room;
 	struct line *ln = &l->line[id];
 
 	ln->room = room;
@@ -80,6 +74,20 @@ round_say(struct load *l)
 	wire_say(l, c, id, ln);
 	if (l->lat == NULL)
 		crowd_acknowledge(c);
+}
+
+/*
+ * The same, in the next room, by the next one there whose turn it is: nobody
+ * talks faster than the others.  Seat 0 never does, so that somebody in each
+ * room knows the order of all lines.
+ */
+static void
+round_say(struct load *l)
+{
+	uint32_t room = l->nline % l->nroom;
+	uint32_t seat = l->private ? 1 : 1 + l->turn[room]++ % (awake(l) - 1);
+
+	round_say_as(l, &l->client[room * l->room_size + seat]);
 }
 
 /* A line of chat has come: it must be one that was said, and be whole. */
@@ -140,6 +148,16 @@ round_compare(
 		die("c%05u got %u lines too many", c->id, c->ngot - n);
 }
 
+/* The next round begins with nothing said. */
+void
+round_forget(struct load *l)
+{
+	memset(l->said, 0, l->nroom * sizeof(*l->said));
+	for (uint32_t i = 0; i < l->nclient; i++)
+		l->client[i].ngot = l->client[i].nsaid = 0;
+	l->round = l->nline;
+}
+
 /* Each line once, whole, in one order for all, and in each speaker's own. */
 static void
 round_check(struct load *l)
@@ -162,11 +180,8 @@ round_check(struct load *l)
 		}
 		for (uint32_t i = 1; i < awake(l) && !l->private; i++)
 			round_compare(l, ref, ref + i);
-		l->said[r] = 0;
 	}
-	for (uint32_t i = 0; i < l->nclient; i++)
-		l->client[i].ngot = l->client[i].nsaid = 0;
-	l->round = l->nline;
+	round_forget(l);
 }
 
 /* The server works while nobody reads, and then everybody reads. */
