@@ -149,7 +149,7 @@ class LogFile(Case):
     def test_it_appends(self):
         log = written("log", "what was there before\n")
         self.silent_daemon("log-target " + log)
-        self.assertIn("listening on", read(log))
+        eventually(lambda: "listening on" in read(log), "it is logged there")
         self.assertTrue(read(log).startswith("what was there before\n"))
 
     def test_usr2_on_stderr_does_no_harm(self):
