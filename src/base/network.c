@@ -8,6 +8,7 @@
 #include <bsd/string.h>
 
 #include "banterd/base/network.h"
+#include "banterd/base/record.h"
 
 #define V4_BITS         96 /* the length of ::ffff:0:0 */
 #define LINK_LOCAL_BITS 10
@@ -346,6 +347,28 @@ acl_keeps_nobody_out(const struct acl *acl)
 			return false;
 	}
 	return !TAILQ_EMPTY(acl);
+}
+
+void
+address_export(const struct address *a, struct record *r)
+{
+	record_put_bytes(r, &a->in6, sizeof(a->in6));
+	record_put_u32(r, a->scope);
+}
+
+void
+address_import(struct address *a, struct record_reader *r)
+{
+	const void *in6;
+	size_t n;
+
+	memset(a, 0, sizeof(*a));
+	in6 = record_get_bytes(r, &n);
+	if (n == sizeof(a->in6))
+		memcpy(&a->in6, in6, n);
+	else
+		r->failed = true;
+	a->scope = record_get_u32(r);
 }
 
 void

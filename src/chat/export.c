@@ -336,8 +336,7 @@ export_ban(const struct ban *ban, struct record *r)
 	record_put_u64(r, ban->id);
 	record_put_text(r, ban->name);
 	record_put_u8(r, ban->has_address);
-	record_put_bytes(r, &ban->address.in6, sizeof(ban->address.in6));
-	record_put_u32(r, ban->address.scope);
+	address_export(&ban->address, r);
 }
 
 void
@@ -356,18 +355,11 @@ static bool
 import_ban(struct bans *bans, struct record_reader *r)
 {
 	struct ban ban = { .until = record_get_u64(r) };
-	const void *in6;
-	size_t n;
 
 	ban.id = record_get_u64(r);
 	record_get_name(r, ban.name, sizeof(ban.name));
 	ban.has_address = record_get_u8(r) != 0;
-	in6 = record_get_bytes(r, &n);
-	if (n == sizeof(ban.address.in6))
-		memcpy(&ban.address.in6, in6, n);
-	else
-		r->failed = true;
-	ban.address.scope = record_get_u32(r);
+	address_import(&ban.address, r);
 	return !r->failed && bans_return(bans, &ban);
 }
 

@@ -100,8 +100,6 @@ keep_hand_over(struct keep *k)
 	}
 	k->life->faults = 0;
 	k->life->end = LIFE_HANDED_OVER;
-	srv->conns.are_handed_over = true;
-	srv->listeners.are_handed_over = true;
-	keep_detach(k);
+	keep_leave(k);
 	return true;
 }

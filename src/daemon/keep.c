@@ -64,14 +64,21 @@ put(struct keep *k, const struct keep_key *key)
 	k->failed = errno;
 }
 
+void
+keep_drop(struct keep *k, const struct keep_key *key)
+{
+	if (!database_delete(k->db, key->bytes, key->len))
+		k->failed = errno;
+	k->is_dirty = true;
+}
+
 static void
 take_out(struct keep *k, enum keep_kind kind, uint64_t number)
 {
 	struct keep_key key;
 
 	keep_make_key(&key, kind, number);
-	if (!database_delete(k->db, key.bytes, key.len))
-		k->failed = errno;
+	keep_drop(k, &key);
 }
 
 /* ---- to the journal ---- */
@@ -131,14 +138,6 @@ keep_add(struct keep *k, struct client *c)
 	    conn_number(c->out.conn));
 	keep_client_changed(k, c, CHANGED_USER);
 	return true;
-}
-
-void
-keep_drop(struct keep *k, const struct keep_key *key)
-{
-	if (!database_delete(k->db, key->bytes, key->len))
-		k->failed = errno;
-	k->is_dirty = true;
 }
 
 void
@@ -285,10 +284,8 @@ put_room(struct keep *k, const struct room *room)
 	record_begin(&k->record);
 	export_room(room, &k->record);
 	record_put_u8(&k->record, maker != NULL);
-	if (maker != NULL) {
-		record_put_bytes(&k->record, &maker->net, sizeof(maker->net));
-		record_put_u32(&k->record, maker->scope);
-	}
+	if (maker != NULL)
+		host_export_address(maker, &k->record);
 	keep_make_key(&key, KEEP_ROOM, room->number);
 	put(k, &key);
 }
@@ -357,8 +354,7 @@ on_host_changed(void *owner, const struct host *host, bool forgotten)
 	make_host_key(&key, host);
 	k->is_dirty = true;
 	if (forgotten) {
-		if (!database_delete(k->db, key.bytes, key.len))
-			k->failed = errno;
+		keep_drop(k, &key);
 		return;
 	}
 	record_begin(&k->record);
@@ -526,12 +522,12 @@ keep_commit(struct keep *k)
 	if (!k->is_dirty || !k->has_begun || k->is_broken)
 		return;
 	now = server_now(k->srv);
-	k->is_dirty = false;
 	copy_counters(k->srv, k->life->counters, false);
 	note_lines(k);
 	if (!commit(k))
 		mend(k);
 	tidy_journal(k);
+	k->is_dirty = false;
 	vault_flush(k->vault, now);
 	tell_refused(k);
 	server_wake_at(k->srv, MAX(vault_due(k->vault), now));
@@ -639,8 +635,9 @@ keep_write_all(struct keep *k)
 	return !k->is_broken;
 }
 
-void
-keep_detach(struct keep *k)
+/* Nothing that happens from now on is kept; what is stays as it is. */
+static void
+detach(struct keep *k)
 {
 	struct server *srv = k->srv;
 	struct client *c;
@@ -655,6 +652,14 @@ keep_detach(struct keep *k)
 	srv->conns.sending = NULL;
 	srv->fanout->before_sending = NULL;
 	srv->hosts.changed = NULL;
+}
+
+void
+keep_leave(struct keep *k)
+{
+	k->srv->conns.are_handed_over = true;
+	k->srv->listeners.are_handed_over = true;
+	detach(k);
 }
 
 void

@@ -93,7 +93,7 @@ gone(void *daemon, struct client *c)
 }
 
 static void
-changed(void *daemon, struct client *c, unsigned what)
+client_has_changed(void *daemon, struct client *c, unsigned what)
 {
 	struct server *srv = daemon;
 
@@ -102,7 +102,7 @@ changed(void *daemon, struct client *c, unsigned what)
 }
 
 static void
-room_changed_too(void *daemon, struct room *room, unsigned what)
+room_has_changed(void *daemon, struct room *room, unsigned what)
 {
 	struct server *srv = daemon;
 
@@ -117,8 +117,8 @@ static const struct session_ops session_ops = {
 	.is_crowded = is_crowded,
 	.release_place = release_place,
 	.gone = gone,
-	.changed = changed,
-	.room_changed = room_changed_too,
+	.changed = client_has_changed,
+	.room_changed = room_has_changed,
 };
 
 /* ---- the timer ---- */
@@ -606,8 +606,9 @@ loop_run(struct server *srv)
 	}
 	/* It has ended; one in the last moment changes nothing any more. */
 	signals_block();
+	/* What the loop cannot go on with, the next process may. */
 	if (srv->keep != NULL)
-		keep_stop(srv->keep);
+		(srv->failed ? keep_leave : keep_stop)(srv->keep);
 	log_notice("stopped");
 }
 

@@ -169,22 +169,18 @@ find_client(const struct takeover *t, uint64_t number)
 static bool
 read_maker(struct takeover *t, struct room *room, struct record_reader *r)
 {
-	struct address a = { .scope = 0 };
+	struct address a;
 	struct host *host;
-	const void *in6;
-	size_t n;
 
 	if (record_get_u8(r) == 0)
 		return record_is_whole(r);
-	in6 = record_get_bytes(r, &n);
-	if (n != sizeof(a.in6))
+	address_import(&a, r);
+	if (!record_is_whole(r))
 		return false;
-	memcpy(&a.in6, in6, n);
-	a.scope = record_get_u32(r);
 	host = host_find_or_make(&t->srv->hosts, &a);
 	if (host != NULL && host_take_room(host))
 		room->maker = host;
-	return record_is_whole(r);
+	return true;
 }
 
 static bool

@@ -240,10 +240,17 @@ host_give_room_back(struct host *host, uint64_t now)
 /* ---- what outlives the process ---- */
 
 void
+host_export_address(const struct host *host, struct record *r)
+{
+	const struct address a = { .in6 = host->net, .scope = host->scope };
+
+	address_export(&a, r);
+}
+
+void
 host_export(const struct host *host, struct record *r)
 {
-	record_put_bytes(r, &host->net, sizeof(host->net));
-	record_put_u32(r, host->scope);
+	host_export_address(host, r);
 	record_put_u32(r, host->failures);
 	record_put_u64(r, host->expiry);
 	record_put_u32(r, host->deficit);
@@ -253,16 +260,10 @@ host_export(const struct host *host, struct record *r)
 bool
 host_import(struct hosts *hosts, struct record_reader *r)
 {
-	struct address a = { .scope = 0 };
+	struct address a;
 	struct host *host;
-	const void *in6;
-	size_t n;
 
-	in6 = record_get_bytes(r, &n);
-	if (n != sizeof(a.in6))
-		return false;
-	memcpy(&a.in6, in6, n);
-	a.scope = record_get_u32(r);
+	address_import(&a, r);
 	if (r->failed || (host = host_find_or_make(hosts, &a)) == NULL)
 		return false;
 	host->failures = record_get_u32(r);

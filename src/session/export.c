@@ -62,20 +62,6 @@ import_deadlines(struct client *c, struct record_reader *r)
 	c->full_unsent = record_get_u32(r);
 }
 
-static void
-import_address(struct client *c, struct record_reader *r)
-{
-	const void *in6;
-	size_t n;
-
-	in6 = record_get_bytes(r, &n);
-	if (n == sizeof(c->address.in6))
-		memcpy(&c->address.in6, in6, n);
-	else
-		r->failed = true;
-	c->address.scope = record_get_u32(r);
-}
-
 void
 client_export(const struct client *c, struct record *r)
 {
@@ -88,8 +74,7 @@ client_export(const struct client *c, struct record *r)
 	record_put_u8(r, (uint8_t)flags_of(c));
 	export_rate(c, r);
 	export_deadlines(c, r);
-	record_put_bytes(r, &c->address.in6, sizeof(c->address.in6));
-	record_put_u32(r, c->address.scope);
+	address_export(&c->address, r);
 	record_put_u32(r, c->out.skipped);
 	pending = conn_pending(c->out.conn, &n);
 	input_export(&c->input, pending, n, r);
@@ -124,7 +109,7 @@ client_import(struct imported *im, struct client *c, struct record_reader *r)
 	c->out.full = (flags & IS_FULL) != 0;
 	import_rate(c, r);
 	import_deadlines(c, r);
-	import_address(c, r);
+	address_import(&c->address, r);
 	c->out.skipped = record_get_u32(r);
 	if (!input_import(&c->input, r) || !conn_import(c->out.conn, r) ||
 	    !is_possible(c, flags))

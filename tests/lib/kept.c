@@ -281,7 +281,7 @@ kept_fault(void)
 {
 	note_numbers();
 	if (rig.srv.keep != NULL)
-		keep_detach(kept.keep);
+		keep_leave(kept.keep);
 	rig.srv.conns.are_handed_over = true;
 	rig.srv.listeners.are_handed_over = true;
 	end();

@@ -67,6 +67,13 @@ const char *address_text(const struct address *a, char *buf);
  */
 const char *acl_add(struct acl *acl, const char *text, bool allow);
 
+struct record;
+struct record_reader;
+
+/* Writes and reads one.  What cannot be read fails the reader. */
+void address_export(const struct address *a, struct record *r);
+void address_import(struct address *a, struct record_reader *r);
+
 /* Whether an address is IPv4; whether it is one of fe80::/10. */
 bool address_is_v4(const struct address *a);
 bool address_is_link_local(const struct address *a);

@@ -1,8 +1,9 @@
 /*
  * Keeping: what has to be there for the next process, whatever happens to this
  * one (-k).  Connections lie in the vault, what they and the rooms are in the
- * database; before anything leaves that somebody can see, what led to it is
- * committed.  The service manager holds the descriptors of all that.
+ * database, what each line changes in the journal; before anything leaves that
+ * somebody can see, what led to it is committed.  The service manager holds the
+ * descriptors of all that.
  */
 #ifndef BANTERD_DAEMON_KEEP_H
 #define BANTERD_DAEMON_KEEP_H
@@ -184,7 +185,8 @@ void keep_begin(struct keep *k);
 /* Commits all there is, changed or not.  Returns false with errno set. */
 bool keep_write_all(struct keep *k);
 
-/* Nothing that happens from now on is kept; what is stays as it is. */
-void keep_detach(struct keep *k);
+/* The process ends, and all that is kept stays as it is: connections go on in
+ * the next one.  Nothing is kept from now on. */
+void keep_leave(struct keep *k);
 
 #endif

@@ -103,6 +103,7 @@ struct host *host_find_or_make(struct hosts *hosts, const struct address *a);
 /* What outlives the process of its failures and deficit.  False: it can't be
  * read, or memory is out. */
 void host_export(const struct host *host, struct record *r);
+void host_export_address(const struct host *host, struct record *r);
 bool host_import(struct hosts *hosts, struct record_reader *r);
 
 /* Tells the owner of each host that has something to keep. */
