@@ -79,6 +79,8 @@ class Start(Case):
             if daemon.process.poll() is None and self.serves(daemon):
                 daemon.stop()
                 return
+            # It ends by itself: a signal now could be its end instead.
+            daemon.wait_exit()
             # 2: there was no memory for what the command line says.
             status = daemon.stop((1, 2))
             said = self.logged(daemon)
