@@ -125,7 +125,7 @@ class Signals(KeptCase):
         alice = daemon.client("alice")
         daemon.restart()
         names = daemon.names()
-        for name in ("vault0", "vault1", "state"):
+        for name in ("young0", "young1", "vault0", "vault1", "state"):
             self.assertEqual(names.count(name), 1, names)
         for _ in range(5):
             daemon.restart()
@@ -534,7 +534,7 @@ class Refusals(KeptCase):
         bob = daemon.client("bob")
         daemon.signal(signal.SIGTERM)
         bob.ends_with(GOING_DOWN)
-        self.assertEqual(daemon.wait_exit(), 0)
+        daemon.ended(0)
         daemon.command = command
         daemon.begin()
         carol = daemon.client("carol")

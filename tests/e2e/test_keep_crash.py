@@ -159,7 +159,7 @@ class Notices(KeptCase):
             status = daemon.process.wait(wait.DEADLINE)
             self.assertIn(status, (0, -signal.SIGKILL))
             daemon._killed_by = -status if status else None
-            daemon._ended(status)
+            daemon.ended(status)
             daemon.begin()
         alice.sync()
         said = [line for line in bob.sync() if line != CAME_BACK]

@@ -300,11 +300,12 @@ class Manager(Daemon):
 
     def broke(self):
         """It has ended by itself: the signal, or an exit status below 0."""
-        status = self._ended()
+        status = self.ended()
         self._killed_by = -status
         return -status
 
-    def _ended(self, expected=None):
+    def ended(self, expected=None):
+        """Waits for the end of this life; its exit status."""
         status = self.wait_exit()
         self._log.close()
         process.forget(self.process)
@@ -321,7 +322,7 @@ class Manager(Daemon):
     def hand_over(self):
         """The first half of a restart: it ends, and nobody is told."""
         self.ask_to_hand_over()
-        self._ended(0)
+        self.ended(0)
         self.wait_log("handing over")
 
     def restart(self):
@@ -336,7 +337,7 @@ class Manager(Daemon):
             self.process.send_signal(number)
             if self._frozen:
                 self.thaw()
-        self._ended(-number)
+        self.ended(-number)
 
     def crash(self, number=signal.SIGKILL):
         """It ends by a fault, and is started again."""
