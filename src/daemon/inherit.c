@@ -20,6 +20,8 @@
 #define PATIENCE_MS   1000 /* with a manager who is busy, at the start */
 
 const char *const keep_names[KEEP_DESCRIPTORS] = {
+	[KEEP_YOUNG_IN] = "young0",
+	[KEEP_YOUNG_OUT] = "young1",
 	[KEEP_VAULT_IN] = "vault0",
 	[KEEP_VAULT_OUT] = "vault1",
 	[KEEP_DATABASE] = "state",
@@ -206,12 +208,12 @@ send_off(void *arg, uint64_t number, int fd)
 
 /* Returns how many connections there were. */
 static unsigned
-empty_vault(const int ends[2])
+empty_vault(const int ends[VAULT_ENDS])
 {
 	struct vault *v;
 	unsigned n = 0;
 
-	if (ends[0] == -1 || ends[1] == -1 || (v = vault_new(ends)) == NULL)
+	if ((v = vault_new(ends)) == NULL)
 		return 0;
 	(void)vault_take_over(v, send_off, &n, 0);
 	vault_free(v);
@@ -324,8 +326,8 @@ make_all(struct keep *k)
 
 	for (i = 0; i < KEEP_DESCRIPTORS; i++)
 		fds[i] = -1;
-	return vault_pair(fds) &&
-	    (fds[KEEP_DATABASE] = database_make(0)) != -1 &&
+	return vault_make(fds) &&
+	    (fds[KEEP_DATABASE] = database_make()) != -1 &&
 	    (fds[KEEP_JOURNAL] = journal_make()) != -1 &&
 	    (fds[KEEP_REMNANT] = remnant_make()) != -1 &&
 	    (fds[KEEP_LIFE] = life_make()) != -1 &&

@@ -20,7 +20,7 @@
 
 /* What keeping takes: its own ones; and of those in flight, which count as much
  * by themselves, some are so twice for a moment. */
-#define KEEPING_DESCRIPTORS (8 + VAULT_SLACK)
+#define KEEPING_DESCRIPTORS (10 + VAULT_SLACK)
 
 #define TIMER_GRAIN_MS 10    /* two wake-ups are not closer */
 #define MAX_FD_SLOTS   16384 /* made ahead */

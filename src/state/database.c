@@ -75,18 +75,9 @@ database_reserve(int fd, size_t bytes)
 }
 
 int
-database_make(size_t reserve)
+database_make(void)
 {
-	int error, fd;
-
-	if ((fd = memfd_make("banterd-database")) == -1)
-		return -1;
-	if (database_reserve(fd, reserve))
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	return memfd_make("banterd-database");
 }
 
 static size_t
@@ -274,40 +265,6 @@ database_delete(struct database *db, const void *key, size_t key_len)
 		return false;
 	rc = mdb_del(db->txn, db->dbi, &k, NULL);
 	return rc == 0 || rc == MDB_NOTFOUND || fail(db, rc);
-}
-
-/* Takes out the first record whose key begins like this; MDB_NOTFOUND if there
- * is none. */
-static int
-delete_one(MDB_cursor *cursor, const void *prefix, size_t len)
-{
-	MDB_val k = value(prefix, len), v;
-	int rc;
-
-	rc = mdb_cursor_get(
-	    cursor, &k, &v, len > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	if (rc != 0)
-		return rc;
-	if (k.mv_size < len || (len > 0 && memcmp(k.mv_data, prefix, len) != 0))
-		return MDB_NOTFOUND;
-	return mdb_cursor_del(cursor, 0);
-}
-
-bool
-database_delete_all(struct database *db, const void *prefix, size_t prefix_len)
-{
-	MDB_cursor *cursor;
-	int rc;
-
-	if (!begin(db))
-		return false;
-	if ((rc = mdb_cursor_open(db->txn, db->dbi, &cursor)) != 0)
-		return fail(db, rc);
-	do
-		rc = delete_one(cursor, prefix, prefix_len);
-	while (rc == 0);
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND || fail(db, rc);
 }
 
 bool

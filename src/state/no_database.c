@@ -4,9 +4,8 @@
 #include "banterd/state/database.h"
 
 int
-database_make(size_t reserve)
+database_make(void)
 {
-	(void)reserve;
 	errno = EOPNOTSUPP;
 	return -1;
 }
@@ -54,15 +53,6 @@ database_delete(struct database *db, const void *key, size_t key_len)
 	(void)db;
 	(void)key;
 	(void)key_len;
-	return false;
-}
-
-bool
-database_delete_all(struct database *db, const void *prefix, size_t prefix_len)
-{
-	(void)db;
-	(void)prefix;
-	(void)prefix_len;
 	return false;
 }
 

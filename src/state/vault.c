@@ -17,20 +17,27 @@ TAILQ_HEAD(items, vault_item);
 /* cppcheck-suppress unusedStructMember ; macros use them */
 TAILQ_HEAD(messages, vault_message);
 
-/* A message in the pair.  Its data are the numbers, 8 bytes each, in the order
- * of the descriptors that come with it. */
+/* A message in a pair.  Its data are the numbers, 8 bytes each, in the order of
+ * the descriptors that come with it. */
 struct vault_message {
 	TAILQ_ENTRY(vault_message) next;
+	struct ring *ring;
 	struct items living; /* not those that have been sent again since */
 	unsigned ndead;
 };
 
-struct vault {
+/* A pair, and what is in it. */
+struct ring {
 	int in, out;
-	struct messages ring; /* as they lie in the pair, the oldest first */
-	struct items waiting;
-	unsigned nmessages, nliving, ndead, nwaiting;
+	struct messages messages; /* as they lie in it, the oldest first */
+	unsigned nmessages, nliving, ndead;
 	uint64_t dead_since; /* no dead one is older; with ndead */
+};
+
+struct vault {
+	struct ring young, old;
+	struct items waiting;
+	unsigned nwaiting;
 	uint64_t retry; /* nothing is sent before; 0: nothing was refused */
 	int refused;
 };
@@ -57,8 +64,8 @@ union control {
 	char space[CMSG_SPACE(sizeof(int) * VAULT_BATCH_MAX)];
 };
 
-bool
-vault_pair(int ends[2])
+static bool
+make_pair(int ends[2])
 {
 	int size = INT_MAX; /* the kernel makes it what one may have */
 
@@ -69,16 +76,40 @@ vault_pair(int ends[2])
 	return true;
 }
 
+bool
+vault_make(int ends[VAULT_ENDS])
+{
+	int error;
+
+	if (!make_pair(ends))
+		return false;
+	if (make_pair(ends + 2))
+		return true;
+	error = errno;
+	close(ends[0]);
+	close(ends[1]);
+	ends[0] = ends[1] = -1;
+	errno = error;
+	return false;
+}
+
+static void
+init_ring(struct ring *r, const int ends[2])
+{
+	r->in = ends[0];
+	r->out = ends[1];
+	TAILQ_INIT(&r->messages);
+}
+
 struct vault *
-vault_new(const int ends[2])
+vault_new(const int ends[VAULT_ENDS])
 {
 	struct vault *v;
 
 	if ((v = calloc(1, sizeof(*v))) == NULL)
 		return NULL;
-	v->in = ends[0];
-	v->out = ends[1];
-	TAILQ_INIT(&v->ring);
+	init_ring(&v->young, ends);
+	init_ring(&v->old, ends + 2);
 	TAILQ_INIT(&v->waiting);
 	return v;
 }
@@ -86,52 +117,59 @@ vault_new(const int ends[2])
 /* ---- who is in which message ---- */
 
 static void
-append_message(struct vault *v, struct vault_message *m)
+append_message(struct ring *r, struct vault_message *m)
 {
+	m->ring = r;
 	TAILQ_INIT(&m->living);
-	TAILQ_INSERT_TAIL(&v->ring, m, next);
-	v->nmessages++;
+	TAILQ_INSERT_TAIL(&r->messages, m, next);
+	r->nmessages++;
 }
 
 static void
-free_message(struct vault *v, struct vault_message *m)
+free_message(struct vault_message *m)
 {
-	TAILQ_REMOVE(&v->ring, m, next);
-	v->nmessages--;
-	v->ndead -= m->ndead;
+	struct ring *r = m->ring;
+
+	TAILQ_REMOVE(&r->messages, m, next);
+	r->nmessages--;
+	r->ndead -= m->ndead;
 	free(m);
+}
+
+static void
+free_messages(struct ring *r)
+{
+	struct vault_message *m;
+
+	while ((m = TAILQ_FIRST(&r->messages)) != NULL)
+		free_message(m);
 }
 
 void
 vault_free(struct vault *v)
 {
-	struct vault_message *m, *after;
-
-	TAILQ_FOREACH_SAFE(m, &v->ring, next, after)
-		free(m);
+	free_messages(&v->young);
+	free_messages(&v->old);
 	free(v);
 }
 
 static void
-attach(struct vault *v, struct vault_item *item, struct vault_message *m)
+attach(struct vault_item *item, struct vault_message *m)
 {
 	item->message = m;
 	item->is_in = true;
-	if (m != NULL) {
-		TAILQ_INSERT_TAIL(&m->living, item, next);
-		v->nliving++;
-	} else {
-		TAILQ_INSERT_TAIL(&v->waiting, item, next);
-		v->nwaiting++;
-	}
+	TAILQ_INSERT_TAIL(&m->living, item, next);
+	m->ring->nliving++;
 }
 
 static void
 detach(struct vault *v, struct vault_item *item)
 {
-	if (item->message != NULL) {
-		TAILQ_REMOVE(&item->message->living, item, next);
-		v->nliving--;
+	struct vault_message *m = item->message;
+
+	if (m != NULL) {
+		TAILQ_REMOVE(&m->living, item, next);
+		m->ring->nliving--;
 	} else {
 		TAILQ_REMOVE(&v->waiting, item, next);
 		v->nwaiting--;
@@ -141,11 +179,11 @@ detach(struct vault *v, struct vault_item *item)
 }
 
 static void
-bury(struct vault *v, struct vault_message *m, uint64_t now)
+bury(struct vault_message *m, uint64_t now)
 {
 	m->ndead++;
-	if (v->ndead++ == 0)
-		v->dead_since = now;
+	if (m->ring->ndead++ == 0)
+		m->ring->dead_since = now;
 }
 
 void
@@ -153,7 +191,9 @@ vault_add(struct vault *v, struct vault_item *item, int fd, uint64_t number)
 {
 	item->fd = fd;
 	item->number = number;
-	attach(v, item, NULL);
+	item->is_in = true;
+	TAILQ_INSERT_TAIL(&v->waiting, item, next);
+	v->nwaiting++;
 }
 
 void
@@ -165,10 +205,10 @@ vault_remove(struct vault *v, struct vault_item *item, uint64_t now)
 		return;
 	detach(v, item);
 	if (m != NULL)
-		bury(v, m, now);
+		bury(m, now);
 }
 
-/* ---- into the pair ---- */
+/* ---- into a pair ---- */
 
 /* Adds as many as there is space for. */
 static void
@@ -207,22 +247,22 @@ send_descriptors(int to, struct batch *b)
 
 /* They are in the new message from then on, wherever they were. */
 static bool
-send_batch(struct vault *v, struct batch *b)
+send_batch(struct vault *v, struct ring *to, struct batch *b)
 {
 	struct vault_message *m;
 	unsigned i;
 
 	m = calloc(1, sizeof(*m));
-	if (m == NULL || !send_descriptors(v->in, b)) {
+	if (m == NULL || !send_descriptors(to->in, b)) {
 		v->refused = errno;
 		free(m);
 		return false;
 	}
 	v->refused = 0;
-	append_message(v, m);
+	append_message(to, m);
 	for (i = 0; i < b->n; i++) {
 		detach(v, b->items[i]);
-		attach(v, b->items[i], m);
+		attach(b->items[i], m);
 	}
 	return true;
 }
@@ -230,28 +270,28 @@ send_batch(struct vault *v, struct batch *b)
 /* Without a buffer for them no descriptor is installed: the kernel closes
  * those in the message. */
 static bool
-drop_first(struct vault *v)
+drop_first(struct ring *r)
 {
-	if (recv(v->out, NULL, 0, MSG_DONTWAIT) == -1)
+	if (recv(r->out, NULL, 0, MSG_DONTWAIT) == -1)
 		return false;
-	free_message(v, TAILQ_FIRST(&v->ring));
+	free_message(TAILQ_FIRST(&r->messages));
 	return true;
 }
 
-/* Sends again who lives in the messages up to last, and drops these.  Wherever
- * it stops, whoever lives is in flight. */
+/* Sends on who lives in the messages up to last, and drops these.  Wherever it
+ * stops, whoever lives is in flight. */
 static bool
-turn(struct vault *v, const struct vault_message *last)
+turn(struct vault *v, struct ring *r, const struct vault_message *last)
 {
 	struct vault_message *m;
 	struct batch b;
 	bool done = false;
 
 	while (!done) {
-		m = TAILQ_FIRST(&v->ring);
+		m = TAILQ_FIRST(&r->messages);
 		if (TAILQ_EMPTY(&m->living)) {
 			done = m == last;
-			if (!drop_first(v))
+			if (!drop_first(r))
 				return false;
 			continue;
 		}
@@ -261,25 +301,27 @@ turn(struct vault *v, const struct vault_message *last)
 			m = TAILQ_NEXT(m, next);
 			gather(&b, &m->living);
 		}
-		if (!send_batch(v, &b))
+		if (!send_batch(v, &v->old, &b))
 			return false;
 	}
 	return true;
 }
 
-/* How many messages all who live would be in, were each full. */
+/* How many messages all who live in it would be in, were each full. */
 static unsigned
-full_messages(const struct vault *v)
+full_messages(const struct ring *r)
 {
-	return howmany(v->nliving, VAULT_BATCH);
+	return howmany(r->nliving, VAULT_BATCH);
 }
 
-/* Where the pair is full. */
+/* Where the young pair is full. */
 static bool
 make_room(struct vault *v)
 {
-	return (v->ndead > 0 || v->nmessages > full_messages(v)) &&
-	    turn(v, TAILQ_LAST(&v->ring, messages));
+	struct ring *r = &v->young;
+
+	return !TAILQ_EMPTY(&r->messages) &&
+	    turn(v, r, TAILQ_LAST(&r->messages, messages));
 }
 
 static bool
@@ -290,7 +332,7 @@ send_waiting(struct vault *v)
 	while (v->nwaiting > 0) {
 		b.n = 0;
 		gather(&b, &v->waiting);
-		if (!send_batch(v, &b) &&
+		if (!send_batch(v, &v->young, &b) &&
 		    (v->refused != EAGAIN || !make_room(v)))
 			return false;
 	}
@@ -312,48 +354,54 @@ vault_flush(struct vault *v, uint64_t now)
 
 /* ---- what is due ---- */
 
-/* After a turn there are full_messages(): twice as many are a long way off. */
+/* After the old ring was turned there are full_messages(): twice as many are a
+ * long way off. */
 static bool
-has_too_many(const struct vault *v)
+has_too_many(const struct ring *r)
 {
-	return v->nmessages > MAX(VAULT_MESSAGES, 2 * full_messages(v));
+	return r->nmessages > MAX(VAULT_MESSAGES, 2 * full_messages(r));
 }
 
-/* To turn the ring costs the more the more live in it. */
+/* To turn a ring costs the more the more live in it. */
 static uint64_t
-dead_until(const struct vault *v)
+dead_until(const struct ring *r)
 {
-	return v->dead_since +
+	return r->dead_since +
 	    VAULT_DEAD_MS *
-	    (1 + (uint64_t)full_messages(v) * VAULT_BATCH / VAULT_MANY);
+	    (1 + (uint64_t)full_messages(r) * VAULT_BATCH / VAULT_MANY);
 }
 
-/* Returns the message up to which the ring is to be turned now, or NULL. */
-static const struct vault_message *
-last_to_turn(const struct vault *v, uint64_t now)
+static uint64_t
+ring_due(const struct ring *r)
 {
-	const struct vault_message *m;
+	if (has_too_many(r))
+		return 0;
+	return r->ndead > 0 ? dead_until(r) : NEVER;
+}
 
-	m = TAILQ_LAST(&v->ring, messages);
-	if (has_too_many(v))
-		return m;
-	if (v->ndead == 0 || now < dead_until(v))
-		return NULL;
-	while (m->ndead == 0)
-		m = TAILQ_PREV(m, messages, next);
-	return m;
+/* Turns it if that is due, as far as there is a reason to. */
+static bool
+turn_if_due(struct vault *v, struct ring *r, uint64_t now)
+{
+	const struct vault_message *last;
+
+	if (now < ring_due(r))
+		return true;
+	last = TAILQ_LAST(&r->messages, messages);
+	while (!has_too_many(r) && last->ndead == 0)
+		last = TAILQ_PREV(last, messages, next);
+	return turn(v, r, last);
 }
 
 uint64_t
 vault_tick(struct vault *v, uint64_t now)
 {
-	const struct vault_message *last;
 	bool again = deadline_take(&v->retry, now);
 
 	if (v->retry != 0)
 		return v->retry;
-	last = last_to_turn(v, now);
-	if ((last != NULL && !turn(v, last)) || (again && !send_waiting(v)))
+	if (!turn_if_due(v, &v->young, now) || !turn_if_due(v, &v->old, now) ||
+	    (again && !send_waiting(v)))
 		put_off(v, now);
 	return vault_due(v);
 }
@@ -363,9 +411,7 @@ vault_due(const struct vault *v)
 {
 	if (v->retry != 0)
 		return v->retry;
-	if (has_too_many(v))
-		return 0;
-	return v->ndead > 0 ? dead_until(v) : NEVER;
+	return MIN(ring_due(&v->young), ring_due(&v->old));
 }
 
 unsigned
@@ -383,13 +429,13 @@ vault_refused(const struct vault *v)
 unsigned
 vault_messages(const struct vault *v)
 {
-	return v->nmessages;
+	return v->young.nmessages + v->old.nmessages;
 }
 
 unsigned
 vault_dead(const struct vault *v)
 {
-	return v->ndead;
+	return v->young.ndead + v->old.ndead;
 }
 
 /* ---- what somebody else has left ---- */
@@ -409,15 +455,15 @@ add_descriptors(struct contents *c, struct cmsghdr *cmsg)
 /* The next look is so many bytes into what is in the pair, where a message has
  * to begin. */
 static bool
-look_from(const struct vault *v, int at)
+look_from(const struct ring *ring, int at)
 {
-	return setsockopt(v->out, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)) ==
-	    0;
+	return setsockopt(
+		   ring->out, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)) == 0;
 }
 
 /* Peeked descriptors are new ones; those in the message stay. */
 static bool
-look(const struct vault *v, struct contents *c)
+look(const struct ring *ring, struct contents *c)
 {
 	struct iovec iov = { c->numbers, sizeof(c->numbers) };
 	union control control;
@@ -428,7 +474,7 @@ look(const struct vault *v, struct contents *c)
 	struct cmsghdr *cmsg;
 	ssize_t n;
 
-	n = recvmsg(v->out, &msg,
+	n = recvmsg(ring->out, &msg,
 	    MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n == -1)
 		return false;
@@ -443,11 +489,11 @@ look(const struct vault *v, struct contents *c)
 
 /* The same without its descriptors, which are lost with that. */
 static bool
-look_at_numbers(const struct vault *v, struct contents *c)
+look_at_numbers(const struct ring *ring, struct contents *c)
 {
 	ssize_t n;
 
-	n = recv(v->out, c->numbers, sizeof(c->numbers),
+	n = recv(ring->out, c->numbers, sizeof(c->numbers),
 	    MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 	if (n == -1)
 		return false;
@@ -471,26 +517,26 @@ sent_in(const struct contents *c)
 /* Adds the message, which is the next one in the pair.  Returns false if not
  * all descriptors have come out of it. */
 static bool
-take(struct vault *v, struct vault_message *m, const struct contents *c,
+take(struct ring *ring, struct vault_message *m, const struct contents *c,
     vault_taken *taken, void *arg, uint64_t now)
 {
 	struct vault_item *item;
 	unsigned i, n = sent_in(c);
 
-	append_message(v, m);
+	append_message(ring, m);
 	for (i = 0; i < c->nfds; i++) {
 		item = n > 0 ? taken(arg, c->numbers[i], c->fds[i]) : NULL;
 		if (item != NULL) {
 			item->fd = c->fds[i];
 			item->number = c->numbers[i];
-			attach(v, item, m);
+			attach(item, m);
 		} else {
 			close(c->fds[i]);
-			bury(v, m, now);
+			bury(m, now);
 		}
 	}
 	for (; i < MAX(n, 1); i++)
-		bury(v, m, now);
+		bury(m, now);
 	return c->nfds >= n;
 }
 
@@ -508,33 +554,44 @@ make_message(int *error)
 /* Of a message that cannot be received it is known at least that it is there,
  * so that it is dropped: nobody waits for an answer that never comes. */
 static bool
-lose(const struct vault *v, struct contents *c, int *error)
+lose(const struct ring *ring, struct contents *c, int *error)
 {
 	*error = errno;
-	return look_at_numbers(v, c);
+	return look_at_numbers(ring, c);
 }
 
-bool
-vault_take_over(struct vault *v, vault_taken *taken, void *arg, uint64_t now)
+/* Returns 0, or an errno if not all could be taken. */
+static int
+take_ring(struct ring *ring, vault_taken *taken, void *arg, uint64_t now)
 {
 	struct vault_message *m;
 	struct contents c;
 	int at, end, error = 0;
 
-	if (ioctl(v->out, FIONREAD, &end) == -1)
-		return false;
+	if (ioctl(ring->out, FIONREAD, &end) == -1)
+		return errno;
 	for (at = 0; at < end; at += (int)c.len) {
 		if ((m = make_message(&error)) == NULL)
 			break; /* what lies behind is dropped some day */
-		if (!look_from(v, at) ||
-		    (!look(v, &c) && !look(v, &c) && !lose(v, &c, &error))) {
+		if (!look_from(ring, at) ||
+		    (!look(ring, &c) && !look(ring, &c) &&
+			!lose(ring, &c, &error))) {
 			error = errno;
 			free(m);
 			break;
 		}
-		if (!take(v, m, &c, taken, arg, now) && error == 0)
+		if (!take(ring, m, &c, taken, arg, now) && error == 0)
 			error = EMFILE;
 	}
-	errno = error;
-	return error == 0;
+	return error;
+}
+
+bool
+vault_take_over(struct vault *v, vault_taken *taken, void *arg, uint64_t now)
+{
+	int error = take_ring(&v->old, taken, arg, now),
+	    young = take_ring(&v->young, taken, arg, now);
+
+	errno = error != 0 ? error : young;
+	return errno == 0;
 }

@@ -200,10 +200,13 @@ def pause(r, bar):
 
 
 def churn(r, bar):
-    """VAULT_MESSAGES is 100, VAULT_DEAD_MS a second; 200 come in one, and 100 are there."""
-    bar("churn", "messages in the vault, at most", r.most("churn", WITH, "messages"), 110)
+    """VAULT_MESSAGES is 150, for each of two rings.  200 come in a second, and 100 are there; who
+    has left is out of the young ring after one, of the old one after one and one more for each
+    2,000 people.
+    """
+    bar("churn", "messages in the vault, at most", r.most("churn", WITH, "messages"), 300)
     bar("churn", "descriptors of others than the 5,000, at most",
-        r.most("churn", WITH, "others"), 500)
+        r.most("churn", WITH, "others"), 100 + 200 * (1 + 4))
     bar("churn", "descriptors of the process beside the 5,000, at most",
         r.most("churn", WITH, "open"), 250)
     bar("churn", "ms until a client that was closed sees its end, at most",

@@ -30,7 +30,7 @@ class Keeper(Manager):
         ended = time.monotonic_ns()
         os.close(pidfd)
         self._killed_by = -status if status < 0 else None
-        self._ended(status)
+        self.ended(status)
         return ended
 
 
@@ -66,19 +66,17 @@ class Lives(Server):
 
     def vault(self):
         """Messages in the vault, and descriptors in them; looks, and takes nothing out."""
-        stored = self.manager.stored("vault1")
-        if not stored:
-            return 0, 0
-        with socket.socket(fileno=os.dup(stored[0].fd)) as end:
-            end.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, 0)
-            messages = size = 0
-            try:
-                while True:
-                    size += len(end.recv(4096, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-                    messages += 1
-            except BlockingIOError:
-                pass
-            end.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, -1)
+        messages = size = 0
+        for stored in self.manager.stored("young1") + self.manager.stored("vault1"):
+            with socket.socket(fileno=os.dup(stored.fd)) as end:
+                end.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, 0)
+                try:
+                    while True:
+                        size += len(end.recv(4096, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+                        messages += 1
+                except BlockingIOError:
+                    pass
+                end.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, -1)
         return messages, size // 8
 
     def begin_again(self, ended):

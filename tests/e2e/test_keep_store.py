@@ -9,7 +9,7 @@ from banter.case import main
 from banter.manager import Stored
 from banter.poison import Poisoned
 
-NAMES = ("vault0", "vault1", "state", "journal", "remnant", "life", "listen1")
+NAMES = ("young0", "young1", "vault0", "vault1", "state", "journal", "remnant", "life", "listen1")
 
 
 class Store(Poisoned):
@@ -69,10 +69,10 @@ class Store(Poisoned):
 
     def test_strange_messages_in_the_vault(self):
         """Nothing of them becomes a client."""
-        def spoil_with(put):
+        def spoil_with(put, pair):
             def spoil(daemon):
                 with socket.socket(fileno=os.dup(
-                        daemon.stored("vault0")[0].fd)) as end:
+                        daemon.stored(pair)[0].fd)) as end:
                     end.setblocking(False)
                     put(end)
             return spoil
@@ -83,8 +83,9 @@ class Store(Poisoned):
                 "many": lambda end: socket.send_fds(
                     end, [b"\1" * 40], [0] * 200),
                 "large": lambda end: end.send(b"\1" * 60000)}.items():
-            with self.subTest(name):
-                self.run_case(False, spoil_with(put))
+            for pair in ("young0", "vault0"):
+                with self.subTest(name, pair=pair):
+                    self.run_case(False, spoil_with(put, pair))
 
     def test_too_small(self):
         """It serves, says that nothing can be kept, and can be stopped."""

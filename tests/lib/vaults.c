@@ -18,7 +18,7 @@
 struct calls calls = { .fail_from = UINT_MAX };
 bool is_watched = true;
 unsigned most_flying;
-int ends[2];
+int ends[VAULT_ENDS];
 struct vault *v;
 uint64_t now;
 unsigned top;
@@ -30,7 +30,7 @@ unsigned found[N_NUMBERS], order[N_NUMBERS], nfound;
 
 static ino_t inodes[N_FILES];
 
-/* ---- what is in the pair, and calls that fail ---- */
+/* ---- what is in the pairs, and calls that fail ---- */
 
 struct message {
 	unsigned n;
@@ -38,11 +38,19 @@ struct message {
 };
 
 static struct {
-	struct message messages[MIRROR];
-	unsigned first, n;
+	struct pair {
+		struct message messages[MIRROR];
+		unsigned first, n;
+	} pairs[VAULT_ENDS / 2];
 	unsigned flying[N_NUMBERS]; /* how often a number is in flight */
 	unsigned total;
 } mirror;
+
+static struct pair *
+pair_of(int fd)
+{
+	return &mirror.pairs[fd == ends[2] || fd == ends[3]];
+}
 
 ssize_t __real_sendmsg(int, const struct msghdr *, int);
 ssize_t __real_recvmsg(int, struct msghdr *, int);
@@ -65,6 +73,7 @@ ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	const struct iovec *iov = msg->msg_iov;
+	struct pair *pair = pair_of(fd);
 	struct message *m;
 	ssize_t len;
 	unsigned i;
@@ -74,7 +83,7 @@ __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 	len = __real_sendmsg(fd, msg, flags);
 	if (len == -1 || !is_watched)
 		return len;
-	m = &mirror.messages[(mirror.first + mirror.n++) % MIRROR];
+	m = &pair->messages[(pair->first + pair->n++) % MIRROR];
 	m->n = (unsigned)(iov->iov_len / sizeof(m->numbers[0]));
 	memcpy(m->numbers, iov->iov_base, iov->iov_len);
 	for (i = 0; i < m->n; i++)
@@ -94,6 +103,7 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 ssize_t
 __wrap_recv(int fd, void *buf, size_t size, int flags)
 {
+	struct pair *pair = pair_of(fd);
 	const struct message *m;
 	ssize_t len;
 	unsigned i;
@@ -101,11 +111,10 @@ __wrap_recv(int fd, void *buf, size_t size, int flags)
 	if (fails())
 		return -1;
 	len = __real_recv(fd, buf, size, flags);
-	if (len == -1 || !is_watched || mirror.n == 0 ||
-	    (flags & MSG_PEEK) != 0)
+	if (len == -1 || !is_watched || pair->n == 0 || (flags & MSG_PEEK) != 0)
 		return len;
-	m = &mirror.messages[mirror.first++ % MIRROR];
-	mirror.n--;
+	m = &pair->messages[pair->first++ % MIRROR];
+	pair->n--;
 	for (i = 0; i < m->n; i++)
 		if (--mirror.flying[m->numbers[i]] == 0 &&
 		    living[m->numbers[i]])
@@ -136,7 +145,7 @@ vaults_setup(void)
 {
 	now = 5000;
 	seed = SEED;
-	ck_assert(vault_pair(ends));
+	ck_assert(vault_make(ends));
 	v = vault_new(ends);
 	ck_assert_ptr_nonnull(v);
 	items = calloc(N_NUMBERS, sizeof(*items));
@@ -153,8 +162,8 @@ vaults_teardown(void)
 	free(items);
 	for (i = 0; i < N_FILES; i++)
 		close(files[i]);
-	close(ends[0]);
-	close(ends[1]);
+	for (i = 0; i < VAULT_ENDS; i++)
+		close(ends[i]);
 }
 
 void
@@ -304,7 +313,7 @@ vaults_main(const char *name, const TTest *const tests[])
 	int pair[2], at = 0;
 	bool is_known;
 
-	if (!vault_pair(pair))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
 		return EXIT_FAILURE;
 	is_known = setsockopt(pair[1], SOL_SOCKET, SO_PEEK_OFF, &at,
 		       sizeof(at)) == 0 ||

@@ -1,5 +1,5 @@
 /*
- * A vault and its pair, files to put into it, and a kernel that refuses what
+ * A vault and its pairs, files to put into it, and a kernel that refuses what
  * the test says: for programs with sendmsg, recvmsg and recv wrapped.  Who
  * lives must be in flight all the time; where the vault drops the last message
  * that somebody is in, the test fails.
@@ -30,7 +30,7 @@ extern struct calls calls;
 extern bool is_watched;      /* see above; false where others send, too */
 extern unsigned most_flying; /* descriptors, since somebody set it to 0 */
 
-extern int ends[2];
+extern int ends[VAULT_ENDS];
 extern struct vault *v;
 extern uint64_t now;
 extern unsigned top; /* numbers below it have been added */
@@ -39,7 +39,7 @@ extern int files[N_FILES];
 extern struct vault_item *items; /* of each number */
 extern bool living[N_NUMBERS];   /* has been in flight, and not been removed */
 
-/* What was found in the pair: how often each number, and in which order. */
+/* What was found in the pairs: how often each number, and in which order. */
 extern unsigned found[N_NUMBERS], order[N_NUMBERS], nfound;
 
 /* A fixture. */

@@ -723,8 +723,8 @@ START_TEST(another_version)
 }
 END_TEST
 
-/* One of the descriptors is missing; with one of the vault's, nobody can be
- * told. */
+/* One of the descriptors is missing; where it is the one that newcomers come
+ * out of, they cannot be told. */
 START_TEST(missing)
 {
 	struct peer *a = daemon_person("a");
@@ -737,7 +737,7 @@ START_TEST(missing)
 	close(d->fd);
 	*d = kept.store[--kept.nstore];
 	kept_succeed(CONF);
-	if (_i != KEEP_VAULT_IN && _i != KEEP_VAULT_OUT) {
+	if (_i != KEEP_YOUNG_OUT) {
 		is_forgotten(a, "a part of it is missing");
 		return;
 	}

@@ -50,6 +50,8 @@ struct keep_key {
 
 /* What descriptors the manager holds beside listeners, by these names. */
 enum keep_descriptor {
+	KEEP_YOUNG_IN, /* the ends of the vault, as vault_make() makes them */
+	KEEP_YOUNG_OUT,
 	KEEP_VAULT_IN,
 	KEEP_VAULT_OUT,
 	KEEP_DATABASE,

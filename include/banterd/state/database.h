@@ -20,12 +20,12 @@ struct database;
  * it is used. */
 #define DATABASE_SIZE ((size_t)(sizeof(void *) > 4 ? 1024 : 128) << 20)
 
-/* Makes the memory, and reserves so many bytes of it, so that no write to these
- * can fail.  Returns a descriptor that the caller owes close(), or -1 with
- * errno set. */
-int database_make(size_t reserve);
+/* Makes the memory.  Returns a descriptor that the caller owes close(), or -1
+ * with errno set. */
+int database_make(void);
 
-/* Reserves more of it.  Returns false with errno set. */
+/* Reserves so many bytes of it, so that no write to these can fail.  Returns
+ * false with errno set. */
 bool database_reserve(int fd, size_t bytes);
 
 /* Opens it, for records of at most size bytes together (at least 64 KB; what is
@@ -46,10 +46,6 @@ void database_close(struct database *db);
 bool database_put(struct database *db, const void *key, size_t key_len,
     const void *record, size_t len);
 bool database_delete(struct database *db, const void *key, size_t key_len);
-
-/* Takes out all records whose keys begin with these bytes. */
-bool database_delete_all(
-    struct database *db, const void *prefix, size_t prefix_len);
 
 /* What was put and deleted since the last commit stays, all of it or nothing.
  * Returns false with errno set: nothing of it does, and the next call has to be
