@@ -85,6 +85,10 @@ record_put_bytes(struct record *r, const void *p, size_t n)
 	record_put_u32(r, (uint32_t)n);
 	if (n == 0 || !reserve(r, n))
 		return;
+	if (p == NULL) {
+		r->failed = true;
+		return;
+	}
 	memcpy(r->bytes + r->len, p, n);
 	r->len += n;
 }

@@ -173,7 +173,7 @@ import_away(struct user *u, struct record_reader *r)
 		return false;
 	if (import_ids(&u->away->told, r) && record_is_whole(r))
 		return true;
-	id_set_clear(&u->away->told);
+	user_end_away(u);
 	return false;
 }
 

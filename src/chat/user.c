@@ -229,8 +229,8 @@ user_return(struct registry *reg, struct user *u, uint64_t id, const char *name)
 	return true;
 }
 
-static void
-end_away(struct user *u)
+void
+user_end_away(struct user *u)
 {
 	if (u->away == NULL)
 		return;
@@ -247,7 +247,7 @@ user_exit(struct registry *reg, struct user *u)
 	reg->nusers--;
 	free(u->rooms);
 	u->rooms = NULL;
-	end_away(u);
+	user_end_away(u);
 	id_set_clear(&u->ignored);
 	u->id = 0;
 }
@@ -369,7 +369,7 @@ user_return_away(struct user *u, const char *text)
 	if ((away = calloc(1, sizeof(*away) + size)) == NULL)
 		return false;
 	memcpy(away->text, text, size);
-	end_away(u);
+	user_end_away(u);
 	u->away = away;
 	return true;
 }
@@ -378,7 +378,7 @@ bool
 user_set_away(struct registry *reg, struct user *u, const char *text)
 {
 	if (text == NULL)
-		end_away(u);
+		user_end_away(u);
 	else if (!user_return_away(u, text))
 		return false;
 	user_changed(reg, u, CHANGED_AWAY);

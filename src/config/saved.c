@@ -1,12 +1,10 @@
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "banterd/base/files.h"
+#include "banterd/base/memfd.h"
 #include "banterd/config/loader.h"
 #include "banterd/config/saved.h"
 
@@ -36,12 +34,11 @@ config_export(const struct config *conf, struct record *r)
 static int
 open_text(const void *text, size_t len)
 {
-	int fd = memfd_create("banterd-conf", MFD_CLOEXEC);
+	int fd = memfd_make("banterd-conf");
 
 	if (fd == -1)
 		return -1;
-	if (fchmod(fd, S_IRUSR) == 0 && write(fd, text, len) == (ssize_t)len &&
-	    lseek(fd, 0, SEEK_SET) == 0)
+	if (write(fd, text, len) == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0)
 		return fd;
 	close(fd);
 	errno = EIO;

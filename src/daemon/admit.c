@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "banterd/daemon/admit.h"
@@ -173,13 +174,15 @@ admit_store_listeners(struct server *srv)
 	}
 }
 
+/* It is stored when those that it replaces are not any more: the manager holds
+ * no more than so many. */
 static void
 on_opened(void *owner, struct listener *l)
 {
 	struct server *srv = owner;
 
-	if (srv->keep != NULL && !keep_listener(srv->keep, l))
-		srv->owes_listeners = true;
+	(void)l;
+	srv->owes_listeners = srv->keep != NULL;
 }
 
 static void
@@ -191,10 +194,61 @@ on_closed(void *owner, const struct listener *l)
 		keep_forget_listener(srv->keep, l);
 }
 
+/* They would get the places, and the numbers, of people who are to be back. */
+static void
+hold(struct server *srv, int fd, const struct address *address)
+{
+	struct newcomer *n;
+
+	if ((n = calloc(1, sizeof(*n))) == NULL) {
+		send_off(fd, LISTENER_FULL);
+		return;
+	}
+	n->fd = fd;
+	n->has_address = address != NULL;
+	if (address != NULL)
+		n->address = *address;
+	TAILQ_INSERT_TAIL(&srv->newcomers, n, next);
+}
+
+static void
+let_go(struct server *srv, struct newcomer *n)
+{
+	TAILQ_REMOVE(&srv->newcomers, n, next);
+	free(n);
+}
+
+void
+admit_newcomers(struct server *srv)
+{
+	struct newcomer *n;
+
+	while ((n = TAILQ_FIRST(&srv->newcomers)) != NULL) {
+		admit(srv, n->fd, n->has_address ? &n->address : NULL);
+		let_go(srv, n);
+	}
+}
+
+void
+admit_forget_newcomers(struct server *srv)
+{
+	struct newcomer *n;
+
+	while ((n = TAILQ_FIRST(&srv->newcomers)) != NULL) {
+		send_off(n->fd, CLIENT_GOING_DOWN);
+		let_go(srv, n);
+	}
+}
+
 static void
 on_accepted(void *owner, int fd, const struct address *address)
 {
-	admit(owner, fd, address);
+	struct server *srv = owner;
+
+	if (srv->keep != NULL && !srv->keep->has_begun)
+		hold(srv, fd, address);
+	else
+		admit(srv, fd, address);
 }
 
 static void

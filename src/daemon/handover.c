@@ -30,10 +30,23 @@ close_unkept(struct server *srv)
 		fanout_flush(srv->fanout);
 }
 
+/* k->record; one that is not whole counts as one that does not fit. */
+static void
+put(struct keep *k, struct remnant *rest, enum keep_kind kind, uint64_t number)
+{
+	struct keep_key key;
+
+	keep_make_key(&key, kind, number);
+	if (k->record.failed)
+		remnant_fail(rest, ENOMEM);
+	else
+		remnant_put(
+		    rest, key.bytes, key.len, k->record.bytes, k->record.len);
+}
+
 static void
 put_rests(struct keep *k, struct remnant *rest)
 {
-	struct keep_key key;
 	struct client *c;
 
 	TAILQ_FOREACH(c, &k->srv->clients, next) {
@@ -41,18 +54,15 @@ put_rests(struct keep *k, struct remnant *rest)
 			continue;
 		record_begin(&k->record);
 		client_export_rest(c, &k->record);
-		keep_make_key(&key, KEEP_REST, conn_number(c->out.conn));
-		remnant_put(
-		    rest, key.bytes, key.len, k->record.bytes, k->record.len);
+		put(k, rest, KEEP_REST, conn_number(c->out.conn));
 	}
 }
 
-/* What the database had no space for. */
+/* What the journal had no space for. */
 static void
 put_history(struct keep *k, struct remnant *rest)
 {
 	const struct history_entry *entry;
-	struct keep_key key;
 	struct room *room;
 
 	if (!k->no_history)
@@ -60,9 +70,7 @@ put_history(struct keep *k, struct remnant *rest)
 	RB_FOREACH(room, room_tree, &k->srv->registry.rooms) {
 		TAILQ_FOREACH(entry, &room->history.list, next) {
 			keep_write_said(k, room, entry);
-			keep_make_key(&key, KEEP_SAID, room->number);
-			remnant_put(rest, key.bytes, key.len, k->record.bytes,
-			    k->record.len);
+			put(k, rest, KEEP_SAID, room->number);
 		}
 	}
 }
@@ -92,14 +100,18 @@ keep_hand_over(struct keep *k)
 
 	log_notice("handing over %u client%s", srv->registry.nusers,
 	    srv->registry.nusers == 1 ? "" : "s");
-	vault_flush(k->vault, server_now(srv));
+	vault_flush_last(k->vault);
 	close_unkept(srv);
-	if (!keep_write_all(k) || !write_rest(k)) {
+	if (!keep_write_all(k)) {
 		log_error("cannot hand over: %s", strerror(errno));
 		return false;
 	}
 	k->life->faults = 0;
-	k->life->end = LIFE_HANDED_OVER;
+	if (write_rest(k))
+		k->life->end = LIFE_HANDED_OVER;
+	else /* to the next one it is as if there had been a fault */
+		log_error(
+		    "what is unsent and unread is lost: %s", strerror(errno));
 	keep_leave(k);
 	return true;
 }

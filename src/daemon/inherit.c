@@ -129,12 +129,32 @@ keep_forget_listener(struct keep *k, const struct listener *l)
 bool
 keep_owes(const struct keep *k)
 {
+	int i;
+
+	for (i = 0; i < KEEP_DESCRIPTORS; i++) {
+		if (k->owed[i])
+			return true;
+	}
 	return k->nforgotten > 0;
+}
+
+/* Whether it holds one of ours now. */
+static bool
+store(struct keep *k, int i)
+{
+	k->owed[i] = !notify_store(k->notify, k->fds[i], keep_names[i]);
+	return !k->owed[i];
 }
 
 void
 keep_pay(struct keep *k)
 {
+	int i;
+
+	for (i = 0; i < KEEP_DESCRIPTORS; i++) {
+		if (k->owed[i] && !store(k, i))
+			return;
+	}
 	while (k->nforgotten > 0 && let_go(k, k->forgotten[k->nforgotten - 1]))
 		k->nforgotten--;
 }
@@ -344,9 +364,9 @@ store_all(struct keep *k)
 	int i;
 
 	for (i = 0; i < KEEP_DESCRIPTORS; i++) {
-		if (!notify_store(k->notify, k->fds[i], keep_names[i]))
+		if (!store(k, i))
 			log_warning(
-			    "the service manager does not take %s: a fault, or a restart, will end all connections",
+			    "the service manager does not take %s yet: until then a fault, or a restart, would end all connections",
 			    keep_names[i]);
 	}
 }

@@ -40,6 +40,18 @@ keep_make_key(struct keep_key *key, enum keep_kind kind, uint64_t number)
 	add_number(key, number, sizeof(number));
 }
 
+uint64_t
+keep_key_number(const void *key, size_t len)
+{
+	const unsigned char *bytes = key;
+	uint64_t number = 0;
+	size_t i;
+
+	for (i = 1; i <= sizeof(number) && i < len; i++)
+		number = number << 8 | bytes[i];
+	return number;
+}
+
 static void
 make_host_key(struct keep_key *key, const struct host *host)
 {
@@ -147,6 +159,8 @@ keep_client_changed(struct keep *k, struct client *c, unsigned what)
 
 	if (kept == NULL)
 		return;
+	if ((what & CHANGED_INPUT) != 0 && k->has_begun)
+		add_spent(k, c);
 	if (kept->changes == 0)
 		TAILQ_INSERT_TAIL(&k->changed, kept, changed);
 	kept->changes |= what;
@@ -587,6 +601,7 @@ keep_attach(struct keep *k, struct server *srv)
 	srv->keep = k;
 	srv->conns.are_held = true;
 	srv->conns.sending = &k->life->sending;
+	srv->conns.reading = &k->life->reading;
 	srv->fanout->before_sending = before_sending;
 	srv->fanout->owner = k;
 	srv->hosts.changed = on_host_changed;
@@ -601,7 +616,6 @@ keep_attach(struct keep *k, struct server *srv)
 void
 keep_begin(struct keep *k)
 {
-	k->life->sending = 0;
 	k->has_begun = true;
 	k->is_full = true; /* of what is out of date */
 	k->notify->patience_ms = 0;
@@ -613,6 +627,9 @@ keep_begin(struct keep *k)
 	keep_commit(k);
 	if (!k->is_broken)
 		k->life->end = LIFE_RUNNING;
+	/* What came of these is in the records now. */
+	k->life->sending = 0;
+	k->life->reading = 0;
 	/* Somebody may have died before they did that. */
 	if (!remnant_wipe(k->fds[KEEP_REMNANT]))
 		log_warning("what was handed over could not be overwritten: %s",
@@ -650,6 +667,7 @@ detach(struct keep *k)
 	}
 	srv->keep = NULL;
 	srv->conns.sending = NULL;
+	srv->conns.reading = NULL;
 	srv->fanout->before_sending = NULL;
 	srv->hosts.changed = NULL;
 }

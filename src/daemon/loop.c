@@ -327,6 +327,8 @@ update_manager(struct server *srv)
 	if (srv->owes_listeners)
 		admit_store_listeners(srv);
 	tell_status(srv);
+	if (has_to_tell(srv))
+		server_wake_at(srv, srv->status_at + STATUS_MS);
 }
 
 /* ---- the beginning ---- */
@@ -353,10 +355,12 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 			log_notice("log file opened again");
 		break;
 	default:
+		/* Of several, a stop is what is meant. */
+		srv->hand_over_wanted = sig == SIGTERM && srv->keep != NULL &&
+		    (!srv->stop_wanted || srv->hand_over_wanted);
 		if (srv->stop_wanted)
 			srv->done = true;
 		srv->stop_wanted = true;
-		srv->hand_over_wanted = sig == SIGTERM && srv->keep != NULL;
 		break;
 	}
 }
@@ -415,6 +419,7 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 	TAILQ_INIT(&srv->fixed_listens);
 	TAILQ_INIT(&srv->clients);
 	TAILQ_INIT(&srv->gone);
+	TAILQ_INIT(&srv->newcomers);
 	TAILQ_INIT(&srv->waiting);
 	TAILQ_INIT(&srv->runnable);
 	if ((srv->base = event_base_new()) == NULL ||
@@ -597,8 +602,10 @@ loop_run(struct server *srv)
 		if (srv->reload_wanted && !srv->session.stopping)
 			reload_now(srv);
 		if (srv->stop_wanted && !srv->session.stopping) {
-			if ((srv->done = hand_over(srv)))
+			if (hand_over(srv)) {
+				srv->done = true;
 				break;
+			}
 			loop_stop(srv);
 		}
 		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients))
@@ -619,6 +626,7 @@ loop_free(struct server *srv)
 	size_t i;
 
 	srv->registry.closing = true;
+	admit_forget_newcomers(srv);
 	while ((c = TAILQ_FIRST(&srv->clients)) != NULL)
 		client_drop(c, NULL);
 	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {

@@ -6,6 +6,7 @@
 
 #include "banterd/chat/listed.h"
 #include "banterd/config/loader.h"
+#include "banterd/daemon/admit.h"
 #include "banterd/daemon/keep.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
@@ -80,15 +81,24 @@ warn_of_replaced(struct server *srv, const struct config *conf)
 	}
 }
 
+static bool
+apply_listens(
+    struct server *srv, const struct config_listens *wanted, bool some)
+{
+	bool ok = listeners_apply(&srv->listeners, wanted, some);
+
+	if (srv->owes_listeners)
+		admit_store_listeners(srv);
+	return ok;
+}
+
 /* Only of the default ones may some not open: there may be no IPv6. */
 static bool
 open_listeners(struct server *srv, const struct config *conf)
 {
 	if (!TAILQ_EMPTY(&srv->fixed_listens))
-		return listeners_apply(
-		    &srv->listeners, &srv->fixed_listens, false);
-	return listeners_apply(
-	    &srv->listeners, &conf->listens, conf->listens_default);
+		return apply_listens(srv, &srv->fixed_listens, false);
+	return apply_listens(srv, &conf->listens, conf->listens_default);
 }
 
 /* What is listened on, by the configuration in force.  With people who are
@@ -100,7 +110,7 @@ listen_as_configured(struct server *srv)
 
 	TAILQ_INIT(&none);
 	if (srv->sockets_passed)
-		return listeners_apply(&srv->listeners, &none, true);
+		return apply_listens(srv, &none, true);
 	if (open_listeners(srv, srv->conf))
 		return true;
 	if (srv->keep == NULL || TAILQ_EMPTY(&srv->listeners.list))

@@ -24,8 +24,8 @@ struct takeover {
 	size_t nkept, size;
 	struct keep_key *unread; /* records that nobody can read, or needs */
 	size_t nunread, unread_size;
-	uint64_t sending;       /* as of struct life */
-	struct log_burst burst; /* what cannot be read back */
+	uint64_t sending, reading; /* as of struct life */
+	struct log_burst burst;    /* what cannot be read back */
 };
 
 static void
@@ -233,8 +233,6 @@ read_client(struct takeover *t, uint64_t number, struct record_reader *r)
 			kept->stored = ~0U;
 		}
 		keep_client_changed(t->keep, c, CHANGED_USER);
-		if (t->keep->start == KEEP_FAULT)
-			client_tell_fault(c, t->sending == number);
 		return true;
 	}
 	if (kept != NULL) {
@@ -265,20 +263,9 @@ read_of_client(struct takeover *t, enum keep_kind kind, uint64_t number,
 	default:
 		if (client_import_rest(c, r))
 			return true;
-		client_tell_fault(c, false);
+		client_note_fault(c, false, false);
 		return false;
 	}
-}
-
-static uint64_t
-number_of(const unsigned char *key, size_t len)
-{
-	uint64_t number = 0;
-	size_t i;
-
-	for (i = 1; i <= sizeof(number) && i < len; i++)
-		number = number << 8 | key[i];
-	return number;
 }
 
 static bool
@@ -301,7 +288,7 @@ on_added(
 	struct record_reader r = record_reader(record, len);
 	const unsigned char *key = pkey;
 	struct takeover *t = arg;
-	uint64_t number = number_of(key, key_len);
+	uint64_t number = keep_key_number(key, key_len);
 	struct client *c;
 	struct room *room;
 
@@ -326,7 +313,7 @@ on_record(
 	struct record_reader r = record_reader(record, len);
 	struct keep_key key = { .len = key_len };
 	struct takeover *t = arg;
-	uint64_t number = number_of(pkey, key_len);
+	uint64_t number = keep_key_number(pkey, key_len);
 	const char *what = "client";
 	bool ok = true, is_known = true; /* else that was told already */
 
@@ -371,15 +358,27 @@ on_record(
 	return true;
 }
 
-/* To people it is as after a fault. */
 static void
-lose_rest(struct takeover *t)
+note_fault(struct takeover *t)
 {
 	struct client *c;
+	uint64_t number;
 
+	TAILQ_FOREACH(c, &t->srv->clients, next) {
+		number = conn_number(c->out.conn);
+		client_note_fault(
+		    c, number == t->sending, number == t->reading);
+	}
+}
+
+/* To people it is as after a fault. */
+static void
+read_remnant(struct takeover *t)
+{
+	if (remnant_each(t->keep->fds[KEEP_REMNANT], on_record, t))
+		return;
 	log_error("what was unsent and unread is lost: %s", strerror(errno));
-	TAILQ_FOREACH(c, &t->srv->clients, next)
-		client_tell_fault(c, false);
+	note_fault(t);
 }
 
 static void
@@ -392,9 +391,10 @@ read_records(struct takeover *t)
 		    strerror(errno));
 	if (!journal_each(k->journal, on_added, t))
 		log_error("not all that was said can be read back");
-	if (k->start == KEEP_HANDED &&
-	    !remnant_each(k->fds[KEEP_REMNANT], on_record, t))
-		lose_rest(t);
+	if (k->start == KEEP_HANDED)
+		read_remnant(t);
+	else
+		note_fault(t);
 	drop_unread(t);
 	import_finish(&t->im);
 	hosts_import_finish(&t->srv->hosts, server_now(t->srv));
@@ -451,6 +451,8 @@ resume(struct takeover *t)
 {
 	struct client *c, *next;
 
+	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
+		client_tell_fault(c);
 	drop_lost(t);
 	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
 		client_resume(c);
@@ -464,6 +466,7 @@ take_over(struct server *srv)
 	struct takeover t = { .srv = srv,
 		.keep = srv->keep,
 		.sending = srv->keep->life->sending,
+		.reading = srv->keep->life->reading,
 		.burst = { .level = LOG_LEVEL_WARNING } };
 
 	import_begin(&t.im, &srv->registry);
@@ -490,4 +493,5 @@ takeover(struct server *srv)
 		take_over(srv);
 	else
 		keep_begin(srv->keep);
+	admit_newcomers(srv);
 }

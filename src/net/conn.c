@@ -49,7 +49,8 @@ struct conn {
 	bool offering; /* what is pending is offered to the owner, */
 	bool kept;     /* which has kept some of it */
 	bool resets;   /* at its end */
-	bool had_backlog;
+	bool stopped;
+	bool half; /* of a line may have been sent, by a process before */
 	/* The read event lies behind this: one piece of memory instead of two
 	 * for each who is idle. */
 };
@@ -111,8 +112,6 @@ void
 conn_free(struct conn *c)
 {
 	conn_stop(c);
-	if (c->conns->are_held && !c->conns->are_handed_over)
-		end_connection(c);
 	close(c->fd);
 	free(c);
 }
@@ -129,6 +128,11 @@ free_backlog(struct conn *c)
 void
 conn_stop(struct conn *c)
 {
+	if (c->stopped)
+		return;
+	c->stopped = true;
+	if (c->conns->are_held && !c->conns->are_handed_over)
+		end_connection(c);
 	(void)event_del(read_event(c));
 	if (c->bev != NULL) {
 		c->conns->bytes_out -= conn_backlog(c); /* is dropped */
@@ -172,15 +176,26 @@ end_input(struct conn *c, int error)
 	c->conns->ops->readable(c->owner, NULL, 0);
 }
 
+static void
+note_reading(const struct conn *c, uint64_t number)
+{
+	if (c->conns->reading != NULL)
+		*c->conns->reading = number;
+}
+
 void
 conn_read(struct conn *c)
 {
 	unsigned char buf[INPUT_SIZE];
 	ssize_t n;
 
+	note_reading(c, c->number);
 	do
 		n = recv(c->fd, buf, sizeof(buf), 0);
 	while (n == -1 && errno == EINTR);
+	/* Of whole lines the next process need not know. */
+	if (n <= 0 || buf[n - 1] == '\n')
+		note_reading(c, 0);
 	if (n > 0) {
 		c->conns->bytes_in += (size_t)n;
 		c->conns->ops->readable(c->owner, buf, (size_t)n);
@@ -188,6 +203,7 @@ conn_read(struct conn *c)
 		end_input(c, n == 0 ? 0 : errno);
 	else if (c->error != 0) /* nobody waits for what may still come */
 		end_input(c, c->error);
+	note_reading(c, 0);
 }
 
 static void
@@ -393,6 +409,7 @@ conn_write(struct conn *c, const struct iovec *iov, size_t n, size_t total)
 		c->error = ENOMEM;
 	if (c->bev == NULL)
 		note_sending(c, 0);
+	c->half = false;
 	c->sent += (uint32_t)MIN(total, FEW + 1 - c->sent);
 	return c->error == 0;
 }
@@ -484,30 +501,30 @@ conn_end_by_reset(struct conn *c)
 void
 conn_export(const struct conn *c, struct record *r)
 {
-	record_put_u8(r, conn_backlog(c) > 0);
+	record_put_u8(r, c->half || conn_backlog(c) > 0);
 	record_put_u32(r, c->sent);
 }
 
 bool
 conn_import(struct conn *c, struct record_reader *r)
 {
-	c->had_backlog = record_get_u8(r) != 0;
+	c->half = record_get_u8(r) != 0;
 	c->sent = record_get_u32(r);
 	return !r->failed;
 }
 
-bool
-conn_had_backlog(const struct conn *c)
+void
+conn_note_fault(struct conn *c, bool was_sending)
 {
-	return c->had_backlog;
+	c->half = c->half || was_sending;
+	c->sent = FEW + 1;
+	set_user_timeout(c, CONN_PEER_TIMEOUT);
 }
 
-void
-conn_forget_sent(struct conn *c)
+bool
+conn_may_have_half_line(const struct conn *c)
 {
-	c->sent = FEW + 1;
-	if (c->had_backlog)
-		set_user_timeout(c, CONN_PEER_TIMEOUT);
+	return c->half;
 }
 
 void

@@ -278,11 +278,16 @@ host_import(struct hosts *hosts, struct record_reader *r)
 void
 hosts_import_finish(struct hosts *hosts, uint64_t now)
 {
-	struct host *host, *next;
+	struct host *host = RB_MIN(host_tree, &hosts->tree), at;
 
-	RB_FOREACH_SAFE(host, host_tree, &hosts->tree, next) {
+	/* To release one may be to forget any: the next is looked for. */
+	while (host != NULL) {
+		at = *host;
 		if (!host->is_idle)
 			release(host, now);
+		host = RB_NFIND(host_tree, &hosts->tree, &at);
+		if (host != NULL && host_cmp(host, &at) == 0)
+			host = RB_NEXT(host_tree, &hosts->tree, host);
 	}
 }
 

@@ -224,6 +224,14 @@ input_clear(struct input *in)
 		in->mark = MARK_OVER;
 }
 
+void
+input_lose(struct input *in)
+{
+	input_clear(in);
+	linebuf_lose(&in->line);
+	memset(&in->telnet, 0, sizeof(in->telnet));
+}
+
 /* ---- what outlives the process ---- */
 
 uint64_t
@@ -293,7 +301,7 @@ input_export_rest(const struct input *in, struct record *r)
 }
 
 bool
-input_import_rest(struct input *in, struct record_reader *r)
+input_import_rest(struct input *in, unsigned max, struct record_reader *r)
 {
-	return linebuf_import_rest(&in->line, r);
+	return linebuf_import_rest(&in->line, max, r);
 }

@@ -181,6 +181,14 @@ linebuf_erase_character(struct linebuf *lb)
 	lb->len = lb->edited = (uint16_t)text_erase_last(lb->buf, len);
 }
 
+void
+linebuf_lose(struct linebuf *lb)
+{
+	linebuf_clear(lb);
+	lb->cr = false;
+	lb->discarding = true;
+}
+
 /* ---- what outlives the process ---- */
 
 bool
@@ -215,7 +223,7 @@ linebuf_export_rest(const struct linebuf *lb, struct record *r)
 }
 
 bool
-linebuf_import_rest(struct linebuf *lb, struct record_reader *r)
+linebuf_import_rest(struct linebuf *lb, unsigned max, struct record_reader *r)
 {
 	const void *p;
 	size_t n;
@@ -225,7 +233,7 @@ linebuf_import_rest(struct linebuf *lb, struct record_reader *r)
 	lb->counted = record_get_u16(r);
 	lb->edited = record_get_u16(r);
 	p = record_get_bytes(r, &n);
-	if (r->failed || n > UINT16_MAX || (lb->discarding && n > 0) ||
+	if (r->failed || n > max || (lb->discarding && n > 0) ||
 	    (!lb->held && n > lb->counted))
 		return false;
 	if (n == 0 && !lb->held)

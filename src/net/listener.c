@@ -255,6 +255,8 @@ listener_return(struct listeners *ls, int fd, unsigned stored_as)
 	l->passed = false;
 	l->unclaimed = true;
 	l->stored_as = stored_as;
+	/* What the system allows may be another by now (net.core.somaxconn). */
+	(void)listen(fd, SOCKET_BACKLOG);
 	if (l->addr.ss_family == AF_UNIX)
 		normalize_unix(l);
 	return true;
@@ -306,6 +308,16 @@ find_open(struct listeners *ls, const struct config_listen *wanted)
 	return NULL;
 }
 
+/* Who waits to be accepted would be reset when it no longer listens. */
+static void
+accept_waiting(struct listener *l)
+{
+	int i;
+
+	for (i = 0; i <= SOCKET_BACKLOG && accept_one(l); i++)
+		;
+}
+
 /*
  * A wildcard and an address cannot both listen on one port.  So those of ours
  * that have wanted's port, and are not wanted any more, stop listening.  They
@@ -316,7 +328,6 @@ make_way(struct listeners *ls, const struct config_listen *wanted)
 {
 	struct listener *l;
 	bool made = false;
-	int i;
 
 	if (wanted->addr.ss_family == AF_UNIX)
 		return false;
@@ -325,9 +336,7 @@ make_way(struct listeners *ls, const struct config_listen *wanted)
 		    l->addr.ss_family != wanted->addr.ss_family ||
 		    sockaddr_port(&l->addr) != sockaddr_port(&wanted->addr))
 			continue;
-		/* Who is in its backlog would be reset. */
-		for (i = 0; i <= SOCKET_BACKLOG && accept_one(l); i++)
-			;
+		accept_waiting(l);
 		if (shutdown(l->fd, SHUT_RD) == 0)
 			l->made_way = made = true;
 	}
@@ -433,8 +442,11 @@ sweep(struct listeners *ls)
 	struct listener *l, *next;
 
 	TAILQ_FOREACH_SAFE(l, &ls->list, next, next) {
-		if (!l->keep && !l->passed)
-			listener_close(ls, l);
+		if (l->keep || l->passed)
+			continue;
+		if (!l->made_way)
+			accept_waiting(l);
+		listener_close(ls, l);
 	}
 }
 

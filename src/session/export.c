@@ -62,12 +62,19 @@ import_deadlines(struct client *c, struct record_reader *r)
 	c->full_unsent = record_get_u32(r);
 }
 
-void
-client_export(const struct client *c, struct record *r)
+static void
+export_input(const struct client *c, struct record *r)
 {
 	const unsigned char *pending;
 	size_t n;
 
+	pending = conn_pending(c->out.conn, &n);
+	input_export(&c->input, pending, n, r);
+}
+
+void
+client_export(const struct client *c, struct record *r)
+{
 	record_put_u8(r, c->state);
 	record_put_u8(r, c->wrong_passwords);
 	record_put_u8(r, c->hinted);
@@ -76,8 +83,7 @@ client_export(const struct client *c, struct record *r)
 	export_deadlines(c, r);
 	address_export(&c->address, r);
 	record_put_u32(r, c->out.skipped);
-	pending = conn_pending(c->out.conn, &n);
-	input_export(&c->input, pending, n, r);
+	export_input(c, r);
 	conn_export(c->out.conn, r);
 	if (c->user.id != 0)
 		export_user(&c->user, r);
@@ -130,6 +136,7 @@ client_export_spent(const struct client *c, struct record *r)
 {
 	export_rate(c, r);
 	record_put_u64(r, c->user.last_line);
+	export_input(c, r);
 }
 
 bool
@@ -137,7 +144,7 @@ client_import_spent(struct client *c, struct record_reader *r)
 {
 	import_rate(c, r);
 	c->user.last_line = record_get_u64(r);
-	return record_is_whole(r);
+	return input_import(&c->input, r) && record_is_whole(r);
 }
 
 /* ---- in good order ---- */
@@ -156,8 +163,7 @@ client_import_rest(struct client *c, struct record_reader *r)
 {
 	const struct input before = c->input;
 
-	if (input_import_rest(&c->input, r) &&
-	    c->input.line.len <= CONFIG_MAX_LINE_MAX &&
+	if (input_import_rest(&c->input, CONFIG_MAX_LINE_MAX, r) &&
 	    conn_import_rest(c->out.conn, r) && record_is_whole(r))
 		return true;
 	input_clear(&c->input);
@@ -193,16 +199,13 @@ client_import_unheard(struct client *c, struct record_reader *r)
 
 /* ---- going on ---- */
 
-/*
- * Whether half a line may have been sent.  One to whom something was being sent
- * has all of that if its kernel has all that there was: what is sent in part is
- * so because a buffer is full.
- */
-static bool
-may_have_half_line(const struct client *c, bool was_sending)
+void
+client_note_fault(struct client *c, bool was_sending, bool was_reading)
 {
-	return conn_had_backlog(c->out.conn) ||
-	    (was_sending && conn_unacknowledged(c->out.conn) > 0);
+	c->had_fault = true;
+	conn_note_fault(c->out.conn, was_sending);
+	if (was_reading)
+		input_lose(&c->input);
 }
 
 /* What was half sent ends here: the next line begins a row of its own. */
@@ -216,14 +219,12 @@ end_half_line(struct client *c)
 }
 
 void
-client_tell_fault(struct client *c, bool was_sending)
+client_tell_fault(struct client *c)
 {
-	bool half = may_have_half_line(c, was_sending);
-
-	conn_forget_sent(c->out.conn);
-	if (c->state >= CLIENT_CLOSING)
+	if (!c->had_fault || c->state >= CLIENT_CLOSING)
 		return;
-	if (half)
+	c->had_fault = false;
+	if (conn_may_have_half_line(c->out.conn))
 		end_half_line(c);
 	client_tell(c,
 	    "* The server came back after a fault; the last lines may be missing (/history shows them).");

@@ -226,7 +226,9 @@ throw_away(struct client *c, size_t n)
 		client_set_reading(c, false);
 }
 
-/* What a line does besides is told where that is done. */
+/* What a line does besides is told where that is done.  Where input ends within
+ * a line, that is known before anything else is done: the rest of it could be a
+ * line by itself to the next process, and public. */
 static void
 tell_changed(struct client *c, uint64_t before)
 {
@@ -236,7 +238,7 @@ tell_changed(struct client *c, uint64_t before)
 	    before == input_shape(&c->input);
 
 	c->had_pending = pending;
-	client_changed(c, same ? CHANGED_SPENT : CHANGED_USER);
+	client_changed(c, same ? CHANGED_SPENT : CHANGED_INPUT);
 }
 
 static void

@@ -10,7 +10,7 @@
 #include <lmdb.h>
 
 #include "banterd/state/database.h"
-#include "banterd/state/memfd.h"
+#include "banterd/base/memfd.h"
 
 /*
  * One process has it, and the kernel keeps what is in the map: no locks, and
@@ -74,10 +74,20 @@ database_reserve(int fd, size_t bytes)
 	    errno == EOPNOTSUPP;
 }
 
+/* LMDB opens it again, by then as somebody else maybe: who has given up being
+ * root, or is the next process's user.  Nobody comes to it but by its
+ * descriptor. */
 int
 database_make(void)
 {
-	return memfd_make("banterd-database");
+	int error, fd = memfd_make("banterd-database");
+
+	if (fd == -1 || fchmod(fd, DEFFILEMODE) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }
 
 static size_t

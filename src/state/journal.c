@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "banterd/state/journal.h"
-#include "banterd/state/memfd.h"
+#include "banterd/base/memfd.h"
 
 #define MAGIC     0x6c6e726a2d746e62ULL /* "bnt-jrnl" */
 #define HEAD_SIZE 4096U

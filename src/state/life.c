@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "banterd/state/life.h"
-#include "banterd/state/memfd.h"
+#include "banterd/base/memfd.h"
 
 #define MAGIC 0x6566696c2d746e62ULL /* "bnt-life" */
 
-_Static_assert(offsetof(struct life, counters) == 32,
+_Static_assert(offsetof(struct life, counters) == 40,
     "it has explicit widths and no padding: a format");
 
 static int

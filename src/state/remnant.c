@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "banterd/state/memfd.h"
+#include "banterd/base/memfd.h"
 #include "banterd/state/remnant.h"
 
 /*
@@ -165,6 +165,13 @@ remnant_put(struct remnant *r, const void *key, size_t key_len,
 	r->records++;
 }
 
+void
+remnant_fail(struct remnant *r, int error)
+{
+	if (r->error == 0)
+		r->error = error;
+}
+
 static void
 write_head(struct remnant *r)
 {
@@ -242,7 +249,7 @@ take(struct reader *r, void *bytes, size_t len)
 
 /* Memory for a record of so many bytes, if these can be there at all. */
 static bool
-make_room(struct reader *r, size_t len)
+fit_record(struct reader *r, size_t len)
 {
 	if ((uint64_t)(r->end - r->at) + r->used < len)
 		return refuse();
@@ -269,7 +276,7 @@ take_record(struct reader *r, size_t *key_len, size_t *len)
 	*len = (size_t)get_number(headline + 1, 4);
 	if (*key_len == 0 || *key_len > sizeof(r->key))
 		return refuse();
-	return take(r, r->key, *key_len) && make_room(r, *len) &&
+	return take(r, r->key, *key_len) && fit_record(r, *len) &&
 	    take(r, r->record, *len);
 }
 

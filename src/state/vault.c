@@ -314,9 +314,9 @@ full_messages(const struct ring *r)
 	return howmany(r->nliving, VAULT_BATCH);
 }
 
-/* Where the young pair is full. */
+/* Where it is full. */
 static bool
-make_room(struct vault *v)
+empty_young(struct vault *v)
 {
 	struct ring *r = &v->young;
 
@@ -333,10 +333,16 @@ send_waiting(struct vault *v)
 		b.n = 0;
 		gather(&b, &v->waiting);
 		if (!send_batch(v, &v->young, &b) &&
-		    (v->refused != EAGAIN || !make_room(v)))
+		    (v->refused != EAGAIN || !empty_young(v)))
 			return false;
 	}
 	return true;
+}
+
+void
+vault_flush_last(struct vault *v)
+{
+	(void)send_waiting(v);
 }
 
 static void

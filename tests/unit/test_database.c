@@ -215,7 +215,7 @@ START_TEST(empty)
 	struct stat st;
 
 	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert_int_eq(st.st_mode, S_IFREG | 0600);
+	ck_assert_int_eq(st.st_mode, S_IFREG | 0666);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	/* LMDB's own, too */
 	ck_assert_int_eq(fcntl(fd + 1, F_GETFD), FD_CLOEXEC);

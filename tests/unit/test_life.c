@@ -77,20 +77,22 @@ START_TEST(layout)
 {
 	static const char magic[] = "bnt-life";
 	struct life *life = must_open();
-	unsigned char page[32 + 8 * LIFE_COUNTERS];
+	unsigned char page[40 + 8 * LIFE_COUNTERS];
 
 	ck_assert_uint_eq(sizeof(*life), sizeof(page));
 	ck_assert_int_eq(LIFE_COUNTERS, 15);
 	life->end = 0x0102;
 	life->faults = 0x0304;
 	life->sending = 0x0506;
+	life->reading = 0x090a;
 	life->counters[0] = 0x0708;
 	ck_assert_int_eq(
 	    pread(fd, page, sizeof(page), 0), (ssize_t)sizeof(page));
 	unit_bytes("magic", page, 8, magic, 8);
 	ck_assert_int_eq(page[8], LIFE_FORMAT);
-	unit_bytes("rest", page + 12, 28,
-	    BYTES("\2\1\0\0\4\3\0\0\0\0\0\0\6\5\0\0\0\0\0\0\x8\7\0\0\0\0\0\0"));
+	unit_bytes("rest", page + 12, 36,
+	    BYTES("\2\1\0\0\4\3\0\0\0\0\0\0\6\5\0\0\0\0\0\0"
+		  "\xa\x9\0\0\0\0\0\0\x8\7\0\0\0\0\0\0"));
 	life_close(life);
 }
 END_TEST

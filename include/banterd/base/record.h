@@ -26,6 +26,8 @@ void record_put_u8(struct record *r, uint8_t n);
 void record_put_u16(struct record *r, uint16_t n);
 void record_put_u32(struct record *r, uint32_t n);
 void record_put_u64(struct record *r, uint64_t n);
+
+/* p NULL for more than none: there was no memory for them. */
 void record_put_bytes(struct record *r, const void *p, size_t n);
 
 /* Text may be NULL. */

@@ -93,6 +93,7 @@ bool user_set_away(struct registry *reg, struct user *u, const char *text);
 
 /* The same for one who was away in an earlier process, which is no change. */
 bool user_return_away(struct user *u, const char *text);
+void user_end_away(struct user *u);
 
 /* Whether u hears nothing of the person with that id; and changing that.
  * False: no memory. */

@@ -19,6 +19,12 @@ void admit(struct server *srv, int fd, const struct address *address);
 /* One who had a place in an earlier process has it again. */
 void admit_return(struct server *srv, struct client *c);
 
+/* All of these are back: lets in, or turns away, who came before they were. */
+void admit_newcomers(struct server *srv);
+
+/* They are never back: says so to who came. */
+void admit_forget_newcomers(struct server *srv);
+
 /* Has the service manager hold the listeners that it could not be told of. */
 void admit_store_listeners(struct server *srv);
 

@@ -34,7 +34,7 @@ enum keep_kind {
 	KEEP_ROOM,       /* by the room's number; so the next ones */
 	KEEP_TALLIES,
 	KEEP_BANS,
-	KEEP_SAID,   /* in the journal */
+	KEEP_SAID,   /* in the journal, or the remnant */
 	KEEP_CLIENT, /* by the connection's number; so the next ones */
 	KEEP_IGNORED,
 	KEEP_AWAY,
@@ -103,6 +103,7 @@ struct keep {
 	unsigned last_listener; /* the highest number of a name */
 	unsigned *forgotten;    /* listeners that the manager has to let go */
 	size_t nforgotten;
+	bool owed[KEEP_DESCRIPTORS]; /* the manager does not hold them yet */
 };
 
 /*
@@ -148,8 +149,8 @@ struct config *keep_config(struct keep *k, const char *path);
 bool keep_listener(struct keep *k, struct listener *l);
 void keep_forget_listener(struct keep *k, const struct listener *l);
 
-/* Whether the manager has to be told of listeners that are closed, since it was
- * busy; and tells it of as many as it takes. */
+/* Whether the manager, which was busy, has still to hold a descriptor, or to
+ * let go of a listener; and tells it of as many as it takes. */
 bool keep_owes(const struct keep *k);
 void keep_pay(struct keep *k);
 
@@ -157,13 +158,15 @@ void keep_pay(struct keep *k);
 unsigned keep_listener_number(const char *name);
 
 /*
- * Hands over to the next process: writes all that is unsent and unread, too.
- * Who can't be handed over is told that the server is going down.  Returns
- * false after logging why it is not possible; then all goes on.
+ * Hands over to the next process: writes all that is unsent and unread, too; if
+ * only that is not possible, it goes on as after a fault.  Who can't be handed
+ * over is told that the server is going down.  Returns false after logging why
+ * it is not possible; then the others are still there, to be told the same.
  */
 bool keep_hand_over(struct keep *k);
 
-/* It stops, and nobody is left: the next begins in good order. */
+/* It stops, and nobody that is still there goes on: the next begins in good
+ * order. */
 void keep_stop(struct keep *k);
 
 /* ---- for takeover.c and handover.c ---- */
@@ -173,6 +176,7 @@ void keep_stop(struct keep *k);
 void keep_send_off(int fd);
 
 void keep_make_key(struct keep_key *key, enum keep_kind kind, uint64_t number);
+uint64_t keep_key_number(const void *key, size_t len);
 
 /* Writes k->record: something said in a room. */
 void keep_write_said(

@@ -33,6 +33,14 @@ struct opener;
  * before anything is over. */
 #define SERVER_CATCH_UP_MS 100
 
+/* Somebody who came before all who were there are back. */
+struct newcomer {
+	TAILQ_ENTRY(newcomer) next;
+	struct address address;
+	bool has_address;
+	int fd;
+};
+
 struct server {
 	struct event_base *base;
 	struct config *conf;
@@ -46,7 +54,8 @@ struct server {
 	struct listeners listeners;
 	struct session_context session;
 	struct clients clients;
-	struct clients gone;     /* to be freed at the turn's end */
+	struct clients gone; /* to be freed at the turn's end */
+	TAILQ_HEAD(, newcomer) newcomers;
 	struct clients waiting;  /* with something due some time */
 	struct clients runnable; /* with input that may be carried out */
 	unsigned nclients;       /* who have a place */

@@ -63,9 +63,10 @@ struct conns {
 	bool are_held;
 	/* They stay open for another process, which goes on with them. */
 	bool are_handed_over;
-	/* Whose output is being sent, or perhaps in part: its number, or 0.
-	 * NULL: nobody wants to know. */
-	volatile uint64_t *sending;
+	/* Whose output is being sent, or perhaps in part: its number, or 0; and
+	 * whose input was taken, perhaps up to the middle of a line, and the
+	 * owner is not done with it.  NULL: nobody wants to know. */
+	volatile uint64_t *sending, *reading;
 };
 
 /* Makes a connection of a connected, non-blocking socket that is not read yet.
@@ -80,7 +81,8 @@ int conn_descriptor(const struct conn *c);
 /* Closes the descriptor, and frees all of it. */
 void conn_free(struct conn *c);
 
-/* Nothing is read or sent any more; what is buffered is dropped. */
+/* Nothing is read or sent any more; what is buffered is dropped.  Where others
+ * hold the descriptor, the peer sees the end now, else with conn_free(). */
 void conn_stop(struct conn *c);
 
 /* Has the owner told of input, or not: then TCP makes the peer wait.  Returns
@@ -135,7 +137,7 @@ bool conn_shutdown(struct conn *c);
  * its kernel has, though its terminal may be paused. */
 bool conn_has_sent_little(const struct conn *c);
 
-/* Has conn_free() send a reset. */
+/* Has its end be a reset. */
 void conn_end_by_reset(struct conn *c);
 
 /*
@@ -148,12 +150,12 @@ bool conn_import(struct conn *c, struct record_reader *r);
 void conn_export_rest(const struct conn *c, struct record *r);
 bool conn_import_rest(struct conn *c, struct record_reader *r);
 
-/* Whether it had a backlog when conn_export() was called, of which half a line
- * may have been sent. */
-bool conn_had_backlog(const struct conn *c);
+/* The process before has ended by a fault: what was sent since conn_export() is
+ * not known, and the backlog is lost.  was_sending as conns.sending. */
+void conn_note_fault(struct conn *c, bool was_sending);
 
-/* What it was sent since conn_export() is not known, and its backlog is lost.
- */
-void conn_forget_sent(struct conn *c);
+/* Whether half a line may have been sent, by a process before; until something
+ * is sent by this one. */
+bool conn_may_have_half_line(const struct conn *c);
 
 #endif

@@ -66,6 +66,10 @@ void input_release(struct input *in);
 /* Drops the unfinished line, and gives back its memory. */
 void input_clear(struct input *in);
 
+/* The beginning of a line, or of a telnet command, is lost: the rest of the
+ * line is thrown away. */
+void input_lose(struct input *in);
+
 /* In a number, what input_export() writes where nothing is pending. */
 uint64_t input_shape(const struct input *in);
 
@@ -76,6 +80,6 @@ void input_export(const struct input *in, const unsigned char *pending,
     size_t n, struct record *r);
 bool input_import(struct input *in, struct record_reader *r);
 void input_export_rest(const struct input *in, struct record *r);
-bool input_import_rest(struct input *in, struct record_reader *r);
+bool input_import_rest(struct input *in, unsigned max, struct record_reader *r);
 
 #endif

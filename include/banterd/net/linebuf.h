@@ -67,17 +67,21 @@ void linebuf_clear(struct linebuf *lb);
 /* Gives back the memory of a line that has been dealt with. */
 void linebuf_release(struct linebuf *lb);
 
+/* The beginning of a line is lost: the rest of it is thrown away. */
+void linebuf_lose(struct linebuf *lb);
+
 /* Whether it is within a line. */
 bool linebuf_is_unfinished(const struct linebuf *lb);
 
 /*
  * What outlives the process in any case: where in a line it is, of which the
  * rest is thrown away then; and what does besides in one that hands over: the
- * line.  False: it can't be read, or memory is out.
+ * line, of at most max bytes.  False: it can't be read, or memory is out.
  */
 void linebuf_export(const struct linebuf *lb, struct record *r);
 bool linebuf_import(struct linebuf *lb, struct record_reader *r);
 void linebuf_export_rest(const struct linebuf *lb, struct record *r);
-bool linebuf_import_rest(struct linebuf *lb, struct record_reader *r);
+bool linebuf_import_rest(
+    struct linebuf *lb, unsigned max, struct record_reader *r);
 
 #endif

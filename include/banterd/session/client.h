@@ -98,6 +98,7 @@ struct client {
 	bool counted : 1;     /* has a place, and a host */
 	bool has_quit : 1;    /* it said so itself */
 	bool had_pending : 1; /* input, when changes were told last */
+	bool had_fault : 1;   /* it has to be told that there was one */
 	uint64_t resumes_at;  /* ms: reads again; 0: not waiting */
 	uint64_t stalls_at;   /* ms: it has stalled; 0: it has not */
 	uint64_t looks_at;    /* ms: slow_look(), with a backlog or lingering */
@@ -127,7 +128,8 @@ struct client *client_new(
 struct client *client_return(
     struct session_context *ctx, int fd, uint64_t number);
 
-/* Frees a client that is CLIENT_GONE, and closes its socket. */
+/* Frees a client that is CLIENT_GONE, or that nobody has been told of, and
+ * closes its socket. */
 void client_free(struct client *c);
 
 /* Greets a newcomer, and lets it in or asks for the password. */
@@ -183,6 +185,8 @@ void client_gone(struct client *c);
  * the others, or this. */
 #define CHANGED_UNHEARD 8U
 #define CHANGED_SPENT   16U /* what it has said has cost it, and when */
+#define CHANGED_INPUT   32U /* and it is within a line now, or is not any more \
+			     */
 void client_changed(struct client *c, unsigned what);
 
 /* Forgets who wrote to it in private. */

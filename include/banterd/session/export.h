@@ -19,8 +19,9 @@ void client_export(const struct client *c, struct record *r);
 /* What is unread and unsent, too, where one process hands over to the next. */
 void client_export_rest(const struct client *c, struct record *r);
 
-/* What changes with each line: what it has left of the rate, and when it spoke
- * last.  That is in client_export() as well, and may be newer here. */
+/* What changes with each line: what it has left of the rate, when it spoke
+ * last, where in its input it is.  That is in client_export() as well, and may
+ * be newer here. */
 void client_export_spent(const struct client *c, struct record *r);
 
 /* Who waits to be told that c may be gone. */
@@ -34,9 +35,12 @@ bool client_import_rest(struct client *c, struct record_reader *r);
 bool client_import_spent(struct client *c, struct record_reader *r);
 bool client_import_unheard(struct client *c, struct record_reader *r);
 
-/* It has come after a fault, and is told so before anything else; was_sending:
- * half a line may have been sent. */
-void client_tell_fault(struct client *c, bool was_sending);
+/* All of it was read, and it has come after a fault: of what conns.sending and
+ * conns.reading said, which the rest depends on.  It is told so by
+ * client_tell_fault(), before anything else; one of whom this was not said is
+ * told nothing. */
+void client_note_fault(struct client *c, bool was_sending, bool was_reading);
+void client_tell_fault(struct client *c);
 
 /* All is there, and c goes on. */
 void client_resume(struct client *c);

@@ -29,9 +29,9 @@ int database_make(void);
 bool database_reserve(int fd, size_t bytes);
 
 /* Opens it, for records of at most size bytes together (at least 64 KB; what is
- * there already stays); fd is the caller's still.  Only the user who made it
- * may open it, and needs /proc.  Returns NULL with errno set: no memory, or it
- * is damaged (EINVAL).  The caller owes database_close(). */
+ * there already stays); fd is the caller's still.  Needs /proc.  Returns NULL
+ * with errno set: no memory, or it is damaged (EINVAL).  The caller owes
+ * database_close(). */
 struct database *database_open(int fd, size_t size);
 
 /* What was not committed is lost. */

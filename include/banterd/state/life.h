@@ -53,6 +53,7 @@ struct life {
 	uint32_t faults;           /* in a row, as above */
 	uint32_t unused;           /* 0 */
 	volatile uint64_t sending; /* see struct conns */
+	volatile uint64_t reading;
 	uint64_t counters[LIFE_COUNTERS];
 };
 

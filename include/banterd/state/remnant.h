@@ -22,7 +22,9 @@ int remnant_make(void);
 struct remnant;
 struct remnant *remnant_begin(int fd);
 
-/* Writes a record.  What fails is told by remnant_end(). */
+/* Writes a record; or there is one that cannot be written.  What fails is told
+ * by remnant_end(). */
+void remnant_fail(struct remnant *r, int error);
 void remnant_put(struct remnant *r, const void *key, size_t key_len,
     const void *record, size_t len);
 

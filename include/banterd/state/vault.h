@@ -88,6 +88,9 @@ void vault_remove(struct vault *v, struct vault_item *item, uint64_t now);
  * with all that comes after it, and is tried again later (VAULT_RETRY_MS). */
 void vault_flush(struct vault *v, uint64_t now);
 
+/* The same at the end: what has to wait is tried, too, once more. */
+void vault_flush_last(struct vault *v);
+
 /* Turns what is due at now (ms), and tries what had to wait.
  * Returns when to call again, NEVER for never. */
 uint64_t vault_tick(struct vault *v, uint64_t now);

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "banterd/state/memfd.h"
+#include "banterd/base/memfd.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
