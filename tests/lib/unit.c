@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,13 @@ unit_bytes(const char *what, const void *got, size_t got_len, const void *want,
 	shown_want = unit_show(want, want_len);
 	ck_abort_msg(
 	    "%s:\n   got \"%s\"\nwanted \"%s\"", what, shown_got, shown_want);
+}
+
+void
+unit_fails_with(bool done, int error)
+{
+	ck_assert(!done);
+	ck_assert_int_eq(errno, error);
 }
 
 size_t

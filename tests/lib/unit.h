@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <check.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Runs a suite; returns what main() is to return. */
@@ -43,6 +44,9 @@ int unit_main(
 /* Fails unless got is the bytes in want; what says which row of a table. */
 void unit_bytes(const char *what, const void *got, size_t got_len,
     const void *want, size_t want_len);
+
+/* Fails unless something was not done, with that errno. */
+void unit_fails_with(bool done, int error);
 
 /* Writes bytes as text that can be read, such as "a\xff\r\n", into a buffer
  * that the caller owes free(). */

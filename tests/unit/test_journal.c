@@ -7,12 +7,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "banterd/state/journal.h"
+#include "shown.h"
 #include "unit.h"
 
 /* Where things stand in the memory: as the head of journal.c says. */
@@ -95,31 +95,13 @@ add(const char *key, const char *record)
 	return journal_append(j, key, strlen(key), record, strlen(record));
 }
 
-struct shown {
-	char text[4096];
-	size_t len;
-	unsigned most; /* how many are wanted */
-};
-
-static bool
-show(void *arg, const void *key, size_t key_len, const void *record, size_t len)
-{
-	struct shown *s = arg;
-
-	s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len,
-	    "%.*s=%.*s ", (int)key_len, (const char *)key, (int)len,
-	    (const char *)record);
-	ck_assert_uint_lt(s->len, sizeof(s->text));
-	return --s->most > 0;
-}
-
 /* What is in it, as "key=record key=record "; and whether it is whole. */
 static struct shown shown;
 static bool
 look(unsigned most)
 {
 	shown = (struct shown){ .most = most };
-	return journal_each(j, show, &shown);
+	return journal_each(j, shown_add, &shown);
 }
 
 static void

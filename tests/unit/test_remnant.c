@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "banterd/state/remnant.h"
+#include "shown.h"
 #include "unit.h"
 
 #define LARGE 3000000
@@ -100,13 +100,6 @@ size(void)
 }
 
 static void
-fails_with(bool done, int error)
-{
-	ck_assert(!done);
-	ck_assert_int_eq(errno, error);
-}
-
-static void
 put(struct remnant *r, const char *key, const char *record)
 {
 	remnant_put(r, key, strlen(key), record, strlen(record));
@@ -126,30 +119,12 @@ write_small(void)
 	return remnant_end(r);
 }
 
-struct shown {
-	char text[256];
-	size_t len;
-	unsigned most; /* how many are wanted */
-};
-
-static bool
-show(void *arg, const void *key, size_t key_len, const void *record, size_t len)
-{
-	struct shown *s = arg;
-
-	s->len += (size_t)snprintf(s->text + s->len, sizeof(s->text) - s->len,
-	    "%.*s=%.*s ", (int)key_len, (const char *)key, (int)len,
-	    len > 0 ? (const char *)record : "");
-	ck_assert_uint_lt(s->len, sizeof(s->text));
-	return --s->most > 0;
-}
-
 static void
 holds(const char *want)
 {
 	struct shown s = { .most = 100 };
 
-	ck_assert(remnant_each(fd, show, &s));
+	ck_assert(remnant_each(fd, shown_add, &s));
 	ck_assert_str_eq(s.text, want);
 }
 
@@ -196,7 +171,7 @@ START_TEST(in_the_order_of_writing)
 	ck_assert(write_small());
 	holds("b=a secret a= b=2 ");
 	holds("b=a secret a= b=2 ");
-	ck_assert(remnant_each(fd, show, &s));
+	ck_assert(remnant_each(fd, shown_add, &s));
 	ck_assert_str_eq(s.text, "b=a secret a= ");
 }
 END_TEST
@@ -291,11 +266,11 @@ START_TEST(records_that_are_none)
 	r = remnant_begin(fd);
 	remnant_put(r, key, 0, "", 0);
 	put(r, "a", "1");
-	fails_with(remnant_end(r), EINVAL);
+	unit_fails_with(remnant_end(r), EINVAL);
 	is_refused();
 	r = remnant_begin(fd);
 	remnant_put(r, key, sizeof(key), "", 0);
-	fails_with(remnant_end(r), EINVAL);
+	unit_fails_with(remnant_end(r), EINVAL);
 	is_refused();
 }
 END_TEST
@@ -360,11 +335,11 @@ START_TEST(reading_fails)
 	ck_assert(write_small());
 	for (i = 0; i < 2; i++) {
 		left = i;
-		fails_with(remnant_each(fd, nobody, NULL), ENOMEM);
+		unit_fails_with(remnant_each(fd, nobody, NULL), ENOMEM);
 	}
-	ck_assert(remnant_each(fd, show, &s));
-	fails_with(remnant_each(-1, nobody, NULL), EBADF);
-	fails_with(remnant_wipe(-1), EBADF);
+	ck_assert(remnant_each(fd, shown_add, &s));
+	unit_fails_with(remnant_each(-1, nobody, NULL), EBADF);
+	unit_fails_with(remnant_wipe(-1), EBADF);
 	ck_assert_ptr_null(remnant_begin(-1));
 }
 END_TEST
@@ -511,7 +486,7 @@ START_TEST(is_wiped)
 	len = (size_t)size();
 	/* It is overwritten even if it cannot be cut off. */
 	left = 3; /* writes */
-	fails_with(remnant_wipe(fd), ENOSPC);
+	unit_fails_with(remnant_wipe(fd), ENOSPC);
 	ck_assert_int_eq(pread(fd, bytes, sizeof(bytes), 0), size());
 	for (i = 0; i < len; i++)
 		if (bytes[i] != 0)
@@ -520,7 +495,7 @@ START_TEST(is_wiped)
 	/* and the other way round */
 	ck_assert(write_small());
 	left = 0;
-	fails_with(remnant_wipe(fd), ENOSPC);
+	unit_fails_with(remnant_wipe(fd), ENOSPC);
 	ck_assert_int_eq(size(), 0);
 	ck_assert(write_small());
 	ck_assert(remnant_wipe(fd));
