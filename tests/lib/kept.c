@@ -158,6 +158,15 @@ kept_logged(const char *text)
 	return times;
 }
 
+void
+kept_nothing_is_wrong(void)
+{
+	ck_assert_uint_eq(kept_logged("cannot"), 0);
+	ck_assert_uint_eq(kept_logged("lost"), 0);
+	ck_assert_uint_eq(kept_logged("error"), 0);
+	ck_assert_uint_eq(kept_logged("warning"), 0);
+}
+
 /* ---- servers ---- */
 
 /* The rig is there; the server begins with what the manager passes, as main()
@@ -321,6 +330,25 @@ kept_crash(const char *config)
 	kept_fault();
 	kept_succeed(config);
 	daemon_settle();
+}
+
+void
+kept_next(int fault, const char *config)
+{
+	kept.keep->life->faults = 0;
+	if (fault)
+		kept_crash(config);
+	else
+		kept_upgrade(config);
+}
+
+void
+kept_talk(struct peer *a, struct peer *b)
+{
+	daemon_forget();
+	daemon_type(a, "talk");
+	ck_assert(daemon_has(b, "talk\r\n"));
+	daemon_forget();
 }
 
 static bool

@@ -60,12 +60,21 @@ void kept_hang_up(struct peer *p);
 void kept_upgrade(const char *config);
 void kept_crash(const char *config);
 
+/* One of the two (fault: the crash), which is never the last of a row. */
+void kept_next(int fault, const char *config);
+
 /* The descriptor that the manager holds by that name; -1. */
 int kept_held(const char *name);
 
 /* How often that is in the log; forgets what is in it. */
 unsigned kept_logged(const char *text);
 void kept_forget_log(void);
+
+/* Fails if the log complains of something. */
+void kept_nothing_is_wrong(void);
+
+/* b hears what a says. */
+void kept_talk(struct peer *a, struct peer *b);
 
 /* As unit_run(); skips all (77) where SO_PEEK_OFF is not known: an emulator. */
 int kept_run(Suite *suite);

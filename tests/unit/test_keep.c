@@ -35,13 +35,8 @@ configure(const char *config)
 static void
 next_one(int fault)
 {
-	if (fault)
-		kept_crash(conf);
-	else
-		kept_upgrade(conf);
-	ck_assert_uint_eq(kept_logged("cannot"), 0);
-	ck_assert_uint_eq(kept_logged("lost"), 0);
-	ck_assert_uint_eq(kept_logged("error"), 0);
+	kept_next(fault, conf);
+	kept_nothing_is_wrong();
 }
 
 /* The same, and p heard of it just what it should. */

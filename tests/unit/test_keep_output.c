@@ -30,13 +30,8 @@ setup(void)
 static void
 next_one(int fault)
 {
-	if (fault)
-		kept_crash(CONF);
-	else
-		kept_upgrade(CONF);
-	ck_assert_uint_eq(kept_logged("cannot"), 0);
-	ck_assert_uint_eq(kept_logged("lost"), 0);
-	ck_assert_uint_eq(kept_logged("error"), 0);
+	kept_next(fault, CONF);
+	kept_nothing_is_wrong();
 }
 
 /* Somebody who sleeps over a small buffer. */
