@@ -138,6 +138,12 @@ people_all(const char *room)
 }
 
 void
+people_say(struct person *p, struct room *room, const char *text)
+{
+	ck_assert(room_say(&people.reg, &p->user, room, text, false));
+}
+
+void
 people_heard(struct person *p, const char *lines)
 {
 	unit_bytes(p->user.name, p->heard, p->len, lines, strlen(lines));

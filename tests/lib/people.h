@@ -48,6 +48,9 @@ struct room *people_join(struct person *p, const char *room);
 /* The same for all who are here, in the order in which they came. */
 struct room *people_all(const char *room);
 
+/* Says a line in a room, which has to work. */
+void people_say(struct person *p, struct room *room, const char *text);
+
 /* Fails unless p has heard just these lines since the last time. */
 void people_heard(struct person *p, const char *lines);
 

@@ -7,12 +7,6 @@
 #include "people.h"
 #include "unit.h"
 
-static void
-say(struct person *p, struct room *room, const char *text)
-{
-	room_say(&people.reg, &p->user, room, text, false);
-}
-
 START_TEST(history_ring)
 {
 	struct person *a = people_enter("a"), *b = people_enter("b");
@@ -28,15 +22,15 @@ START_TEST(history_ring)
 	for (i = 1; i <= 2; i++) {
 		people.reg.wall = i * 60;
 		snprintf(text, sizeof(text), "line %d", i);
-		say(a, room, text);
+		people_say(a, room, text);
 	}
 	ck_assert_uint_eq(room->history.n, 2);
 	room_replay(&people.reg, room, &b->user, 3);
 	people_heard(b, "00:01 [#dev] a: line 1\n00:02 [#dev] a: line 2\n");
 	people.reg.wall = 3 * 3600;
-	say(a, room, "line 3");
+	people_say(a, room, "line 3");
 	ck_assert_uint_eq(room->history.n, 3);
-	say(a, room, "line 4");
+	people_say(a, room, "line 4");
 	ck_assert_uint_eq(room->history.n, 3);
 	room_replay(&people.reg, room, &b->user, 3);
 	people_heard(b,
@@ -55,7 +49,7 @@ START_TEST(history_changes)
 	struct room *room = people_join(a, "#dev");
 
 	room_say(&people.reg, &a->user, room, "waves", true);
-	say(a, room, "two");
+	people_say(a, room, "two");
 	people.conf.history = 1;
 	people_configure();
 	ck_assert_uint_eq(room->history.n, 1);
@@ -64,11 +58,11 @@ START_TEST(history_changes)
 	people.conf.history = 0;
 	people_configure();
 	ck_assert_uint_eq(room->history.n, 0);
-	say(a, room, "three");
+	people_say(a, room, "three");
 	ck_assert_uint_eq(room->history.n, 0);
 	people.conf.history = 2;
 	people_configure();
-	say(a, room, "four");
+	people_say(a, room, "four");
 	ck_assert_uint_eq(room->history.n, 1);
 }
 END_TEST
@@ -97,16 +91,16 @@ START_TEST(history_of_the_ignored)
 	people_join(b, "#dev");
 	setenv("TZ", "UTC0", 1);
 	tzset();
-	say(a, room, "one");
-	say(b, room, "two");
-	say(a, room, "three");
+	people_say(a, room, "one");
+	people_say(b, room, "two");
+	people_say(a, room, "three");
 	user_ignore(&people.reg, &c->user, &b->user);
 	ck_assert_uint_eq(room_count_history(room, &c->user, 9), 2);
 	ck_assert_uint_eq(room_count_history(room, &a->user, 9), 3);
 	ck_assert_uint_eq(room_count_history(room, &c->user, 1), 1);
 	room_replay(&people.reg, room, &c->user, 2);
 	people_heard(c, "00:00 [#dev] a: one\n00:00 [#dev] a: three\n");
-	say(b, room, "four");
+	people_say(b, room, "four");
 	room_replay(&people.reg, room, &c->user, 1);
 	people_heard(c, "00:00 [#dev] a: three\n");
 	user_ignore(&people.reg, &c->user, &a->user);
@@ -127,7 +121,7 @@ START_TEST(history_from_its_end)
 	people.conf.history = 100000;
 	people_configure();
 	for (i = 0; i < 100000; i++)
-		say(a, room, "x");
+		people_say(a, room, "x");
 	ck_assert_uint_eq(room->history.n, 100000);
 	began = clock();
 	for (i = 0; i < 20000; i++) {

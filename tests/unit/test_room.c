@@ -18,12 +18,6 @@ leave(struct person *p, struct room *room, const char *reason)
 	member_leave(&people.reg, &p->user, room, reason);
 }
 
-static void
-say(struct person *p, struct room *room, const char *text)
-{
-	room_say(&people.reg, &p->user, room, text, false);
-}
-
 static struct room *
 find(const char *name)
 {
@@ -397,7 +391,7 @@ START_TEST(saying)
 
 	people_join(b, "#dev");
 	people_join(c, "#lobby");
-	say(a, room, "hello");
+	people_say(a, room, "hello");
 	room_say(&people.reg, &a->user, room, "waves", true);
 	people_heard(a, "");
 	people_heard(b, "[#dev] a: hello\n[#dev] * a waves\n");
@@ -420,11 +414,11 @@ START_TEST(for_many)
 		first = first == NULL ? p : first;
 		room = people_join(p, "#dev");
 	}
-	say(first, room, "hello");
+	people_say(first, room, "hello");
 	ck_assert(!p->many);
 	p = people_enter("late");
 	people_join(p, "#dev");
-	say(first, room, "hello");
+	people_say(first, room, "hello");
 	ck_assert(p->many);
 	/* that somebody is kicked is for that one */
 	member_kick(&people.reg, &first->user, room, &p->user, NULL);
@@ -452,15 +446,15 @@ START_TEST(bells)
 	struct person *c = people_enter("c");
 	struct room *room = people_all("#dev");
 
-	say(a, room, "bob?");
+	people_say(a, room, "bob?");
 	ck_assert_uint_eq(bob->bells, 0);
 	bob->user.set_bell = c->user.set_bell = true;
-	say(a, room, "Bob, look");
+	people_say(a, room, "Bob, look");
 	ck_assert_uint_eq(bob->bells, 1);
 	ck_assert_uint_eq(c->bells, 0);
-	say(a, room, "bobby");
+	people_say(a, room, "bobby");
 	ck_assert_uint_eq(bob->bells, 1);
-	say(a, room, "c and bob");
+	people_say(a, room, "c and bob");
 	ck_assert_uint_eq(bob->bells, 2);
 	ck_assert_uint_eq(c->bells, 1);
 }
@@ -514,7 +508,7 @@ START_TEST(mentions)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		p->bells = 0;
 		(void)member_rename(&people.reg, &p->user, rows[i].nick);
-		say(a, room, rows[i].text);
+		people_say(a, room, rows[i].text);
 		ck_assert_msg(p->bells == rows[i].want, "\"%s\" and %s",
 		    rows[i].text, rows[i].nick);
 	}
