@@ -13,6 +13,8 @@
   daemon      a running daemon: configuration, log, clients
   manager     a miniature service manager, which keeps a daemon's descriptors
   case        test cases that look at how their daemons end, and main()
+  actor       somebody who does everything, and what may be true of them
+  storm       two dozen of them, and a daemon that is killed again and again
   poison      a store that was spoilt between two lives
   sleeper     somebody who does not read, and what reaches them
   fault       calls that fail in a running daemon, and who lives with it
