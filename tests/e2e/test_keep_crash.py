@@ -281,23 +281,9 @@ class Reset(KeptCase):
     """OpenBSD's nc ends by a reset only, which a socket that is kept by
     somebody else does not send when it is closed."""
 
-    def was_reset(self, client):
-        poll = select.poll()
-        poll.register(client.sock, 0)
-        ready = poll.poll(1000 * wait.DEADLINE)
-        self.assertTrue(ready and ready[0][1] & select.POLLERR, ready)
-
     def test_after_quit(self):
         daemon = self.kept()
-        client = daemon.client("client")
-        texts = ["line %d" % i for i in range(50)]
-        client.ask(*texts)
-        client.send("/history 50", "/quit")
-        self.was_reset(client)
-        *lines, last = client.rest()
-        self.assertEqual(last, "* Bye.")
-        self.assertEqual([line.split("client: ")[1] for line in lines
-                          if "client: " in line], texts)
+        daemon.client("client").quit_with_much()
 
     def test_by_the_next_life(self):
         for how in ("restart", "crash"):
@@ -307,7 +293,7 @@ class Reset(KeptCase):
                 client.send("/quit")
                 client.expect("* Bye.")
                 getattr(daemon, how)()
-                self.was_reset(client)
+                client.expect_reset()
 
     def test_after_a_stop(self):
         for lives in (1, 2):
@@ -317,7 +303,7 @@ class Reset(KeptCase):
                 if lives > 1:
                     daemon.restart()
                 daemon.signal(signal.SIGINT)
-                self.was_reset(client)
+                client.expect_reset()
                 client.ends_with(GOING_DOWN)
                 self.assertEqual(daemon.wait_exit(), 0)
 

@@ -3,7 +3,6 @@
 twice, or taken for something else."""
 
 import re
-import select
 import time
 
 from test_telnet import AYT, DO, ECHO, EL, SB, SE, TABLE, TM, TTYPE, WILL
@@ -452,12 +451,6 @@ class CrashLogin(Crash, Login, KeptCase):
 
 class Leaving(KeptCase):
 
-    def was_reset(self, one):
-        """Its other side said, after all else, that it is over."""
-        poll = select.poll()
-        poll.register(one.sock, 0)
-        self.assertTrue(poll.poll(20000), "no reset")
-
     def test_after_quit(self):
         """Who has not closed yet is waited for by the next, and no longer."""
         daemon = self.kept()
@@ -471,7 +464,7 @@ class Leaving(KeptCase):
         daemon.restart()
         watcher.silence()
         for one in people:
-            self.was_reset(one)
+            one.expect_reset()
             self.assertEqual(one.rest()[-1], "* Bye.")
         watcher.silence()
         daemon.client("p0").send("the name is free")

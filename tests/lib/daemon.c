@@ -12,7 +12,8 @@
 #include "daemon.h"
 #include "unit.h"
 
-#define MAX_TURNS 10000 /* until nothing moves; more is a loop */
+#define SMALL_BUFFER 4608  /* bytes, the least that Linux gives */
+#define MAX_TURNS    10000 /* until nothing moves; more is a loop */
 
 struct daemon_fixture fixture;
 
@@ -109,6 +110,25 @@ daemon_person(const char *name)
 	ck_assert_str_eq(p->c->user.name, name);
 	daemon_forget();
 	return p;
+}
+
+struct peer *
+daemon_sleeper(const char *name)
+{
+	struct peer *p;
+
+	fixture.send_buffer = SMALL_BUFFER;
+	p = daemon_person(name);
+	fixture.send_buffer = 0;
+	p->asleep = true;
+	return p;
+}
+
+void
+daemon_wake(struct peer *p)
+{
+	p->asleep = false;
+	daemon_settle();
 }
 
 void

@@ -49,6 +49,10 @@ struct peer *daemon_guest(const char *address);
 /* The same, known by that name; what was said meanwhile is forgotten. */
 struct peer *daemon_person(const char *name);
 
+/* The same, asleep, behind the smallest buffer there is; and awake. */
+struct peer *daemon_sleeper(const char *name);
+void daemon_wake(struct peer *p);
+
 /* Sends bytes, or a line (an LF is added), and lets the server deal with it. */
 void daemon_send(struct peer *p, const char *bytes, size_t len);
 void daemon_type(struct peer *p, const char *line);

@@ -429,14 +429,21 @@ START_TEST(half_a_line_too_long)
 }
 END_TEST
 
+/* Two at different hosts, each of whom may say a line a second. */
+static void
+two_who_wait(struct peer **a, struct peer **b)
+{
+	configure("rate 1 1\n");
+	*a = daemon_connect(HOST);
+	*b = daemon_connect("192.0.2.2");
+	daemon_forget();
+}
+
 START_TEST(waiting_for_the_rate)
 {
 	struct peer *a, *b;
 
-	configure("rate 1 1\n");
-	a = daemon_connect(HOST);
-	b = daemon_connect("192.0.2.2");
-	daemon_forget();
+	two_who_wait(&a, &b);
 	send_to(a, "1\n2\n3\n");
 	daemon_heard(b, "[#lobby] guest1: 1\n");
 	ck_assert(conn_has_pending(a->c->out.conn));
@@ -461,10 +468,7 @@ START_TEST(half_a_command_behind_lines)
 {
 	struct peer *a, *b;
 
-	configure("rate 1 1\n");
-	a = daemon_connect(HOST);
-	b = daemon_connect("192.0.2.2");
-	daemon_forget();
+	two_who_wait(&a, &b);
 	send_to(a, "1\n2\n/msg guest2 it is a ");
 	daemon_heard(b, "[#lobby] guest1: 1\n");
 	next_one_for(_i, b);
@@ -482,10 +486,7 @@ START_TEST(half_of_telnets_behind_lines)
 {
 	struct peer *a, *b;
 
-	configure("rate 1 1\n");
-	a = daemon_connect(HOST);
-	b = daemon_connect("192.0.2.2");
-	daemon_forget();
+	two_who_wait(&a, &b);
 	daemon_send(a, BYTES("1\n2\n\xff\xfa\x18"));
 	next_one(_i);
 	daemon_forget();
@@ -500,10 +501,7 @@ START_TEST(ended_input)
 {
 	struct peer *a, *b;
 
-	configure("rate 1 1\n");
-	a = daemon_connect(HOST);
-	b = daemon_connect("192.0.2.2");
-	daemon_forget();
+	two_who_wait(&a, &b);
 	send_to(a, "1\n2\nlast");
 	daemon_half_close(a);
 	daemon_forget();

@@ -13,8 +13,7 @@
 #define CONF                                                           \
 	"rate off\nsend-queue 64K\nhistory 5\nstall-timeout 60\nmax-l" \
 	"ine 16384\n"
-#define HOST         "192.0.2.1"
-#define SMALL_BUFFER 4608 /* bytes, the least that Linux gives */
+#define HOST "192.0.2.1"
 
 /* All that was said to who sleeps, as it would read it. */
 static char said[1 << 20];
@@ -32,26 +31,6 @@ next_one(int fault)
 {
 	kept_next(fault, CONF);
 	kept_nothing_is_wrong();
-}
-
-/* Somebody who sleeps over a small buffer. */
-static struct peer *
-sleeper(const char *name)
-{
-	struct peer *p;
-
-	fixture.send_buffer = SMALL_BUFFER;
-	p = daemon_person(name);
-	fixture.send_buffer = 0;
-	p->asleep = true;
-	return p;
-}
-
-static void
-wake(struct peer *p)
-{
-	p->asleep = false;
-	daemon_settle();
 }
 
 static void
@@ -102,7 +81,7 @@ got_all(struct peer *p)
 /* Nothing is lost, and nothing comes twice, not a byte. */
 START_TEST(backlog)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 
 	fill(a, b, 1000);
 	next_one(0);
@@ -111,7 +90,7 @@ START_TEST(backlog)
 	say(a, "more");
 	next_one(0);
 	say(a, "and more");
-	wake(b);
+	daemon_wake(b);
 	got_all(b);
 	ck_assert_uint_eq(rig.srv.conns.nbacklogs, 0);
 	ck_assert_uint_eq(b->c->looks_at, 0);
@@ -123,14 +102,14 @@ END_TEST
 /* The counter has what was sent once. */
 START_TEST(bytes_out)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 	uint64_t before;
 
 	fill(a, b, 1000);
 	before = rig.srv.conns.bytes_out;
 	next_one(0);
 	ck_assert_uint_eq(rig.srv.conns.bytes_out, before);
-	wake(b);
+	daemon_wake(b);
 	ck_assert_uint_eq(rig.srv.conns.bytes_out, before);
 }
 END_TEST
@@ -140,7 +119,7 @@ START_TEST(backlog_and_fault)
 {
 	static const char fault[] =
 	    "* The server came back after a fault; the last lines may be missing (/history shows them).\r\n";
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 	const char *at;
 	size_t n;
 
@@ -148,7 +127,7 @@ START_TEST(backlog_and_fault)
 	daemon_type(a, "/names"); /* somebody else is sent something since */
 	next_one(1);
 	daemon_forget();
-	wake(b);
+	daemon_wake(b);
 	at = memmem(b->got, b->len, fault, strlen(fault));
 	ck_assert_ptr_nonnull(at);
 	n = (size_t)(at - b->got);
@@ -166,7 +145,7 @@ END_TEST
 /* A second fault, before that line has left, changes nothing. */
 START_TEST(backlog_and_two_faults)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 	const char *at;
 
 	fill(a, b, 1000);
@@ -175,7 +154,7 @@ START_TEST(backlog_and_two_faults)
 	kept_fault();
 	kept_succeed(CONF);
 	daemon_settle();
-	wake(b);
+	daemon_wake(b);
 	at = memmem(b->got, b->len, "* The server came back", 22);
 	ck_assert_ptr_nonnull(at);
 	unit_bytes("before it", at - 2, 2, "\r\n", 2);
@@ -187,7 +166,7 @@ END_TEST
 START_TEST(backlog_and_others)
 {
 	struct peer *c = daemon_person("c"), *a = daemon_person("a");
-	struct peer *b = sleeper("b");
+	struct peer *b = daemon_sleeper("b");
 	const char *at;
 
 	fill(a, b, 1000);
@@ -195,7 +174,7 @@ START_TEST(backlog_and_others)
 	kept_hang_up(c);
 	kept_succeed(CONF);
 	daemon_settle();
-	wake(b);
+	daemon_wake(b);
 	at = memmem(b->got, b->len, "* The server came back", 22);
 	ck_assert_ptr_nonnull(at);
 	got_beginning(b, (size_t)(at - b->got) - 2);
@@ -207,14 +186,14 @@ END_TEST
  * nobody else. */
 START_TEST(sending)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 
 	say(a, "hello");
 	if (_i)
 		kept.keep->life->sending = conn_number(b->c->out.conn);
 	kept_crash(CONF);
 	ck_assert_uint_eq(kept.keep->life->sending, 0);
-	wake(b);
+	daemon_wake(b);
 	daemon_heard(b,
 	    _i ? "[#lobby] a: hello\n\n" KEPT_AFTER_FAULT :
 		 "[#lobby] a: hello\n" KEPT_AFTER_FAULT);
@@ -224,7 +203,7 @@ END_TEST
 
 START_TEST(skipped)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 	char text[512];
 	unsigned skips;
 	int i;
@@ -240,7 +219,7 @@ START_TEST(skipped)
 	snprintf(text, sizeof(text),
 	    "\r\n* %u lines skipped; /history shows them.\r\n", skips);
 	daemon_type(a, "one more");
-	wake(b);
+	daemon_wake(b);
 	if (_i) /* there was space for it at once */
 		ck_assert(daemon_has(b, "a: one more\r\n"));
 	else
@@ -258,7 +237,7 @@ END_TEST
 /* A full reader has as long as before. */
 START_TEST(stalled)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 	char text[512];
 	int i;
 
@@ -285,7 +264,7 @@ END_TEST
 
 START_TEST(held_line)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 	struct peer *c = daemon_person("c");
 
 	fill(a, b, rig.srv.fanout->limit / 2 + 1);
@@ -295,7 +274,7 @@ START_TEST(held_line)
 	next_one(_i);
 	ck_assert(input_is_held(&a->c->input) == (_i == 0));
 	daemon_send(a, BYTES("next\n"));
-	wake(b);
+	daemon_wake(b);
 	daemon_advance(SERVER_CATCH_UP_MS + PACE_WAIT_MS);
 	daemon_advance(PACE_WAIT_MS);
 	daemon_advance(PACE_WAIT_MS);
@@ -311,7 +290,7 @@ END_TEST
 
 START_TEST(closing)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 
 	fill(a, b, 1000);
 	daemon_type(b, "/quit");
@@ -322,7 +301,7 @@ START_TEST(closing)
 	ck_assert_uint_eq(rig.srv.registry.nusers, 1);
 	ck_assert_int_eq(b->c->state, _i ? CLIENT_LINGERING : CLIENT_CLOSING);
 	ck_assert_uint_eq(rig.srv.nclients, _i ? 1 : 2);
-	wake(b);
+	daemon_wake(b);
 	if (_i)
 		got_beginning(b, b->len);
 	else
@@ -337,7 +316,7 @@ END_TEST
 /* Who goes has no settings any more that the next one could lose. */
 START_TEST(closing_with_all)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 
 	fill(a, b, 1000);
 	daemon_type(b, "/away soon");
@@ -345,7 +324,7 @@ START_TEST(closing_with_all)
 	daemon_type(b, "/quit");
 	ck_assert_int_eq(b->c->state, CLIENT_CLOSING);
 	next_one(_i);
-	wake(b);
+	daemon_wake(b);
 	ck_assert(b->closed);
 	daemon_hang_up(b);
 	ck_assert_uint_eq(daemon_connections(), 1);
@@ -355,7 +334,7 @@ END_TEST
 /* Who takes nothing is not waited for any longer than before. */
 START_TEST(closing_ends)
 {
-	struct peer *a = daemon_person("a"), *b = sleeper("b");
+	struct peer *a = daemon_person("a"), *b = daemon_sleeper("b");
 
 	fill(a, b, 1000);
 	daemon_type(b, "/quit");

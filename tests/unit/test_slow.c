@@ -10,25 +10,10 @@
 #include "daemon.h"
 #include "unit.h"
 
-#define SMALL_BUFFER 4608 /* bytes, the least that Linux gives */
-
 static void
 setup(void)
 {
 	daemon_start("rate off\nsend-queue 8K\nhistory 5\n");
-}
-
-/* Somebody who sleeps over a small buffer. */
-static struct peer *
-sleeper(const char *name)
-{
-	struct peer *p;
-
-	fixture.send_buffer = SMALL_BUFFER;
-	p = daemon_person(name);
-	fixture.send_buffer = 0;
-	p->asleep = true;
-	return p;
 }
 
 static unsigned
@@ -69,13 +54,6 @@ say_until_skipped(
 	return n;
 }
 
-static void
-wake(struct peer *p)
-{
-	p->asleep = false;
-	daemon_settle();
-}
-
 /* Counts the lines "[#lobby] NAME: NUMBER" in what p has got, which have to
  * come in order, once each; and the numbers of skipped ones it was told. */
 static unsigned
@@ -105,11 +83,11 @@ count_numbers(struct peer *p, unsigned *skipped)
 
 START_TEST(skipped_are_counted)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 	unsigned n, skipped, lines;
 
 	n = say_until_skipped(b, a, 0, 120);
-	wake(a);
+	daemon_wake(a);
 	ck_assert(
 	    daemon_has(a, "\r\n* 120 lines skipped; /history shows them.\r\n"));
 	lines = count_numbers(a, &skipped);
@@ -125,10 +103,10 @@ END_TEST
 
 START_TEST(one_skipped)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
-	wake(a);
+	daemon_wake(a);
 	ck_assert(
 	    daemon_has(a, "\r\n* 1 line skipped; /history shows it.\r\n"));
 }
@@ -137,12 +115,12 @@ END_TEST
 /* Just before the queue is full nothing is missed, and nothing told. */
 START_TEST(none_skipped)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 	unsigned n = 0, skipped;
 
 	while (unsent(a) < limit() - 200)
 		n = say_number(b, n);
-	wake(a);
+	daemon_wake(a);
 	ck_assert_uint_eq(count_numbers(a, &skipped), n);
 	ck_assert_uint_eq(skipped, 0);
 }
@@ -152,7 +130,7 @@ END_TEST
  * first. */
 START_TEST(woken_at_half)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 	unsigned n = 0, skipped, told, lines = 0, total = 0, round;
 
 	for (round = 0; round < 2; round++) {
@@ -162,7 +140,7 @@ START_TEST(woken_at_half)
 			daemon_read(a, 256);
 		}
 	}
-	wake(a);
+	daemon_wake(a);
 	lines += count_numbers(a, &told);
 	total += told;
 	skipped = (unsigned)rig.srv.fanout->skipped;
@@ -175,7 +153,7 @@ END_TEST
 START_TEST(others_hear_all)
 {
 	struct peer *b = daemon_person("b"), *c = daemon_person("c");
-	struct peer *a = sleeper("a");
+	struct peer *a = daemon_sleeper("a");
 	unsigned n, skipped;
 
 	daemon_forget();
@@ -190,14 +168,14 @@ END_TEST
 
 START_TEST(private_lines_are_refused)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 	unsigned skipped;
 
 	say_until_skipped(b, a, 0, 3);
 	daemon_forget();
 	daemon_type(b, "/msg a hello");
 	daemon_heard(b, "! a is not reading; your message was not sent.\n");
-	wake(a);
+	daemon_wake(a);
 	ck_assert(!daemon_has(a, "[private]"));
 	count_numbers(a, &skipped);
 	ck_assert_uint_eq(skipped, 3);
@@ -231,7 +209,7 @@ END_TEST
 
 START_TEST(stalled)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
 	daemon_forget();
@@ -248,7 +226,7 @@ END_TEST
 /* Who was not heard because the daemon stood still gets the time anew. */
 START_TEST(stood_still)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
 	daemon_forget();
@@ -272,7 +250,7 @@ START_TEST(slow_but_not_stalled)
 
 	ck_assert(daemon_reload("rate off\nsend-queue 64K\n"));
 	b = daemon_person("b");
-	a = sleeper("a");
+	a = daemon_sleeper("a");
 	say_until_skipped(b, a, 0, 1);
 	daemon_forget();
 	before = unsent(a);
@@ -292,11 +270,11 @@ END_TEST
 /* Whoever wakes up in time stays. */
 START_TEST(woken_in_time)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
 	daemon_advance(59999);
-	wake(a);
+	daemon_wake(a);
 	daemon_forget();
 	daemon_advance(600000);
 	ck_assert_uint_eq(rig.srv.nclients, 2);
@@ -308,11 +286,11 @@ END_TEST
 /* Whoever has read all and is full again has as long as the first time. */
 START_TEST(full_again)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 
 	say_until_skipped(b, a, 0, 1);
 	daemon_advance(50000);
-	wake(a);
+	daemon_wake(a);
 	a->asleep = true;
 	say_until_skipped(b, a, 0, 1);
 	daemon_advance(59999);
@@ -328,7 +306,7 @@ END_TEST
  * replies cannot grow beyond its queue by more than one of them. */
 START_TEST(own_replies_stop_reading)
 {
-	struct peer *a = sleeper("a");
+	struct peer *a = daemon_sleeper("a");
 	char *p, *end;
 	unsigned i, n = 0;
 
@@ -339,7 +317,7 @@ START_TEST(own_replies_stop_reading)
 	ck_assert_uint_le(unsent(a), limit() + 4096);
 	ck_assert(!conn_is_reading(a->c->out.conn));
 	/* no reply is lost */
-	wake(a);
+	daemon_wake(a);
 	end = a->got + a->len;
 	for (p = a->got;
 	     (p = memmem(p, (size_t)(end - p), " //TEXT", 7)) != NULL; p++)
@@ -351,7 +329,7 @@ END_TEST
 
 START_TEST(own_replies_stall)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 	unsigned i;
 
 	for (i = 0; i < 100; i++)
@@ -369,13 +347,13 @@ END_TEST
 
 START_TEST(quit_with_output_unsent)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 	unsigned n, skipped;
 
 	n = say_until_skipped(b, a, 0, 5);
 	daemon_type(a, "/quit");
 	ck_assert_int_eq(a->c->state, CLIENT_CLOSING);
-	wake(a);
+	daemon_wake(a);
 	ck_assert(a->closed);
 	ck_assert(daemon_has(a, "\r\n* Bye.\r\n"));
 	ck_assert_uint_eq(count_numbers(a, &skipped), n - 5);
@@ -384,7 +362,7 @@ END_TEST
 
 START_TEST(quit_and_never_read)
 {
-	struct peer *b = daemon_person("b"), *a = sleeper("a");
+	struct peer *b = daemon_person("b"), *a = daemon_sleeper("a");
 
 	say_until_skipped(b, a, 0, 5);
 	daemon_type(a, "/quit");

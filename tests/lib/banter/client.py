@@ -4,6 +4,7 @@ Each failure shows what was said on the connection and what the daemon logged.
 """
 
 import re
+import select
 import socket
 import time
 
@@ -240,6 +241,14 @@ class Client(Connection):
                 matches(one, line) for one, line in zip(wanted, lines)):
             self.fail("expected %r and the end, got %r" % (wanted, lines))
 
+    def expect_reset(self):
+        """The connection is reset; what was sent before can still be read."""
+        poll = select.poll()
+        poll.register(self.sock, 0)
+        ready = poll.poll(1000 * wait.DEADLINE)
+        if not ready or not ready[0][1] & select.POLLERR:
+            self.fail("the connection was not reset: %s" % ready)
+
     # -- common steps
 
     def greeted(self):
@@ -282,6 +291,19 @@ class Client(Connection):
         """Sends no more, but reads on."""
         super().half_close()
         self._note(">", b"(half-close)")
+
+    def quit_with_much(self):
+        """Quits while much is on its way to it: all of that comes, and a
+        reset, for which nc waits."""
+        texts = ["line %d" % i for i in range(50)]
+        self.ask(*texts)
+        self.send("/history 50", "/quit")
+        self.expect_reset()
+        said = self.nick + ": "
+        *lines, last = self.rest()
+        lines = [line.split(said)[1] for line in lines if said in line]
+        if lines != texts or last != "* Bye.":
+            self.fail("expected %s and Bye, got %s, %r" % (texts, lines, last))
 
     def hang_up(self):
         """Ends it in good order: all is read, nobody sees a reset."""
