@@ -221,9 +221,9 @@ let_go(struct server *srv, struct newcomer *n)
 void
 admit_newcomers(struct server *srv)
 {
-	struct newcomer *n;
+	struct newcomer *n, *next;
 
-	while ((n = TAILQ_FIRST(&srv->newcomers)) != NULL) {
+	TAILQ_FOREACH_SAFE(n, &srv->newcomers, next, next) {
 		admit(srv, n->fd, n->has_address ? &n->address : NULL);
 		let_go(srv, n);
 	}
@@ -232,9 +232,9 @@ admit_newcomers(struct server *srv)
 void
 admit_forget_newcomers(struct server *srv)
 {
-	struct newcomer *n;
+	struct newcomer *n, *next;
 
-	while ((n = TAILQ_FIRST(&srv->newcomers)) != NULL) {
+	TAILQ_FOREACH_SAFE(n, &srv->newcomers, next, next) {
 		send_off(n->fd, CLIENT_GOING_DOWN);
 		let_go(srv, n);
 	}

@@ -95,7 +95,36 @@ keep_listener(struct keep *k, struct listener *l)
 	if (!notify_store(k->notify, l->fd, name))
 		return false;
 	l->stored_as = ++k->last_listener;
+	keep_write_listener(k, l);
 	return true;
+}
+
+/* As of database_found; in the order of the keys, listeners stand early. */
+static bool
+read_file(
+    void *arg, const void *key, size_t key_len, const void *record, size_t len)
+{
+	struct record_reader r = record_reader(record, len);
+	struct listener *l = arg;
+	uint64_t dev = record_get_u64(&r), ino = record_get_u64(&r);
+	unsigned char kind = *(const unsigned char *)key;
+
+	if (kind != KEEP_LISTENER ||
+	    keep_key_number(key, key_len) != l->stored_as)
+		return kind <= KEEP_LISTENER;
+	if (record_is_whole(&r)) {
+		l->dev = (dev_t)dev;
+		l->ino = (ino_t)ino;
+	}
+	return false;
+}
+
+void
+keep_return_listener(struct keep *k, struct listener *l)
+{
+	if (l->addr.ss_family == AF_UNIX &&
+	    (k->start == KEEP_HANDED || k->start == KEEP_FAULT))
+		(void)database_each(k->db, read_file, l);
 }
 
 static bool
@@ -114,8 +143,13 @@ keep_forget_listener(struct keep *k, const struct listener *l)
 {
 	size_t size = k->nforgotten + 1;
 	unsigned *forgotten;
+	struct keep_key key;
 
-	if (l->stored_as == 0 || let_go(k, l->stored_as))
+	if (l->stored_as == 0)
+		return;
+	keep_make_key(&key, KEEP_LISTENER, l->stored_as);
+	keep_drop(k, &key);
+	if (let_go(k, l->stored_as))
 		return;
 	forgotten = reallocarray(k->forgotten, size, sizeof(*forgotten));
 	if (forgotten == NULL) {
@@ -182,7 +216,8 @@ listens(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
-/* What a later version may have had the manager hold. */
+/* What a later version may have had the manager hold, beside what is ours.
+ * (Where there is none of that, it is of a socket unit, and a mistake.) */
 static void
 drop_unknown(struct keep *k, struct notify_passed *passed)
 {
@@ -409,7 +444,8 @@ begin(struct keep *k, struct notify_passed *passed)
 	int n = claim_all(passed, k->fds);
 	const char *why = "a part of it is missing";
 
-	drop_unknown(k, passed);
+	if (n > 0)
+		drop_unknown(k, passed);
 	if (n == KEEP_DESCRIPTORS && (why = open_inherited(k)) == NULL) {
 		note_listeners(k, passed);
 		return true;

@@ -376,6 +376,24 @@ on_host_changed(void *owner, const struct host *host, bool forgotten)
 	put(k, &key);
 }
 
+/* ---- listeners ---- */
+
+/* By the time somebody else may have made another file of that name. */
+void
+keep_write_listener(struct keep *k, const struct listener *l)
+{
+	struct keep_key key;
+
+	if (l->stored_as == 0 || l->addr.ss_family != AF_UNIX)
+		return;
+	record_begin(&k->record);
+	record_put_u64(&k->record, l->dev);
+	record_put_u64(&k->record, l->ino);
+	keep_make_key(&key, KEEP_LISTENER, l->stored_as);
+	put(k, &key);
+	k->is_dirty = true;
+}
+
 /* ---- counters ---- */
 
 /* Each counter, and where it is. */
@@ -451,6 +469,8 @@ commit(struct keep *k)
 static bool
 write_anew(struct keep *k)
 {
+	const struct listener *l;
+
 	k->failed = 0;
 	k->life->end = LIFE_NOT_KEPT;
 	if (!database_reset(k->db)) {
@@ -459,6 +479,8 @@ write_anew(struct keep *k)
 	}
 	mark_all(k);
 	hosts_tell_all(&k->srv->hosts);
+	TAILQ_FOREACH(l, &k->srv->listeners.list, next)
+		keep_write_listener(k, l);
 	keep_set_config(k, k->srv->conf);
 	if (!commit(k))
 		return false;

@@ -290,14 +290,25 @@ tell_ready(struct server *srv)
 	srv->owes_ready = !notify_ready(&srv->notify);
 }
 
+/* What is not as it should be; NULL: nothing. */
+static const char *
+trouble(const struct server *srv)
+{
+	if (srv->conf_is_old)
+		return "the configuration is wrong; the last good one is in force";
+	if (srv->listens_are_old)
+		return "not listening as configured, the log says why";
+	return NULL;
+}
+
 static void
 tell_status(struct server *srv)
 {
 	srv->status_at = server_now(srv);
 	srv->status_clients = srv->registry.nusers;
 	srv->status_rooms = srv->registry.nrooms;
-	srv->owes_status = !notify_status(&srv->notify, srv->status_clients,
-	    srv->status_rooms, srv->conf_is_old);
+	srv->owes_status = !notify_status(
+	    &srv->notify, trouble(srv), srv->status_clients, srv->status_rooms);
 }
 
 static bool

@@ -46,10 +46,14 @@ return_listeners(struct server *srv, const struct notify_passed *passed)
 	for (i = 0; i < passed->n; i++) {
 		d = &passed->list[i];
 		number = d->fd == -1 ? 0 : keep_listener_number(d->name);
-		if (number != 0 &&
-		    !listener_return(
+		if (number == 0)
+			continue;
+		if (!listener_return(
 			&srv->listeners, d->fd, srv->keep != NULL ? number : 0))
 			close(d->fd);
+		else if (srv->keep != NULL)
+			keep_return_listener(srv->keep,
+			    TAILQ_LAST(&srv->listeners.list, listener_list));
 	}
 }
 
@@ -87,6 +91,7 @@ apply_listens(
 {
 	bool ok = listeners_apply(&srv->listeners, wanted, some);
 
+	srv->listens_are_old = !ok && srv->listens_are_old;
 	if (srv->owes_listeners)
 		admit_store_listeners(srv);
 	return ok;
@@ -115,7 +120,9 @@ listen_as_configured(struct server *srv)
 		return true;
 	if (srv->keep == NULL || TAILQ_EMPTY(&srv->listeners.list))
 		return false;
-	log_error("the addresses of before stay");
+	srv->listens_are_old = true;
+	log_error(
+	    "the listen lines of before stay in force, until a reload or a restart can have those of the file");
 	return true;
 }
 
@@ -252,6 +259,7 @@ reload(struct server *srv)
 	srv->conf = conf;
 	srv->session.conf = conf;
 	srv->conf_is_old = false;
+	srv->owes_status = true;
 	if (srv->keep != NULL)
 		keep_set_config(srv->keep, conf);
 	read_time_zone();

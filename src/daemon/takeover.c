@@ -320,6 +320,7 @@ on_record(
 	memcpy(key.bytes, pkey, key_len);
 	switch (key.bytes[0]) {
 	case KEEP_CONFIG:
+	case KEEP_LISTENER: /* are back already */
 		break;
 	case KEEP_HOST:
 		what = "a host";

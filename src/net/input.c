@@ -234,15 +234,36 @@ input_lose(struct input *in)
 
 /* ---- what outlives the process ---- */
 
+/* Where in what they are: a byte each, and flags in the lowest. */
+#define IS_BEGUN      1U
+#define IS_TOO_LONG   2U
+#define IS_AFTER_CR   4U
+#define IS_UNFINISHED 8U
+
 uint64_t
 input_shape(const struct input *in)
 {
 	return (uint64_t)in->telnet.state << 56 |
 	    (uint64_t)in->telnet.verb << 48 | (uint64_t)in->http.state << 40 |
 	    (uint64_t)in->http.matched << 32 | (uint64_t)in->mark << 24 |
-	    (in->begun ? 1U : 0U) | (in->too_long ? 2U : 0U) |
-	    (in->line.cr ? 4U : 0U) |
-	    (linebuf_is_unfinished(&in->line) ? 8U : 0U);
+	    (in->begun ? IS_BEGUN : 0) | (in->too_long ? IS_TOO_LONG : 0) |
+	    (in->line.cr ? IS_AFTER_CR : 0) |
+	    (linebuf_is_unfinished(&in->line) ? IS_UNFINISHED : 0);
+}
+
+static void
+take_shape(struct input *in, uint64_t shape)
+{
+	in->telnet.state = (uint8_t)(shape >> 56);
+	in->telnet.verb = (uint8_t)(shape >> 48);
+	in->http.state = (uint8_t)(shape >> 40);
+	in->http.matched = (uint8_t)(shape >> 32);
+	in->mark = (uint8_t)(shape >> 24);
+	in->begun = (shape & IS_BEGUN) != 0;
+	in->too_long = (shape & IS_TOO_LONG) != 0;
+	in->line.cr = (shape & IS_AFTER_CR) != 0;
+	/* Its beginning is not there any more. */
+	in->line.discarding = (shape & IS_UNFINISHED) != 0;
 }
 
 /* As it is when these bytes are gone, with each line in them.  Where no line
@@ -269,28 +290,13 @@ input_export(const struct input *in, const unsigned char *pending, size_t n,
 {
 	const struct input then = after(in, pending, n);
 
-	linebuf_export(&then.line, r);
-	record_put_u8(r, then.telnet.state);
-	record_put_u8(r, then.telnet.verb);
-	record_put_u8(r, then.http.state);
-	record_put_u8(r, then.http.matched);
-	record_put_u8(r, then.mark);
-	record_put_u8(r, then.begun);
-	record_put_u8(r, then.too_long);
+	record_put_u64(r, input_shape(&then));
 }
 
 bool
 input_import(struct input *in, struct record_reader *r)
 {
-	if (!linebuf_import(&in->line, r))
-		return false;
-	in->telnet.state = record_get_u8(r);
-	in->telnet.verb = record_get_u8(r);
-	in->http.state = record_get_u8(r);
-	in->http.matched = record_get_u8(r);
-	in->mark = record_get_u8(r);
-	in->begun = record_get_u8(r) != 0;
-	in->too_long = record_get_u8(r) != 0;
+	take_shape(in, record_get_u64(r));
 	return !r->failed && http_is_possible(&in->http);
 }
 

@@ -198,21 +198,6 @@ linebuf_is_unfinished(const struct linebuf *lb)
 }
 
 void
-linebuf_export(const struct linebuf *lb, struct record *r)
-{
-	record_put_u8(r, lb->cr);
-	record_put_u8(r, linebuf_is_unfinished(lb));
-}
-
-bool
-linebuf_import(struct linebuf *lb, struct record_reader *r)
-{
-	lb->cr = record_get_u8(r) != 0;
-	lb->discarding = record_get_u8(r) != 0;
-	return !r->failed;
-}
-
-void
 linebuf_export_rest(const struct linebuf *lb, struct record *r)
 {
 	record_put_u8(r, lb->discarding);

@@ -136,6 +136,7 @@ client_export_spent(const struct client *c, struct record *r)
 {
 	export_rate(c, r);
 	record_put_u64(r, c->user.last_line);
+	record_put_u32(r, c->out.skipped);
 	export_input(c, r);
 }
 
@@ -144,6 +145,7 @@ client_import_spent(struct client *c, struct record_reader *r)
 {
 	import_rate(c, r);
 	c->user.last_line = record_get_u64(r);
+	c->out.skipped = record_get_u32(r);
 	return input_import(&c->input, r) && record_is_whole(r);
 }
 

@@ -427,7 +427,7 @@ deliver(struct user *u, const struct chat_event *ev)
 {
 	struct client *c = client_of_user(u);
 	struct fanout_line *line = line_for(c, ev);
-	bool queued;
+	bool queued, was_full = c->out.full;
 
 	if (c == c->ctx->answered)
 		c->ctx->answer += line->len;
@@ -435,7 +435,7 @@ deliver(struct user *u, const struct chat_event *ev)
 	    policies[ev->kind], ev->many ? FANOUT_BULK : FANOUT_URGENT);
 	if (c->out.full) {
 		slow_watch(c);
-		client_changed(c, CHANGED_USER);
+		client_changed(c, was_full ? CHANGED_SPENT : CHANGED_USER);
 	}
 	return queued;
 }

@@ -139,10 +139,10 @@ free_message(struct vault_message *m)
 static void
 free_messages(struct ring *r)
 {
-	struct vault_message *m;
+	struct vault_message *m, *after;
 
-	while ((m = TAILQ_FIRST(&r->messages)) != NULL)
-		free_message(m);
+	TAILQ_FOREACH_SAFE(m, &r->messages, next, after)
+		free(m);
 }
 
 void

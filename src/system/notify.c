@@ -194,13 +194,11 @@ notify_watchdog(struct notify *n)
 
 bool
 notify_status(
-    struct notify *n, unsigned clients, unsigned rooms, bool wrong_config)
+    struct notify *n, const char *but, unsigned clients, unsigned rooms)
 {
-	return notify_send(n, "STATUS=%s%u client%s in %u room%s",
-	    wrong_config ?
-		"the configuration is wrong; the last good one is in force: " :
-		"",
-	    clients, clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
+	return notify_send(n, "STATUS=%s%s%u client%s in %u room%s",
+	    but != NULL ? but : "", but != NULL ? ": " : "", clients,
+	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
 }
 
 /* ---- the store ---- */

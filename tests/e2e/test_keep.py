@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import time
 
 from banter.address import refused, reserve_address
 from banter.case import Case, main
@@ -12,7 +13,7 @@ from banter.client import settle
 from banter.command import run_banterd
 from banter.files import scratch_path, written
 from banter.host import needs_ipv6
-from banter.line import GOING_DOWN, LOST_TRACK, rx
+from banter.line import CAME_BACK, GOING_DOWN, LOST_TRACK, rx
 from banter.manager import KeptCase
 from banter.wait import eventually
 
@@ -60,6 +61,20 @@ class Signals(KeptCase):
                 self.assertIn("STOPPING=1", daemon.told)
                 self.assertFalse([line for line in daemon.log
                                   if "left (" in line])
+
+    def test_int_is_stronger(self):
+        """Of two that come at once the one that stops is meant."""
+        for first, second in ((signal.SIGTERM, signal.SIGINT),
+                              (signal.SIGINT, signal.SIGTERM)):
+            with self.subTest(first):
+                daemon = self.kept()
+                alice = daemon.client("alice")
+                daemon.freeze()
+                daemon.signal(first)
+                daemon.process.send_signal(second)
+                daemon.thaw()
+                alice.ends_with(GOING_DOWN)
+                self.assertEqual(daemon.wait_exit(), 0)
 
     def test_int_while_a_queue_drains(self):
         """A stop still lets output drain, and tells why at its end."""
@@ -260,9 +275,10 @@ class Down(KeptCase):
 
 class Listeners(KeptCase):
 
-    def begin(self, *addresses, config="", listeners=None):
+    def begin(self, *addresses, config="", listeners=None, **how):
         self.lines = "".join("listen %s\n" % one for one in addresses)
-        daemon = self.kept(self.lines + config, listen=None, ready=False)
+        daemon = self.kept(self.lines + config, listen=None, ready=False,
+                           **how)
         daemon.wait_listening(listeners or len(addresses))
         daemon.wait_ready()
         return daemon
@@ -315,6 +331,28 @@ class Listeners(KeptCase):
         bob.ask("here again")
         alice.until("[#lobby] bob: here again")
 
+    def test_unix_socket_of_another(self):
+        """Somebody else has made a file of that name: it is theirs."""
+        path = scratch_path("sock")
+        daemon = self.begin(path)
+        alice, bob = (daemon.client(nick, address=path)
+                      for nick in ("alice", "bob"))
+        settle(alice, bob)
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+            other.listen()
+            os.chmod(path, 0o640)
+            theirs = os.stat(path)
+            for _ in range(2):
+                daemon.restart()
+                self.assertIn("is not there any more",
+                              "\n".join(daemon.this_life))
+            alice.send("still here")
+            bob.expect("[#lobby] alice: still here")
+            daemon.stop()
+            self.assertEqual(os.stat(path), theirs)
+
     def test_changed_by_a_reload(self):
         stays, goes, comes = (reserve_address() for _ in range(3))
         daemon = self.begin(stays, goes)
@@ -353,6 +391,70 @@ class Listeners(KeptCase):
         alice.expect("[#lobby] bob: still here")
         self.assertEqual(len([name for name in daemon.names()
                               if name.startswith("listen")]), 2)
+
+    def test_waiting_where_nobody_listens_any_more(self):
+        """Who connected between two lives, to an address that the second has
+        not, is served; and takes nobody's place."""
+        port = reserve_address().rpartition(":")[2]
+        before, path = "127.0.0.1:" + port, scratch_path("sock")
+        daemon = self.begin(before, path)
+        alice, bob = (daemon.client(nick, address=before)
+                      for nick in ("alice", "bob"))
+        settle(alice, bob)
+        daemon.write_config("listen 0.0.0.0:%s\n" % port)
+        daemon.hand_over()
+        waiting = [daemon.connect("waiting", address=address)
+                   for address in (before, path, before)]
+        daemon.begin()
+        for one in waiting:
+            one.greeted()
+        self.assertTrue(refused(path))
+        bob.send("still here")
+        alice.expect("[#lobby] bob: still here")
+        waiting[1].send("as I am")
+        alice.until(rx(r"\[#lobby\] guest\d+: as I am"))
+        daemon.guest(address=before).hang_up()
+
+    def test_more_than_are_held_at_once(self):
+        """All are exchanged, and the manager need not hold twice as many."""
+        old, new = ([reserve_address() for _ in range(6)] for _ in range(2))
+        daemon = self.begin(*old, store_max=8 + len(old))
+        alice = daemon.client("alice", address=old[0])
+        names = daemon.names()
+        daemon.reload("".join("listen %s\n" % one for one in new))
+        eventually(lambda: len(daemon.names()) == len(names) and
+                   len(set(daemon.names()) & set(names)) == 8,
+                   "all are held")
+        self.assertEqual(daemon.dropped, [])
+        daemon.break_down()
+        for one in new:
+            self.assertFalse(refused(one))
+        daemon.begin()
+        alice.expect(CAME_BACK)
+
+    def test_the_manager_is_busy(self):
+        """It is told when it reads again, though nothing else happens."""
+        old, new = reserve_address(), reserve_address()
+        daemon = self.begin(old)
+        alice = daemon.client("alice", address=old)
+        eventually(lambda: daemon.status == "1 client in 1 room",
+                   "the status is told")
+        names = daemon.names()
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > 1.2,
+                   "a status would be told at once")
+        with daemon.busy():
+            daemon.told.clear()
+            daemon.reload("listen %s\n" % new)
+            daemon.wait_log("reloaded")
+            began = time.monotonic()
+            eventually(lambda: time.monotonic() - began > 1.2,
+                       "it has tried again")
+        eventually(lambda: "READY=1" in daemon.told, "it says that it is ready")
+        eventually(lambda: daemon.names() != names and
+                   len(daemon.names()) == len(names), "it is held")
+        self.assertTrue(refused(old))
+        alice.silence()
 
     def test_many(self):
         """More than a name of one digit, and back to one."""

@@ -196,7 +196,16 @@ class Addresses(KeptCase):
         daemon.restart()
         daemon.wait_log("error: .*" + re.escape(taken))
         alice.silence()
-        daemon.guest()
+        daemon.guest().hang_up()
+        eventually(lambda: daemon.status ==
+                   "not listening as configured, the log says why: "
+                   "1 client in 1 room", "the status says so")
+        other.stop()
+        daemon.reload("listen %s\nlisten %s\n" % (self.stays, taken))
+        daemon.wait_log("listening on " + re.escape(taken))
+        daemon.guest(address=taken).hang_up()
+        eventually(lambda: daemon.status == "1 client in 1 room",
+                   "the status is as ever")
 
     def test_a_directory_that_is_gone(self):
         """That of a UNIX socket."""

@@ -53,18 +53,27 @@ daemon_reload(const char *config)
 /* ---- comings and goings ---- */
 
 struct peer *
-daemon_arrive(const char *address)
+daemon_free_peer(void)
 {
 	struct peer *p = fixture.peers;
-	struct address a;
 
 	while (p->fd != -1)
 		p++;
 	ck_assert(p < fixture.peers + DAEMON_PEERS);
-	if (address != NULL)
-		a = address_of(address);
 	p->asleep = p->closed = false;
 	p->len = 0;
+	p->c = NULL;
+	return p;
+}
+
+struct peer *
+daemon_arrive(const char *address)
+{
+	struct peer *p = daemon_free_peer();
+	struct address a;
+
+	if (address != NULL)
+		a = address_of(address);
 	p->fd = rig_connect(address != NULL ? &a : NULL, fixture.send_buffer);
 	p->c = TAILQ_LAST(&rig.srv.clients, clients);
 	daemon_settle();

@@ -36,6 +36,9 @@ void daemon_stop(void);
 /* Has other lines in the file from now on, and has it read again. */
 bool daemon_reload(const char *config);
 
+/* One that is not there, whose fd somebody sets. */
+struct peer *daemon_free_peer(void);
+
 /* Connects from an address (NULL: a UNIX socket).  Nothing is forgotten of
  * what the server says to that. */
 struct peer *daemon_arrive(const char *address);

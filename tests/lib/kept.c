@@ -9,6 +9,7 @@
 
 #include <bsd/string.h>
 
+#include "banterd/daemon/admit.h"
 #include "banterd/daemon/takeover.h"
 #include "kept.h"
 #include "unit.h"
@@ -186,6 +187,9 @@ begin(void)
 	rig.srv.notify = notify;
 	if (kept.keep != NULL)
 		keep_attach(kept.keep, &rig.srv);
+	while (kept.nearly > 0)
+		admit_listener_ops.accepted(
+		    &rig.srv, kept.early[--kept.nearly], NULL);
 	takeover(&rig.srv);
 	rig.runs = false;
 	close_passed(&passed);
@@ -306,6 +310,22 @@ kept_succeed(const char *config)
 	rig.srv.clock_is_fresh = false;
 	begin();
 	find_clients();
+}
+
+struct peer *
+kept_arrive_early(void)
+{
+	struct peer *p = daemon_free_peer();
+	int ends[2];
+
+	ck_assert_int_lt(kept.nearly, 4);
+	ck_assert_int_eq(
+	    socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+	    0);
+	p->fd = ends[0];
+	kept.early[kept.nearly++] = ends[1];
+	return p;
 }
 
 void

@@ -33,6 +33,8 @@ struct kept_fixture {
 	int manager, daemon;            /* the two ends of what it is told by */
 	int log;                        /* what all servers have logged */
 	uint64_t numbers[DAEMON_PEERS]; /* of the peers' connections */
+	int early[4]; /* connections that the next server accepts */
+	int nearly;
 };
 
 extern struct kept_fixture kept;
@@ -52,6 +54,10 @@ void kept_fault(void);
 
 /* The next one takes over. */
 void kept_succeed(const char *config);
+
+/* Connects while there is none: the next one accepts it before it takes over.
+ */
+struct peer *kept_arrive_early(void);
 
 /* p hangs up while there is none. */
 void kept_hang_up(struct peer *p);

@@ -405,6 +405,29 @@ START_TEST(another_process)
 }
 END_TEST
 
+/* As somebody else: who has given up being root, or the next one's user. */
+START_TEST(another_user)
+{
+	pid_t pid;
+
+	ck_assert(db_put("a", "1"));
+	ck_assert(database_commit(db));
+	if ((pid = begin_child()) == 0) {
+		if (geteuid() == 0 && setuid(65534) == -1)
+			_exit(2);
+		if (!database_reset(db) || !db_put("b", "2") ||
+		    !database_commit(db))
+			_exit(3);
+		database_close(db);
+		db = database_open(db_fd, SIZE);
+		_exit(db == NULL || strcmp(db_content(), "b=2 ") != 0);
+	}
+	ck_assert_int_eq(end_of(pid), 0);
+	db_open(SIZE);
+	ck_assert_str_eq(db_content(), "b=2 ");
+}
+END_TEST
+
 /*
  * Commit n puts the record of slot n modulo SLOTS, and the head, each of which
  * says n: so one can see of all that is there whether it is what the commits up
@@ -541,4 +564,5 @@ END_TEST
 
 UNIT_MAIN("database_faults", db_setup, db_teardown, memory_fails, open_fails,
     each_call_fails, stays_failed, reset_fails, another_format,
-    is_not_a_database, is_cut_off, is_no_memory, another_process, is_killed)
+    is_not_a_database, is_cut_off, is_no_memory, another_process, another_user,
+    is_killed)

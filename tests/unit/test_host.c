@@ -470,6 +470,29 @@ START_TEST(kept_damaged)
 }
 END_TEST
 
+/* One that was idle before is forgotten for those that are now, whichever is
+ * looked at next. */
+START_TEST(kept_too_many)
+{
+	struct hosts hosts;
+	struct host *host;
+	unsigned i;
+
+	hosts_init(&hosts);
+	visit(&hosts, HOSTS_IDLE_MAX + 1, false);
+	for (i = 1; i <= HOSTS_IDLE_MAX; i++) {
+		host = enter_nth(&hosts, i);
+		host_deficit(host, 5, 1000);
+		host_raise_deficit(host, 1000, 20000);
+		host->clients = 0; /* as one that was read back */
+	}
+	hosts_import_finish(&hosts, 1000);
+	ck_assert_uint_eq(hosts.nidle, HOSTS_IDLE_MAX);
+	hosts_free(&hosts);
+}
+END_TEST
+
 UNIT_MAIN("host", NULL, NULL, hosts_count, hosts_by_64, link_local,
     this_machine, wrong_passwords, expired_unseen, bounded, rooms, deficits,
-    deficit_above_the_most, kept, kept_too_long, kept_with_people, kept_damaged)
+    deficit_above_the_most, kept, kept_too_long, kept_with_people, kept_damaged,
+    kept_too_many)

@@ -93,7 +93,8 @@ import(struct input *in, const struct record *r, const struct record *rest)
 	if (rest == NULL)
 		return true;
 	from = record_reader(rest->bytes, rest->len);
-	return input_import_rest(in, UINT16_MAX, &from) && record_is_whole(&from);
+	return input_import_rest(in, UINT16_MAX, &from) &&
+	    record_is_whole(&from);
 }
 
 static void export(
@@ -351,7 +352,8 @@ START_TEST(impossible)
 		record_put_bytes(&r, text, of[i].len);
 		from = record_reader(r.bytes, r.len);
 		memset(&lb, 0, sizeof(lb));
-		ck_assert_msg(linebuf_import_rest(&lb, UINT16_MAX, &from) == of[i].possible,
+		ck_assert_msg(linebuf_import_rest(&lb, UINT16_MAX, &from) ==
+			of[i].possible,
 		    "%zu", i);
 		linebuf_clear(&lb);
 	}

@@ -345,8 +345,10 @@ END_TEST
 /* A key that no record has. */
 START_TEST(other_records)
 {
-	static const char *const keys[] = { "\1", "\2", "\3x", "\7", "\x0b",
-		"\x0c", "\xff", "\7aaaaaaaabbbbbbbbccccccccddddddd" };
+	static const char *const keys[] = { "\1", "\2", "\3", "\4x", "\x08",
+		"\x0c", "\x0d", "\xff",
+		"\x08\x61"
+		"aaaaaaabbbbbbbbccccccccddddddd" };
 	struct peer *a = daemon_person("a");
 	size_t i;
 

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -373,6 +374,51 @@ START_TEST(early_v6)
 }
 END_TEST
 
+/* Who waits at one that is not wanted any more is not reset. */
+START_TEST(waiting)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+	int fd[3], i;
+	char byte;
+
+	want("127.0.0.1:0", 0);
+	ck_assert(apply());
+	ck_assert_int_eq(
+	    getsockname(first()->fd, (struct sockaddr *)&ss, &len), 0);
+	for (i = 0; i < 3; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ck_assert_int_eq(
+		    connect(fd[i], (struct sockaddr *)&ss, len), 0);
+	}
+	want("127.0.0.2:0", 0);
+	ck_assert(apply());
+	ck_assert_uint_eq(came, 3);
+	ck_assert_uint_eq(closed, 1);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(recv(fd[i], &byte, 1, 0), 0);
+		close(fd[i]);
+	}
+}
+END_TEST
+
+/* How many may wait is as the system allows now: for one that listens tcp_info
+ * has it in this field (net/ipv4/tcp.c, tcp_get_info()). */
+START_TEST(queue)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	want("127.0.0.1:0", 0);
+	ck_assert(apply());
+	ck_assert_int_eq(listen(first()->fd, 1), 0);
+	next_one(1);
+	ck_assert_int_eq(
+	    getsockopt(first()->fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	ck_assert_uint_gt(info.tcpi_sacked, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -381,6 +427,7 @@ main(void)
 
 	tcase_add_unchecked_fixture(tc, conf_setup, conf_teardown);
 	UNIT_TESTS(tc, any_port, one_port, backlog, unwanted, wildcard_now,
-	    unix_socket, file_is_gone, no_listener, early, early_v6);
+	    unix_socket, file_is_gone, no_listener, early, early_v6, waiting,
+	    queue);
 	return unit_run(s);
 }

@@ -91,11 +91,11 @@ check_words(const char *path)
 	ck_assert_str_eq(told(), "STOPPING=1");
 	notify_watchdog(&n);
 	ck_assert_str_eq(told(), "WATCHDOG=1");
-	(void)notify_status(&n, 12, 3, false);
+	(void)notify_status(&n, NULL, 12, 3);
 	ck_assert_str_eq(told(), "STATUS=12 clients in 3 rooms");
-	(void)notify_status(&n, 1, 1, false);
+	(void)notify_status(&n, NULL, 1, 1);
 	ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
-	(void)notify_status(&n, 0, 0, false);
+	(void)notify_status(&n, NULL, 0, 0);
 	ck_assert_str_eq(told(), "STATUS=0 clients in 0 rooms");
 	ck_assert_str_eq(told(), "nothing");
 	notify_close(&n);
@@ -183,7 +183,7 @@ START_TEST(nobody_to_tell)
 	notify_reloading(&n);
 	notify_stopping(&n);
 	notify_watchdog(&n);
-	(void)notify_status(&n, 1, 1, false);
+	(void)notify_status(&n, NULL, 1, 1);
 	notify_close(&n);
 	setenv("NOTIFY_SOCKET", "relative", 1);
 	notify_init(&n);
@@ -233,7 +233,7 @@ START_TEST(manager_anew)
 		start_manager(path);
 		notify_watchdog(&n);
 		ck_assert_str_eq(told(), "WATCHDOG=1");
-		(void)notify_status(&n, 1, 1, false);
+		(void)notify_status(&n, NULL, 1, 1);
 		ck_assert_str_eq(told(), "STATUS=1 client in 1 room");
 	}
 	/* full is not gone */
@@ -243,7 +243,7 @@ START_TEST(manager_anew)
 	ck_assert_int_eq(unlink(path), 0);
 	start_manager(path);
 	ck_assert(!notify_ready(&n));
-	ck_assert(!notify_status(&n, 1, 1, false));
+	ck_assert(!notify_status(&n, NULL, 1, 1));
 	ck_assert_str_eq(told(), "nothing");
 	close(old);
 	notify_close(&n);

@@ -326,6 +326,23 @@ set_space(int end, int size)
 	    setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
 }
 
+/* At the end nobody waits for the next time. */
+START_TEST(refused_before_the_end)
+{
+	calls.fault = ETOOMANYREFS;
+	calls.fail_from = calls.fail_to = calls.n + 1;
+	vaults_add(0, 2);
+	vaults_flush();
+	vaults_add(2, 1);
+	vaults_flush();
+	ck_assert_uint_eq(vault_waiting(v), 3);
+	vault_flush_last(v);
+	ck_assert_uint_eq(vault_waiting(v), 0);
+	vaults_check(true);
+	ck_assert_uint_eq(nfound, 3);
+}
+END_TEST
+
 /* Where the young pair is full, they move on. */
 START_TEST(full_pair_is_emptied)
 {
@@ -453,5 +470,5 @@ END_TEST
 VAULTS_MAIN("vault", in_batches, removed_before_it_is_sent, empty,
     closed_by_the_turn, shut_down_at_once, turned_as_far_as_needed,
     due_for_the_oldest, small_messages_are_gathered, very_many, old_and_young,
-    churn, refused_and_tried_again, full_pair_is_emptied, full_pair_is_turned,
-    full_pairs, each_call_fails)
+    churn, refused_and_tried_again, refused_before_the_end,
+    full_pair_is_emptied, full_pair_is_turned, full_pairs, each_call_fails)

@@ -30,6 +30,7 @@ struct server;
  * order: who comes later needs what came before. */
 enum keep_kind {
 	KEEP_CONFIG = 1, /* that is in force; alone */
+	KEEP_LISTENER,   /* by its number: which file it has */
 	KEEP_HOST,       /* by address and scope */
 	KEEP_ROOM,       /* by the room's number; so the next ones */
 	KEEP_TALLIES,
@@ -147,6 +148,9 @@ struct config *keep_config(struct keep *k, const char *path);
 
 /* The manager has to hold a listener, or to let go of it. */
 bool keep_listener(struct keep *k, struct listener *l);
+
+/* One of an earlier process is back: which file it had. */
+void keep_return_listener(struct keep *k, struct listener *l);
 void keep_forget_listener(struct keep *k, const struct listener *l);
 
 /* Whether the manager, which was busy, has still to hold a descriptor, or to
@@ -181,6 +185,9 @@ uint64_t keep_key_number(const void *key, size_t len);
 /* Writes k->record: something said in a room. */
 void keep_write_said(
     struct keep *k, const struct room *room, const struct history_entry *entry);
+
+/* Writes which file a listener has that the manager holds. */
+void keep_write_listener(struct keep *k, const struct listener *l);
 
 /* Takes a record out that may be there. */
 void keep_drop(struct keep *k, const struct keep_key *key);

@@ -84,6 +84,7 @@ struct server {
 	bool sockets_passed;    /* they replace listen lines */
 	bool owes_listeners;    /* to notify's store */
 	bool conf_is_old;       /* the file is wrong, and it is not of it */
+	bool listens_are_old;   /* so are the addresses that it listens on */
 	bool reload_wanted, stop_wanted;
 	bool hand_over_wanted; /* rather than a stop */
 	bool done;             /* leave the loop */

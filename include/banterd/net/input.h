@@ -73,9 +73,13 @@ void input_lose(struct input *in);
 /* In a number, what input_export() writes where nothing is pending. */
 uint64_t input_shape(const struct input *in);
 
-/* As linebuf_export() and the others.  The n bytes at pending have come, and
- * are not taken yet: where they are not there any more, a line that begins in
- * them has lost its beginning, too. */
+/*
+ * What outlives the process in any case: where in its input it is; of a line
+ * that it is in the rest is thrown away then.  And what does besides in one
+ * that hands over, as linebuf_export_rest() and the other.  The n bytes at
+ * pending have come, and are not taken yet: where they are not there any more,
+ * a line that begins in them has lost its beginning, too.
+ */
 void input_export(const struct input *in, const unsigned char *pending,
     size_t n, struct record *r);
 bool input_import(struct input *in, struct record_reader *r);

@@ -73,13 +73,8 @@ void linebuf_lose(struct linebuf *lb);
 /* Whether it is within a line. */
 bool linebuf_is_unfinished(const struct linebuf *lb);
 
-/*
- * What outlives the process in any case: where in a line it is, of which the
- * rest is thrown away then; and what does besides in one that hands over: the
- * line, of at most max bytes.  False: it can't be read, or memory is out.
- */
-void linebuf_export(const struct linebuf *lb, struct record *r);
-bool linebuf_import(struct linebuf *lb, struct record_reader *r);
+/* What outlives a process that hands over: the unfinished line, of at most max
+ * bytes.  False: it can't be read, or memory is out. */
 void linebuf_export_rest(const struct linebuf *lb, struct record *r);
 bool linebuf_import_rest(
     struct linebuf *lb, unsigned max, struct record_reader *r);

@@ -184,9 +184,8 @@ void client_gone(struct client *c);
 /* Something of it that is to outlive the process has changed: CHANGED_USER and
  * the others, or this. */
 #define CHANGED_UNHEARD 8U
-#define CHANGED_SPENT   16U /* what it has said has cost it, and when */
-#define CHANGED_INPUT   32U /* and it is within a line now, or is not any more \
-			     */
+#define CHANGED_SPENT   16U /* what it has said has cost it; skipped lines */
+#define CHANGED_INPUT   32U /* and it is within a line, or is not any more */
 void client_changed(struct client *c, unsigned what);
 
 /* Forgets who wrote to it in private. */

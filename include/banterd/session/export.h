@@ -20,8 +20,8 @@ void client_export(const struct client *c, struct record *r);
 void client_export_rest(const struct client *c, struct record *r);
 
 /* What changes with each line: what it has left of the rate, when it spoke
- * last, where in its input it is.  That is in client_export() as well, and may
- * be newer here. */
+ * last, where in its input it is, how many lines were skipped for it.  That is
+ * in client_export() as well, and may be newer here. */
 void client_export_spent(const struct client *c, struct record *r);
 
 /* Who waits to be told that c may be gone. */

@@ -28,10 +28,9 @@ void notify_close(struct notify *n);
 
 /* Returns false if the manager's queue is full: it has to be told again. */
 bool notify_ready(struct notify *n);
-/* How many are here; and whether they are so by a configuration that is not in
- * the file any more, which is wrong. */
+/* How many are here; before that, what is not as it should be, or NULL. */
 bool notify_status(
-    struct notify *n, unsigned clients, unsigned rooms, bool wrong_config);
+    struct notify *n, const char *but, unsigned clients, unsigned rooms);
 
 void notify_reloading(struct notify *n);
 void notify_stopping(struct notify *n);

@@ -8,6 +8,7 @@ without a boot.
 """
 
 import array
+import contextlib
 import fcntl
 import os
 import select
@@ -16,7 +17,7 @@ import socket
 import threading
 import time
 
-from banter import files, process, wait
+from banter import files, proc, process, wait
 from banter.case import Case
 from banter.client import settle
 from banter.daemon import Daemon
@@ -243,6 +244,21 @@ class Manager(Daemon):
         self.drain()
         return self._is_ready
 
+    @contextlib.contextmanager
+    def busy(self):
+        """It reads nothing of what it is told, and its queue is full."""
+        path = self._notify.getsockname()
+        with self._change, socket.socket(
+                socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(path)
+            try:
+                while True:
+                    other.send(b"X_OTHER=1")
+            except BlockingIOError:
+                pass
+            yield
+
     # -- lives
 
     def _start(self, before_exec=None, env=None, **how):
@@ -330,8 +346,13 @@ class Manager(Daemon):
         self.hand_over()
         self.begin()
 
-    def break_down(self, number=signal.SIGKILL):
-        """The first half of a crash."""
+    def break_down(self, number=signal.SIGKILL, rests=True):
+        """The first half of a crash.
+
+        Of one that does nothing: else whoever was sent something a moment ago
+        may read the end of half a line, though they had all of it."""
+        if rests:
+            wait.eventually(lambda: proc.rests(self.pid), "it does nothing")
         if self.process.poll() is None:
             self._killed_by = number
             self.process.send_signal(number)

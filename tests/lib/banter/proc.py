@@ -33,6 +33,14 @@ def children(pid):
             if entry.isdigit() and alive(int(entry), pid)]
 
 
+def rests(pid):
+    """Whether it waits for something, is stopped, or has ended."""
+    try:
+        return status(pid)["State"][0] != "R"
+    except OSError:
+        return True
+
+
 def stopped(pid):
     """Whether a signal has stopped it."""
     return status(pid)["State"][0] == "T"

@@ -302,13 +302,13 @@ class Storm:
             tell = self.while_down()
             self.daemon.begin()
             return tell, 0
-        self.daemon.break_down()
+        self.daemon.break_down(rests=False)
         tell = self.while_down()
         crashes = 1
         if self.chance.random() < 0.15:
             self.daemon.begin(ready=False)
             select.select([], [], [], self.chance.random() * 0.3)
-            self.daemon.break_down()
+            self.daemon.break_down(rests=False)
             crashes += 1
         self.kills += crashes
         self.daemon.begin()
