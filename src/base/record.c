@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,12 +48,11 @@ reserve(struct record *r, size_t n)
 static void
 put_number(struct record *r, uint64_t n, size_t width)
 {
-	size_t i;
-
 	if (!reserve(r, width))
 		return;
-	for (i = 0; i < width; i++)
-		r->bytes[r->len++] = (unsigned char)(n >> (8 * i));
+	n = htole64(n);
+	memcpy(r->bytes + r->len, &n, width);
+	r->len += width;
 }
 
 void

@@ -12,6 +12,12 @@ history_init(struct history *h)
 	TAILQ_INIT(&h->list);
 }
 
+static size_t
+bytes_of(const struct history_entry *entry)
+{
+	return strlen(entry->who) + strlen(entry->text);
+}
+
 static void
 forget_first(struct history *h)
 {
@@ -21,6 +27,7 @@ forget_first(struct history *h)
 	if (entry == h->returned)
 		h->returned = NULL;
 	h->n--;
+	h->bytes -= bytes_of(entry);
 	free(entry);
 }
 
@@ -70,6 +77,7 @@ history_add(struct history *h, const struct chat_event *ev, uint64_t speaker,
 		return;
 	TAILQ_INSERT_TAIL(&h->list, entry, next);
 	h->n++;
+	h->bytes += bytes_of(entry);
 	entry->number = h->next_number++;
 }
 
@@ -105,6 +113,7 @@ history_return(struct history *h, uint64_t number, const struct chat_event *ev,
 		TAILQ_INSERT_HEAD(&h->list, entry, next);
 	h->returned = entry;
 	h->n++;
+	h->bytes += bytes_of(entry);
 	h->next_number = MAX(h->next_number, number + 1);
 	h->kept = h->next_number;
 	return true;

@@ -93,48 +93,6 @@ take_out(struct keep *k, enum keep_kind kind, uint64_t number)
 	keep_drop(k, &key);
 }
 
-/* ---- to the journal ---- */
-
-/* What does not go in is there when it is written anew. */
-static void
-add(struct keep *k, enum keep_kind kind, uint64_t number)
-{
-	struct keep_key key;
-
-	keep_make_key(&key, kind, number);
-	if (k->record.failed ||
-	    !journal_append(
-		k->journal, key.bytes, key.len, k->record.bytes, k->record.len))
-		k->is_full = true;
-}
-
-static void
-add_spent(struct keep *k, const struct client *c)
-{
-	record_begin(&k->record);
-	client_export_spent(c, &k->record);
-	add(k, KEEP_SPENT, conn_number(c->out.conn));
-}
-
-/* With the number of the oldest that is not forgotten: what is kept of those
- * before does not come back, whatever the next limit is. */
-void
-keep_write_said(
-    struct keep *k, const struct room *room, const struct history_entry *entry)
-{
-	record_begin(&k->record);
-	record_put_u64(&k->record, TAILQ_FIRST(&room->history.list)->number);
-	export_said(entry, &k->record);
-}
-
-static void
-add_said(
-    struct keep *k, const struct room *room, const struct history_entry *entry)
-{
-	keep_write_said(k, room, entry);
-	add(k, KEEP_SAID, room->number);
-}
-
 /* ---- clients ---- */
 
 bool
@@ -160,7 +118,7 @@ keep_client_changed(struct keep *k, struct client *c, unsigned what)
 	if (kept == NULL)
 		return;
 	if ((what & CHANGED_INPUT) != 0 && k->has_begun)
-		add_spent(k, c);
+		keep_add_spent(k, c);
 	if (kept->changes == 0)
 		TAILQ_INSERT_TAIL(&k->changed, kept, changed);
 	kept->changes |= what;
@@ -247,7 +205,7 @@ put_client(struct keep *k, const struct client *c, unsigned what)
 			put_part(k, c, parts[i].kind);
 	}
 	if ((what & (CHANGED_USER | CHANGED_SPENT)) != 0)
-		add_spent(k, c);
+		keep_add_spent(k, c);
 }
 
 static void
@@ -270,6 +228,7 @@ end_room(struct keep *k, struct room *room)
 	if (room->changes != 0)
 		TAILQ_REMOVE(&k->changed_rooms, room, changed);
 	room->changes = 0;
+	journal_forget(k->journal, room->history.bytes);
 	take_out(k, KEEP_ROOM, room->number);
 	take_out(k, KEEP_TALLIES, room->number);
 	take_out(k, KEEP_BANS, room->number);
@@ -304,26 +263,6 @@ put_room(struct keep *k, const struct room *room)
 	put(k, &key);
 }
 
-/* What is new of it. */
-static void
-add_new(struct keep *k, struct room *room)
-{
-	struct history *h = &room->history;
-	const struct history_entry *entry, *first = NULL;
-
-	if (k->no_history)
-		return;
-	TAILQ_FOREACH_REVERSE(entry, &h->list, history_entries, next)
-	{
-		if (entry->number < h->kept)
-			break;
-		first = entry;
-	}
-	for (entry = first; entry != NULL; entry = TAILQ_NEXT(entry, next))
-		add_said(k, room, entry);
-	h->kept = h->next_number;
-}
-
 static void
 put_part_of_room(struct keep *k, const struct room *room, enum keep_kind kind,
     void (*export)(const struct room *, struct record *))
@@ -353,7 +292,7 @@ put_rooms(struct keep *k)
 		if ((what & CHANGED_BANS) != 0)
 			put_part_of_room(k, room, KEEP_BANS, export_bans);
 		if ((what & CHANGED_SAID) != 0)
-			add_new(k, room);
+			keep_add_said(k, room);
 	}
 }
 
@@ -503,42 +442,6 @@ mend(struct keep *k)
 	    strerror(k->failed));
 }
 
-/* Returns false if not all of it fits; then the old journal stays. */
-static bool
-write_journal(struct keep *k)
-{
-	const struct history_entry *entry;
-	struct room *room;
-	struct client *c;
-
-	k->is_full = false;
-	journal_begin_anew(k->journal);
-	RB_FOREACH(room, room_tree, &k->srv->registry.rooms) {
-		room->history.kept = room->history.next_number;
-		if (k->no_history)
-			continue;
-		TAILQ_FOREACH(entry, &room->history.list, next)
-			add_said(k, room, entry);
-	}
-	TAILQ_FOREACH(c, &k->srv->clients, next)
-		add_spent(k, c);
-	journal_end_anew(k->journal, !k->is_full);
-	return !k->is_full;
-}
-
-static void
-tidy_journal(struct keep *k)
-{
-	if ((!k->is_full && !journal_is_grown(k->journal)) || write_journal(k))
-		return;
-	if (!k->no_history)
-		log_warning(
-		    "what was said in the rooms is too much to be kept: a fault would lose it");
-	k->no_history = true;
-	(void)write_journal(k);
-	k->is_full = false;
-}
-
 static void
 tell_refused(struct keep *k)
 {
@@ -562,7 +465,7 @@ keep_commit(struct keep *k)
 	note_lines(k);
 	if (!commit(k))
 		mend(k);
-	tidy_journal(k);
+	keep_tidy_journal(k);
 	k->is_dirty = false;
 	vault_flush(k->vault, now);
 	tell_refused(k);

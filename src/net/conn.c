@@ -31,6 +31,7 @@
  * 2.1.12, bufferevent_inbuf_wm_check()).
  */
 struct pending {
+	uint64_t note;    /* the owner's */
 	uint32_t at, end; /* bytes of it that are pending */
 	unsigned char bytes[];
 };
@@ -50,7 +51,8 @@ struct conn {
 	bool kept;     /* which has kept some of it */
 	bool resets;   /* at its end */
 	bool stopped;
-	bool half; /* of a line may have been sent, by a process before */
+	bool plain; /* its input is within no command of telnet's */
+	bool half;  /* of a line may have been sent, by a process before */
 	/* The read event lies behind this: one piece of memory instead of two
 	 * for each who is idle. */
 };
@@ -77,6 +79,7 @@ conn_new(struct conns *conns, int fd, void *owner, uint64_t number)
 	c->owner = owner;
 	c->number = number;
 	c->fd = fd;
+	c->plain = true;
 	if (event_assign(read_event(c), conns->base, fd, EV_READ | EV_PERSIST,
 		on_readable, c) == -1) {
 		free(c);
@@ -183,6 +186,20 @@ note_reading(const struct conn *c, uint64_t number)
 		*c->conns->reading = number;
 }
 
+/* Whether these bytes end with the end of a line, and have no command of
+ * telnet's (RFC 854) in them, which could be one of several lines. */
+static bool
+are_lines(const unsigned char *p, size_t n)
+{
+	return p[n - 1] == '\n' && memchr(p, 255, n) == NULL;
+}
+
+void
+conn_set_plain(struct conn *c, bool plain)
+{
+	c->plain = plain;
+}
+
 void
 conn_read(struct conn *c)
 {
@@ -194,7 +211,7 @@ conn_read(struct conn *c)
 		n = recv(c->fd, buf, sizeof(buf), 0);
 	while (n == -1 && errno == EINTR);
 	/* Of whole lines the next process need not know. */
-	if (n <= 0 || buf[n - 1] == '\n')
+	if (n <= 0 || (c->plain && are_lines(buf, (size_t)n)))
 		note_reading(c, 0);
 	if (n > 0) {
 		c->conns->bytes_in += (size_t)n;
@@ -243,6 +260,7 @@ conn_keep(struct conn *c, const unsigned char *p, size_t n)
 	}
 	if ((c->pending = malloc(sizeof(*c->pending) + n)) == NULL)
 		return false;
+	c->pending->note = 0;
 	c->pending->at = 0;
 	c->pending->end = (uint32_t)n;
 	memcpy(c->pending->bytes, p, n);
@@ -262,6 +280,12 @@ conn_pending(const struct conn *c, size_t *n)
 
 	*n = p != NULL ? p->end - p->at : 0;
 	return p != NULL ? p->bytes + p->at : NULL;
+}
+
+uint64_t *
+conn_pending_note(const struct conn *c)
+{
+	return &c->pending->note;
 }
 
 void

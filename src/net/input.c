@@ -96,6 +96,7 @@ take_text(struct input *in, unsigned max, const char *p, size_t n,
 		return used;
 	used = linebuf_take(&in->line, max, p, n, &line);
 	translate(&line, ev);
+	in->lost = in->lost && ev->kind != INPUT_LINE;
 	if (!in->begun)
 		look_at_first(in, p, used, line.ended, ev);
 	return used;
@@ -123,6 +124,10 @@ take(struct input *in, unsigned max, const struct telnet_event *t,
 	case TELNET_ERASE_LINE:
 	case TELNET_INTERRUPT:
 		input_clear(in);
+		break;
+	case TELNET_STRAY_END: /* what was lost was its SB */
+		if (in->lost)
+			input_clear(in);
 		break;
 	case TELNET_END:
 		break;
@@ -224,12 +229,19 @@ input_clear(struct input *in)
 		in->mark = MARK_OVER;
 }
 
+bool
+input_is_plain(const struct input *in)
+{
+	return telnet_is_plain(&in->telnet);
+}
+
 void
 input_lose(struct input *in)
 {
 	input_clear(in);
 	linebuf_lose(&in->line);
 	memset(&in->telnet, 0, sizeof(in->telnet));
+	in->lost = true;
 }
 
 /* ---- what outlives the process ---- */
@@ -239,11 +251,12 @@ input_lose(struct input *in)
 #define IS_TOO_LONG   2U
 #define IS_AFTER_CR   4U
 #define IS_UNFINISHED 8U
+#define IS_KNOWN      16U /* it is never 0 */
 
 uint64_t
 input_shape(const struct input *in)
 {
-	return (uint64_t)in->telnet.state << 56 |
+	return IS_KNOWN | (uint64_t)in->telnet.state << 56 |
 	    (uint64_t)in->telnet.verb << 48 | (uint64_t)in->http.state << 40 |
 	    (uint64_t)in->http.matched << 32 | (uint64_t)in->mark << 24 |
 	    (in->begun ? IS_BEGUN : 0) | (in->too_long ? IS_TOO_LONG : 0) |
@@ -266,10 +279,16 @@ take_shape(struct input *in, uint64_t shape)
 	in->line.discarding = (shape & IS_UNFINISHED) != 0;
 }
 
-/* As it is when these bytes are gone, with each line in them.  Where no line
- * may have a byte, none takes memory. */
-static struct input
-after(const struct input *in, const unsigned char *p, size_t n)
+bool
+input_return(struct input *in, uint64_t shape)
+{
+	take_shape(in, shape);
+	return http_is_possible(&in->http);
+}
+
+/* Where no line may have a byte, none takes memory. */
+uint64_t
+input_shape_after(const struct input *in, const unsigned char *p, size_t n)
 {
 	struct input then = *in;
 	struct input_event ev;
@@ -281,23 +300,7 @@ after(const struct input *in, const unsigned char *p, size_t n)
 	for (; n > 0; n -= used, p += used)
 		used = input_next(&then, 0, p, n, &ev);
 	then.too_long = in->too_long && !then.begun;
-	return then;
-}
-
-void
-input_export(const struct input *in, const unsigned char *pending, size_t n,
-    struct record *r)
-{
-	const struct input then = after(in, pending, n);
-
-	record_put_u64(r, input_shape(&then));
-}
-
-bool
-input_import(struct input *in, struct record_reader *r)
-{
-	take_shape(in, record_get_u64(r));
-	return !r->failed && http_is_possible(&in->http);
+	return input_shape(&then);
 }
 
 void

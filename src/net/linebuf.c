@@ -1,9 +1,13 @@
+#include <sys/param.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "banterd/base/record.h"
 #include "banterd/net/linebuf.h"
 #include "banterd/base/text.h"
+
+#define PART 256 /* bytes, in which the end of a line is looked for at once */
 
 void
 linebuf_clear(struct linebuf *lb)
@@ -86,12 +90,19 @@ finish(struct linebuf *lb, unsigned max, const char *p, size_t n,
 static size_t
 find_end(const char *p, size_t n)
 {
-	const char *cr = memchr(p, '\r', n), *lf;
+	const char *cr, *lf;
+	size_t at, part;
 
-	if (cr != NULL)
-		n = (size_t)(cr - p);
-	lf = memchr(p, '\n', n);
-	return lf != NULL ? (size_t)(lf - p) : n;
+	/* For each of a thousand short lines the rest is not looked through. */
+	for (at = 0; at < n; at += part) {
+		part = MIN(n - at, PART);
+		cr = memchr(p + at, '\r', part);
+		lf = memchr(
+		    p + at, '\n', cr != NULL ? (size_t)(cr - (p + at)) : part);
+		if (lf != NULL || cr != NULL)
+			return (size_t)((lf != NULL ? lf : cr) - p);
+	}
+	return n;
 }
 
 static bool

@@ -57,6 +57,8 @@ command(struct telnet *t, unsigned char c, struct telnet_event *ev)
 		return TELNET_ERASE_CHARACTER;
 	case EL:
 		return TELNET_ERASE_LINE;
+	case SE:
+		return TELNET_STRAY_END;
 	case IP:
 	case BRK:
 	case ABORT:
@@ -105,6 +107,12 @@ step(struct telnet *t, unsigned char c, struct telnet_event *ev)
 		t->state = c == SE ? STATE_TEXT : STATE_SB;
 		return TELNET_END;
 	}
+}
+
+bool
+telnet_is_plain(const struct telnet *t)
+{
+	return t->state == STATE_TEXT;
 }
 
 void

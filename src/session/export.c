@@ -62,14 +62,30 @@ import_deadlines(struct client *c, struct record_reader *r)
 	c->full_unsent = record_get_u32(r);
 }
 
+/* To look through what is pending is done once, however often this is asked. */
 static void
 export_input(const struct client *c, struct record *r)
 {
+	const struct conn *conn = c->out.conn;
 	const unsigned char *pending;
+	uint64_t *shape;
 	size_t n;
 
-	pending = conn_pending(c->out.conn, &n);
-	input_export(&c->input, pending, n, r);
+	pending = conn_pending(conn, &n);
+	if (n == 0) {
+		record_put_u64(r, input_shape(&c->input));
+		return;
+	}
+	shape = conn_pending_note(conn);
+	if (*shape == 0)
+		*shape = input_shape_after(&c->input, pending, n);
+	record_put_u64(r, *shape);
+}
+
+static bool
+import_input(struct client *c, struct record_reader *r)
+{
+	return input_return(&c->input, record_get_u64(r)) && !r->failed;
 }
 
 void
@@ -117,7 +133,7 @@ client_import(struct imported *im, struct client *c, struct record_reader *r)
 	import_deadlines(c, r);
 	address_import(&c->address, r);
 	c->out.skipped = record_get_u32(r);
-	if (!input_import(&c->input, r) || !conn_import(c->out.conn, r) ||
+	if (!import_input(c, r) || !conn_import(c->out.conn, r) ||
 	    !is_possible(c, flags))
 		return false;
 	if ((flags & HAS_NAME) != 0 && !import_user(im, &c->user, r))
@@ -146,7 +162,7 @@ client_import_spent(struct client *c, struct record_reader *r)
 	import_rate(c, r);
 	c->user.last_line = record_get_u64(r);
 	c->out.skipped = record_get_u32(r);
-	return input_import(&c->input, r) && record_is_whole(r);
+	return import_input(c, r) && record_is_whole(r);
 }
 
 /* ---- in good order ---- */
@@ -223,15 +239,21 @@ end_half_line(struct client *c)
 void
 client_tell_fault(struct client *c)
 {
+	bool half = conn_may_have_half_line(c->out.conn);
+
 	if (!c->had_fault || c->state >= CLIENT_CLOSING)
 		return;
 	c->had_fault = false;
-	if (conn_may_have_half_line(c->out.conn))
+	if (half)
 		end_half_line(c);
 	client_tell(c,
 	    "* The server came back after a fault; the last lines may be missing (/history shows them).");
 	if (c->state == CLIENT_LOGIN)
 		client_tell(c, CLIENT_ASK_PASSWORD);
+	if (half) { /* once, whatever comes */
+		fanout_send(c->ctx->fanout, &c->out);
+		client_changed(c, CHANGED_USER);
+	}
 }
 
 static void
@@ -253,6 +275,7 @@ void
 client_resume(struct client *c)
 {
 	arm_deadlines(c);
+	conn_set_plain(c->out.conn, input_is_plain(&c->input));
 	if (c->state == CLIENT_LINGERING)
 		client_set_reading(c, true);
 	else if (c->state == CLIENT_CLOSING && fanout_unsent(&c->out) == 0)

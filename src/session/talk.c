@@ -238,6 +238,7 @@ tell_changed(struct client *c, uint64_t before)
 	    before == input_shape(&c->input);
 
 	c->had_pending = pending;
+	conn_set_plain(c->out.conn, input_is_plain(&c->input));
 	client_changed(c, same ? CHANGED_SPENT : CHANGED_INPUT);
 }
 

@@ -1,3 +1,4 @@
+#include <sys/param.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -27,11 +28,20 @@ struct prefix {
 	uint32_t key_len, len;
 };
 
+/* Written anew it is through this, to the file: a page of the map that nobody
+ * has touched costs ten times as much. */
+struct buffer {
+	size_t at, used; /* where in the half it goes; bytes in it */
+	bool failed;
+	unsigned char bytes[65536];
+};
+
 struct journal {
+	int fd;
 	struct head *head;
 	unsigned char *halves[2];
-	unsigned writing; /* to which half */
-	size_t base;      /* bytes, when it was written anew */
+	struct buffer *buffer; /* NULL: is not written anew now */
+	size_t base; /* bytes that were not out of date when it was, at most */
 };
 
 _Static_assert(sizeof(struct head) == 32 && sizeof(struct prefix) == 8,
@@ -62,16 +72,16 @@ is_journal(const struct head *head)
 }
 
 static struct journal *
-use(struct head *head)
+use(int fd, struct head *head)
 {
 	struct journal *j;
 
 	if ((j = calloc(1, sizeof(*j))) == NULL)
 		return NULL;
+	j->fd = fd;
 	j->head = head;
 	j->halves[0] = (unsigned char *)head + HEAD_SIZE;
 	j->halves[1] = j->halves[0] + HALF_SIZE;
-	j->writing = (unsigned)head->active;
 	return j;
 }
 
@@ -95,7 +105,7 @@ journal_open(int fd)
 	if (!is_journal(p))
 		errno = EINVAL;
 	else
-		j = use(p);
+		j = use(fd, p);
 	if (j == NULL)
 		(void)munmap(p, JOURNAL_SIZE);
 	return j;
@@ -105,6 +115,7 @@ void
 journal_close(struct journal *j)
 {
 	(void)munmap(j->head, JOURNAL_SIZE);
+	free(j->buffer);
 	free(j);
 }
 
@@ -116,15 +127,81 @@ size_of(const struct prefix *prefix)
 	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
+/* Where the half begins that is not the active one, in the file. */
+static off_t
+other_half(const struct journal *j)
+{
+	return (off_t)(HEAD_SIZE + (1 - j->head->active) * HALF_SIZE);
+}
+
+static void
+flush(struct journal *j)
+{
+	struct buffer *b = j->buffer;
+	size_t done = 0;
+	ssize_t n;
+
+	while (!b->failed && done < b->used) {
+		n = pwrite(j->fd, b->bytes + done, b->used - done,
+		    other_half(j) + (off_t)(b->at + done));
+		b->failed = n <= 0;
+		done += b->failed ? 0 : (size_t)n;
+	}
+	b->at += b->used;
+	b->used = 0;
+}
+
+static void
+buffer(struct journal *j, const void *p, size_t n)
+{
+	struct buffer *b = j->buffer;
+	const unsigned char *from = p;
+	size_t part;
+
+	for (; n > 0; n -= part, from += part) {
+		if (b->used == sizeof(b->bytes))
+			flush(j);
+		part = MIN(n, sizeof(b->bytes) - b->used);
+		memcpy(b->bytes + b->used, from, part);
+		b->used += part;
+	}
+}
+
+static bool
+fits(size_t used, const struct prefix *prefix, size_t len)
+{
+	return len <= HALF_SIZE && size_of(prefix) <= HALF_SIZE - used;
+}
+
+static bool
+append_anew(struct journal *j, const struct prefix *prefix, const void *key,
+    const void *record)
+{
+	static const unsigned char gap[ALIGNMENT];
+	size_t size = sizeof(*prefix) + prefix->key_len + prefix->len;
+
+	if (!fits(j->buffer->at + j->buffer->used, prefix, prefix->len))
+		return false;
+	buffer(j, prefix, sizeof(*prefix));
+	buffer(j, key, prefix->key_len);
+	buffer(j, record, prefix->len);
+	buffer(j, gap, size_of(prefix) - size);
+	return true;
+}
+
 bool
 journal_append(struct journal *j, const void *key, size_t key_len,
     const void *record, size_t len)
 {
 	const struct prefix prefix = { (uint32_t)key_len, (uint32_t)len };
-	uint64_t *end = &j->head->end[j->writing];
-	unsigned char *at = j->halves[j->writing] + *end;
+	uint64_t *end = &j->head->end[j->head->active];
+	unsigned char *at = j->halves[j->head->active] + *end;
 
-	if (len > HALF_SIZE || size_of(&prefix) > HALF_SIZE - *end)
+	if (len > HALF_SIZE)
+		return false;
+	if (j->buffer != NULL)
+		return append_anew(j, &prefix, key, record);
+	if (!fits((size_t)*end, &prefix, len))
 		return false;
 	memcpy(at, &prefix, sizeof(prefix));
 	memcpy(at + sizeof(prefix), key, key_len);
@@ -148,23 +225,35 @@ journal_is_grown(const struct journal *j)
 }
 
 void
-journal_begin_anew(struct journal *j)
+journal_forget(struct journal *j, size_t bytes)
 {
-	j->writing = 1 - (unsigned)j->head->active;
-	j->head->end[j->writing] = 0;
+	j->base -= MIN(bytes, j->base);
 }
 
-/* The memory of the other half is given back; if not, it is used again. */
-void
+bool
+journal_begin_anew(struct journal *j)
+{
+	return (j->buffer = calloc(1, sizeof(*j->buffer))) != NULL;
+}
+
+bool
 journal_end_anew(struct journal *j, bool whole)
 {
-	if (whole)
-		__atomic_store_n(
-		    &j->head->active, j->writing, __ATOMIC_RELEASE);
-	else
-		j->writing = (unsigned)j->head->active;
-	(void)madvise(j->halves[1 - j->writing], HALF_SIZE, MADV_REMOVE);
+	unsigned writing = 1 - (unsigned)j->head->active;
+
+	flush(j);
+	whole = whole && !j->buffer->failed;
+	if (whole) {
+		j->head->end[writing] = j->buffer->at;
+		__atomic_store_n(&j->head->active, writing, __ATOMIC_RELEASE);
+	}
+	free(j->buffer);
+	j->buffer = NULL;
+	/* The memory of the other half is given back; if not, it is used
+	 * again. */
+	(void)madvise(j->halves[1 - j->head->active], HALF_SIZE, MADV_REMOVE);
 	j->base = journal_used(j);
+	return whole;
 }
 
 /* The next record of so many bytes; false if it is none. */

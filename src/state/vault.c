@@ -186,14 +186,20 @@ bury(struct vault_message *m, uint64_t now)
 		m->ring->dead_since = now;
 }
 
+static void
+add_waiting(struct vault *v, struct vault_item *item)
+{
+	item->is_in = true;
+	TAILQ_INSERT_TAIL(&v->waiting, item, next);
+	v->nwaiting++;
+}
+
 void
 vault_add(struct vault *v, struct vault_item *item, int fd, uint64_t number)
 {
 	item->fd = fd;
 	item->number = number;
-	item->is_in = true;
-	TAILQ_INSERT_TAIL(&v->waiting, item, next);
-	v->nwaiting++;
+	add_waiting(v, item);
 }
 
 void
@@ -278,8 +284,30 @@ drop_first(struct ring *r)
 	return true;
 }
 
+/* No more may be in flight, but some of what is in the first message need not:
+ * who lives there goes out of it for a moment, and back with what there is room
+ * for then.  Returns false if that does not help. */
+static bool
+step_out(struct vault *v, struct ring *r)
+{
+	struct vault_message *m = TAILQ_FIRST(&r->messages);
+	struct vault_item *item;
+	struct batch b = { .n = 0 };
+
+	if (v->refused != ETOOMANYREFS || m->ndead == 0)
+		return false;
+	while ((item = TAILQ_FIRST(&m->living)) != NULL) {
+		detach(v, item);
+		add_waiting(v, item);
+	}
+	if (!drop_first(r))
+		return false;
+	gather(&b, &v->waiting);
+	return send_batch(v, &v->old, &b);
+}
+
 /* Sends on who lives in the messages up to last, and drops these.  Wherever it
- * stops, whoever lives is in flight. */
+ * stops, whoever lives is in flight, or waits to be. */
 static bool
 turn(struct vault *v, struct ring *r, const struct vault_message *last)
 {
@@ -301,7 +329,10 @@ turn(struct vault *v, struct ring *r, const struct vault_message *last)
 			m = TAILQ_NEXT(m, next);
 			gather(&b, &m->living);
 		}
-		if (!send_batch(v, &v->old, &b))
+		if (send_batch(v, &v->old, &b))
+			continue;
+		done = TAILQ_FIRST(&r->messages) == last;
+		if (!step_out(v, r))
 			return false;
 	}
 	return true;
@@ -402,12 +433,11 @@ turn_if_due(struct vault *v, struct ring *r, uint64_t now)
 uint64_t
 vault_tick(struct vault *v, uint64_t now)
 {
-	bool again = deadline_take(&v->retry, now);
-
+	(void)deadline_take(&v->retry, now);
 	if (v->retry != 0)
 		return v->retry;
 	if (!turn_if_due(v, &v->young, now) || !turn_if_due(v, &v->old, now) ||
-	    (again && !send_waiting(v)))
+	    !send_waiting(v))
 		put_off(v, now);
 	return vault_due(v);
 }

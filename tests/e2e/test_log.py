@@ -192,7 +192,7 @@ class Whole(LogCase):
                     self.assertRegex(line, LINE)
                 self.assertRegex(
                     "\n".join(lines),
-                    r"warning: log lines lost before this one: [1-9]\d*\n")
+                    r"(?m)warning: log lines lost before this one: [1-9]\d*$")
                 self.assertTrue(read(self.log).startswith(text))
 
 

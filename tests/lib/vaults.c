@@ -99,7 +99,13 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	return fails() ? -1 : __real_recvmsg(fd, msg, flags);
 }
 
-/* Whoever lives is in what stays in the pair. */
+static bool
+waits(const struct vault_item *item)
+{
+	return item->is_in && item->message == NULL;
+}
+
+/* Whoever lives is in what stays in the pair, or waits to be. */
 ssize_t
 __wrap_recv(int fd, void *buf, size_t size, int flags)
 {
@@ -117,7 +123,7 @@ __wrap_recv(int fd, void *buf, size_t size, int flags)
 	pair->n--;
 	for (i = 0; i < m->n; i++)
 		if (--mirror.flying[m->numbers[i]] == 0 &&
-		    living[m->numbers[i]])
+		    living[m->numbers[i]] && !waits(&items[m->numbers[i]]))
 			ck_abort_msg("%u is lost", (unsigned)m->numbers[i]);
 	mirror.total -= m->n;
 	return len;

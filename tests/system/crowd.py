@@ -62,6 +62,8 @@ class Person(Reader):
             self.faults += 1
         elif line.startswith("* time off, quiet "):
             self.answers += 1
+        elif not line:
+            self.crowd.sums["empty"] += 1
         elif self.crowd.is_settled:
             self.crowd.strange[line] += 1
 
@@ -196,7 +198,7 @@ class Crowd:
                 "strange": self.strange.most_common(10),
                 "last": collections.Counter(
                     p.last for p in self.people).most_common(3)}
-        for name in ("missing", "doubled", "unexplained", "unheard"):
+        for name in ("missing", "doubled", "unexplained", "unheard", "empty"):
             said[name] = self.sums[name]
         self.pause = 0
         return json.dumps(said)

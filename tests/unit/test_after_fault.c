@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "banterd/daemon/admit.h"
+#include "banterd/session/export.h"
 #include "kept.h"
 #include "unit.h"
 
@@ -68,6 +69,56 @@ START_TEST(rest_of_a_line)
 }
 END_TEST
 
+static uint64_t reading;
+
+static void
+on_readable(void *owner, const unsigned char *p, size_t n)
+{
+	(void)owner;
+	(void)p;
+	(void)n;
+	reading = kept.keep->life->reading;
+}
+
+/* As if the process had ended before it knew what that means. */
+static void
+read_and_do_nothing(struct peer *p)
+{
+	const struct conn_ops ops = { .readable = on_readable },
+			      *before = rig.srv.conns.ops;
+
+	rig.srv.conns.ops = &ops;
+	conn_read(p->c->out.conn);
+	rig.srv.conns.ops = before;
+	kept.keep->life->reading = reading;
+}
+
+/* An LF ends no line where it is telnet's, or where telnet's state is not known
+ * any more: what the next process takes for a line is one. */
+START_TEST(within_a_command)
+{
+	static const struct {
+		const char *before, *read, *rest;
+	} of[] = {
+		{ "\xff", "\xf1lost\n", "/msg b my secret" },
+		{ "\xff\xfa\x18", "x\xff\xf0lost\n", "/msg b \xff\xf1one" },
+		{ "", "lost\n\xff\xfa\x27USER=se", "cret\nTOKEN=x\xff\xf0" },
+		{ "", "\xff\xfa\x27USER=secret\n", "TOKEN=\nx\xff\xf0" },
+	};
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+
+	daemon_send(a, of[_i].before, strlen(of[_i].before));
+	write_ahead(a, of[_i].read);
+	read_and_do_nothing(a);
+	kept_crash(CONF);
+	daemon_forget();
+	daemon_type(a, of[_i].rest);
+	daemon_heard(b, "");
+	daemon_type(a, "hello");
+	daemon_heard(b, "[#lobby] a: hello\n");
+}
+END_TEST
+
 /* Twice in a row, too. */
 START_TEST(rest_of_a_line_after_two)
 {
@@ -118,19 +169,51 @@ START_TEST(whole_line)
 }
 END_TEST
 
+/* Of what is pending it is found out once what is to be known of it, though
+ * each line of it is worth a record. */
+START_TEST(looked_through_once)
+{
+	struct peer *a = daemon_person("a");
+	struct conn *conn = a->c->out.conn;
+	struct record r = { .len = 0 };
+
+	ck_assert(conn_keep(conn, (const unsigned char *)"one\nt", 5));
+	ck_assert_uint_eq(*conn_pending_note(conn), 0);
+	client_export_spent(a->c, &r);
+	ck_assert_uint_ne(*conn_pending_note(conn), 0);
+	*conn_pending_note(conn) = 0x0102030405060708;
+	record_begin(&r);
+	client_export_spent(a->c, &r);
+	unit_bytes("of before", r.bytes + r.len - 8, 8,
+	    BYTES("\x08\x07\x06\x05\x04\x03\x02\x01"));
+	record_free(&r);
+	conn_drop_pending(conn);
+}
+END_TEST
+
 /* ---- what was sent ---- */
 
-/* The next one ends before it is known what it has told. */
-START_TEST(half_a_line_after_two)
+/* It is known until something was sent, and told once. */
+START_TEST(half_a_line)
 {
 	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct record r = { .len = 0 };
 
+	conn_note_fault(b->c->out.conn, true);
+	conn_export(b->c->out.conn, &r);
+	ck_assert_uint_eq(r.bytes[0], 1);
+	daemon_ask(b, "/set bell on", "* bell is on now.\n");
+	record_begin(&r);
+	conn_export(b->c->out.conn, &r);
+	ck_assert_uint_eq(r.bytes[0], 0);
+	record_free(&r);
 	kept.keep->life->sending = conn_number(b->c->out.conn);
-	kept_fault();
-	kept_succeed(CONF);
 	kept_crash(CONF);
-	daemon_heard(b, "\n" KEPT_AFTER_FAULT "\n" KEPT_AFTER_FAULT);
-	daemon_heard(a, KEPT_AFTER_FAULT KEPT_AFTER_FAULT);
+	daemon_heard(b, "\n" KEPT_AFTER_FAULT);
+	daemon_heard(a, KEPT_AFTER_FAULT);
+	kept_crash(CONF);
+	daemon_heard(b, KEPT_AFTER_FAULT);
+	daemon_heard(a, KEPT_AFTER_FAULT);
 }
 END_TEST
 
@@ -205,8 +288,9 @@ main(void)
 	TCase *tc = unit_case(s, "after_fault", setup, kept_stop);
 
 	tcase_add_loop_test(tc, rest_of_a_line, 0, 3);
+	tcase_add_loop_test(tc, within_a_command, 0, 4);
 	UNIT_TESTS(tc, rest_of_a_line_after_two, within_a_line,
-	    lines_and_a_part, whole_line, half_a_line_after_two,
+	    lines_and_a_part, looked_through_once, whole_line, half_a_line,
 	    end_comes_first, rest_cannot_be_written);
 	tcase_add_loop_test(tc, newcomers_come_last, 0, 2);
 	return kept_run(s);

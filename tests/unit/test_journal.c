@@ -120,6 +120,21 @@ memory(void)
 	return st.st_blocks * 512;
 }
 
+/* An emulator says so, but gives nothing back. */
+static bool
+can_give_back(void)
+{
+	char *page;
+
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	    (off_t)JOURNAL_SIZE - 4096);
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	*page = 1;
+	ck_assert_int_eq(madvise(page, 4096, MADV_REMOVE), 0);
+	ck_assert_int_eq(munmap(page, 4096), 0);
+	return memory() <= 4096;
+}
+
 /* ---- what was added ---- */
 
 START_TEST(begins)
@@ -184,7 +199,7 @@ START_TEST(is_there_at_once)
 	journal_begin_anew(mine);
 	ck_assert(journal_append(mine, "b", 1, "2", 1));
 	holds("a=1 ");
-	journal_end_anew(mine, true);
+	ck_assert(journal_end_anew(mine, true));
 	holds("b=2 ");
 	journal_close(mine);
 }
@@ -258,6 +273,8 @@ add_bytes(size_t n)
  * back. */
 START_TEST(grown)
 {
+	bool gives_back = can_give_back();
+
 	add_bytes(JOURNAL_SLACK - 100000);
 	ck_assert(!journal_is_grown(j));
 	add_bytes(100000);
@@ -272,9 +289,17 @@ START_TEST(grown)
 	add_bytes(200000);
 	ck_assert(journal_is_grown(j));
 	journal_begin_anew(j);
+	add_bytes(3 * JOURNAL_SLACK);
+	journal_end_anew(j, true);
+	ck_assert(!journal_is_grown(j));
+	journal_forget(j, 2 * JOURNAL_SLACK);
+	ck_assert(!journal_is_grown(j));
+	journal_forget(j, 2 * JOURNAL_SLACK);
+	ck_assert(journal_is_grown(j));
+	journal_begin_anew(j);
 	journal_end_anew(j, true);
 	ck_assert_uint_eq(journal_used(j), 0);
-	ck_assert_int_le(memory(), 8192);
+	ck_assert_int_le(memory(), gives_back ? 8192 : (off_t)JOURNAL_SIZE);
 }
 END_TEST
 

@@ -415,7 +415,8 @@ START_TEST(queue)
 	next_one(1);
 	ck_assert_int_eq(
 	    getsockopt(first()->fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-	ck_assert_uint_gt(info.tcpi_sacked, 1);
+	if (len == sizeof(info)) /* an emulator knows some of it */
+		ck_assert_uint_gt(info.tcpi_sacked, 1);
 }
 END_TEST
 

@@ -173,8 +173,12 @@ START_TEST(without_history)
 	struct peer *a = daemon_person("a"), *b = daemon_person("b");
 
 	daemon_do(a, "said before");
-	kept.keep->no_history = kept.keep->is_full = true;
+	a->c->user.current->history.bytes += JOURNAL_LIVE_MAX;
+	kept.keep->is_full = true;
 	daemon_do(a, "hello");
+	ck_assert_uint_eq(kept_logged("too much to be kept"), 1);
+	ck_assert(kept.keep->no_history);
+	kept_forget_log();
 	kept_next(_i, CONF);
 	daemon_forget();
 	daemon_type(b, "/history");
@@ -187,6 +191,29 @@ START_TEST(without_history)
 	ck_assert(daemon_has(b, "said before") == (_i == 0));
 	ck_assert(daemon_has(b, "talk"));
 	kept_nothing_is_wrong();
+}
+END_TEST
+
+/* And when it is less again, it is there again. */
+START_TEST(with_history_again)
+{
+	struct peer *a = daemon_person("a"), *b = daemon_person("b");
+	struct history *h = &a->c->user.current->history;
+
+	daemon_do(a, "said before");
+	h->bytes += JOURNAL_LIVE_MAX;
+	kept.keep->is_full = true;
+	daemon_do(a, "hello");
+	ck_assert(kept.keep->no_history);
+	h->bytes -= JOURNAL_LIVE_MAX;
+	kept.keep->is_full = true;
+	daemon_do(a, "again");
+	ck_assert(!kept.keep->no_history);
+	kept_crash(CONF);
+	daemon_forget();
+	daemon_type(b, "/history");
+	ck_assert(daemon_has(b, "said before") && daemon_has(b, "hello") &&
+	    daemon_has(b, "again"));
 }
 END_TEST
 
@@ -433,11 +460,12 @@ main(void)
 	Suite *s = suite_create("takeover_lost");
 	TCase *tc = unit_case(s, "takeover_lost", setup, kept_stop);
 
-	UNIT_TESTS(tc, record_without_descriptor, without_descriptor_at_the_end,
-	    descriptor_without_record, damaged_record, twice_in_the_vault,
-	    three_faults, a_hundred_lines, handed_over_in_between,
-	    faults_while_taking_over, not_kept, another_version, held_twice,
-	    damaged_database, damaged_remnant, remnant_is_wiped, refused);
+	UNIT_TESTS(tc, record_without_descriptor, with_history_again,
+	    without_descriptor_at_the_end, descriptor_without_record,
+	    damaged_record, twice_in_the_vault, three_faults, a_hundred_lines,
+	    handed_over_in_between, faults_while_taking_over, not_kept,
+	    another_version, held_twice, damaged_database, damaged_remnant,
+	    remnant_is_wiped, refused);
 	tcase_add_loop_test(tc, written_anew, 0, 2);
 	tcase_add_loop_test(tc, without_history, 0, 2);
 	tcase_add_loop_test(tc, missing, 0, KEEP_DESCRIPTORS);

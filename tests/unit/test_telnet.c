@@ -47,6 +47,7 @@ note_event(struct transcript *t, const struct telnet_event *ev)
 	case TELNET_INTERRUPT:
 		note(t, "{ip}", 4);
 		break;
+	case TELNET_STRAY_END:
 	case TELNET_END:
 		break;
 	}

@@ -326,6 +326,28 @@ set_space(int end, int size)
 	    setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
 }
 
+/* Where no more may be in flight it is because of those who are gone: they make
+ * room, though somebody lives between them. */
+START_TEST(as_many_as_may_be)
+{
+	unsigned i;
+
+	for (i = 0; i < 20; i++) {
+		vaults_add(10 * i, 10);
+		vaults_flush();
+		vaults_remove(10 * i + 1, 9);
+	}
+	now += VAULT_DEAD_MS;
+	calls.fault = ETOOMANYREFS;
+	calls.fail_from = calls.fail_to = calls.n + 1;
+	vault_tick(v, now);
+	ck_assert_uint_eq(vault_dead(v), 0);
+	ck_assert_uint_eq(vault_waiting(v), 0);
+	vaults_check(true);
+	ck_assert_uint_eq(nfound, 20);
+}
+END_TEST
+
 /* At the end nobody waits for the next time. */
 START_TEST(refused_before_the_end)
 {
@@ -470,5 +492,5 @@ END_TEST
 VAULTS_MAIN("vault", in_batches, removed_before_it_is_sent, empty,
     closed_by_the_turn, shut_down_at_once, turned_as_far_as_needed,
     due_for_the_oldest, small_messages_are_gathered, very_many, old_and_young,
-    churn, refused_and_tried_again, refused_before_the_end,
+    churn, refused_and_tried_again, refused_before_the_end, as_many_as_may_be,
     full_pair_is_emptied, full_pair_is_turned, full_pairs, each_call_fails)

@@ -8,6 +8,7 @@
 #include <bsd/sys/queue.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -29,6 +30,7 @@ TAILQ_HEAD(history_entries, history_entry);
 struct history {
 	struct history_entries list; /* oldest first */
 	unsigned n;
+	size_t bytes; /* of all names and texts in it */
 	uint64_t next_number;
 	uint64_t kept; /* its keeper has all of a lower number */
 	struct history_entry *returned; /* last, by history_return() */

@@ -173,6 +173,17 @@ bool keep_hand_over(struct keep *k);
  * order. */
 void keep_stop(struct keep *k);
 
+/* ---- for keep.c ---- */
+
+/* Adds to the journal what c's lines have cost it and where in its input it is;
+ * or what was said in a room since it was told last.  The record is k->record.
+ */
+void keep_add_spent(struct keep *k, const struct client *c);
+void keep_add_said(struct keep *k, struct room *room);
+
+/* Writes the journal anew if most of it may be out of date. */
+void keep_tidy_journal(struct keep *k);
+
 /* ---- for takeover.c and handover.c ---- */
 
 /* Says to a connection of before that nobody knows it any more, and ends it; fd

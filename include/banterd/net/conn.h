@@ -103,7 +103,16 @@ bool conn_keep(struct conn *c, const unsigned char *p, size_t n);
 bool conn_has_pending(const struct conn *c);
 const unsigned char *conn_pending(const struct conn *c, size_t *n);
 void conn_offer(struct conn *c);
+
+/* Something that the owner knows of it, however much of it was taken since; 0
+ * until the owner sets it.  Only where there is some. */
+uint64_t *conn_pending_note(const struct conn *c);
+
 void conn_drop_pending(struct conn *c);
+
+/* Whether the input so far is within none of telnet's commands; what is text
+ * for who goes on with it. */
+void conn_set_plain(struct conn *c, bool plain);
 
 /* Whether the input is at its end: the peer's FIN came, or reading failed. */
 bool conn_has_ended(const struct conn *c);

@@ -22,6 +22,7 @@ struct input {
 	uint8_t mark;     /* bytes of a U+FEFF at the start, or no more of it */
 	bool begun;       /* the first line has ended */
 	bool too_long;    /* it is, and that was not told yet */
+	bool lost;        /* some was, and no line has come since */
 };
 
 enum input_kind {
@@ -70,19 +71,25 @@ void input_clear(struct input *in);
  * line is thrown away. */
 void input_lose(struct input *in);
 
-/* In a number, what input_export() writes where nothing is pending. */
-uint64_t input_shape(const struct input *in);
+/* Whether it is within none of telnet's commands. */
+bool input_is_plain(const struct input *in);
 
 /*
- * What outlives the process in any case: where in its input it is; of a line
- * that it is in the rest is thrown away then.  And what does besides in one
- * that hands over, as linebuf_export_rest() and the other.  The n bytes at
- * pending have come, and are not taken yet: where they are not there any more,
- * a line that begins in them has lost its beginning, too.
+ * What outlives the process in any case, in a number that is never 0: where in
+ * its input it is; of a line that it is in the rest is thrown away then.  Or so
+ * when n more bytes at p are gone, with each line in them: they have come, and
+ * are not taken yet, and where they are not there any more, a line that begins
+ * in them has lost its beginning, too.
  */
-void input_export(const struct input *in, const unsigned char *pending,
-    size_t n, struct record *r);
-bool input_import(struct input *in, struct record_reader *r);
+uint64_t input_shape(const struct input *in);
+uint64_t input_shape_after(
+    const struct input *in, const unsigned char *p, size_t n);
+
+/* Has a new input be where that one was.  False: no input is there. */
+bool input_return(struct input *in, uint64_t shape);
+
+/* What does besides in one that hands over, as linebuf_export_rest() and the
+ * other. */
 void input_export_rest(const struct input *in, struct record *r);
 bool input_import_rest(struct input *in, unsigned max, struct record_reader *r);
 

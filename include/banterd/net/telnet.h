@@ -5,6 +5,7 @@
 #ifndef BANTERD_NET_TELNET_H
 #define BANTERD_NET_TELNET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@ enum telnet_kind {
 	TELNET_ARE_YOU_THERE,   /* AYT */
 	TELNET_ERASE_CHARACTER, /* EC */
 	TELNET_ERASE_LINE,      /* EL */
-	TELNET_INTERRUPT        /* IP, BRK, ABORT: drop the unfinished line */
+	TELNET_INTERRUPT,       /* IP, BRK, ABORT: drop the unfinished line */
+	TELNET_STRAY_END        /* SE without an SB */
 };
 
 /* Between two inputs: all zero is the state of a new connection. */
@@ -40,5 +42,8 @@ struct telnet_event {
  */
 void telnet_next(struct telnet *t, const unsigned char **in, size_t *len,
     struct telnet_event *ev);
+
+/* Whether it is within no command. */
+bool telnet_is_plain(const struct telnet *t);
 
 #endif

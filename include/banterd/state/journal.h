@@ -21,14 +21,18 @@ struct journal;
 
 /* So many bytes more than twice what it had when it was written anew, and it
  * should be again. */
-#define JOURNAL_SLACK ((size_t)1 << 20)
+#define JOURNAL_SLACK ((size_t)1 << 18)
+
+/* No more than that should be in one that was just written, in bytes: what is
+ * out of date would be written anew all the time. */
+#define JOURNAL_LIVE_MAX (JOURNAL_SIZE / 4)
 
 /* Makes the memory.  Returns a descriptor that the caller owes close(), or -1
  * with errno set. */
 int journal_make(void);
 
-/* Maps it; fd stays the caller's.  Returns NULL with errno set; EINVAL: it is
- * none.  The caller owes journal_close(). */
+/* Maps it; fd stays the caller's, and open.  Returns NULL with errno set;
+ * EINVAL: it is none.  The caller owes journal_close(). */
 struct journal *journal_open(int fd);
 void journal_close(struct journal *j);
 
@@ -40,11 +44,16 @@ bool journal_append(struct journal *j, const void *key, size_t key_len,
 /* Whether so much of it may be out of date that it should be written anew. */
 bool journal_is_grown(const struct journal *j);
 
+/* So many of its bytes have become out of date at once: it should be written
+ * anew earlier. */
+void journal_forget(struct journal *j, size_t bytes);
+
 /* Between these two, what is added makes a new journal, which takes the place
  * of the old one at the end; whole: it has all that it should, else the old one
+ * stays.  The first returns false if memory is out, the second if the old one
  * stays. */
-void journal_begin_anew(struct journal *j);
-void journal_end_anew(struct journal *j, bool whole);
+bool journal_begin_anew(struct journal *j);
+bool journal_end_anew(struct journal *j, bool whole);
 
 /* Calls found for each record, in the order in which they were added, until it
  * returns false.  Returns false if what is there is damaged. */
