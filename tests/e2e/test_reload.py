@@ -321,6 +321,7 @@ class Listeners(Reload):
             self.server.mark()
             self.reload("listen %s\n" % taken + self.motd("new"))
             self.server.wait_log(r"error: .*" + re.escape(taken))
+            self.server.wait_log("not reloaded")
             self.motd_is("old")
             alice.silence()
 

@@ -346,9 +346,7 @@ END_TEST
 START_TEST(other_records)
 {
 	static const char *const keys[] = { "\1", "\2", "\3", "\4x", "\x08",
-		"\x0c", "\x0d", "\xff",
-		"\x08\x61"
-		"aaaaaaabbbbbbbbccccccccddddddd" };
+		"\x0c", "\x0d", "\xff", "\10aaaaaaaabbbbbbbbccccccccddddddd" };
 	struct peer *a = daemon_person("a");
 	size_t i;
 

@@ -346,13 +346,22 @@ class Manager(Daemon):
         self.hand_over()
         self.begin()
 
+    def rest(self):
+        """Waits until it does nothing."""
+        wait.eventually(lambda: proc.rests(self.pid), "it does nothing")
+
+    def freeze(self):
+        """Of one that does nothing, see break_down()."""
+        self.rest()
+        super().freeze()
+
     def break_down(self, number=signal.SIGKILL, rests=True):
         """The first half of a crash.
 
         Of one that does nothing: else whoever was sent something a moment ago
         may read the end of half a line, though they had all of it."""
         if rests:
-            wait.eventually(lambda: proc.rests(self.pid), "it does nothing")
+            self.rest()
         if self.process.poll() is None:
             self._killed_by = number
             self.process.send_signal(number)
