@@ -76,7 +76,8 @@ arrive(void)
 static bool
 is_speech(const char *text)
 {
-	static const char *const words[] = { "me", "msg", "m", "reply", "r" };
+	static const char *const words[] = { "me", "msg", "m", "tell", "w",
+		"reply", "r" };
 	size_t i, len;
 
 	if (text[0] != '/' || text[1] == '/')
