@@ -52,16 +52,6 @@ drop_mark(struct input *in, const char *p, size_t n)
 	return 0;
 }
 
-/* A program's request is not edited: to its reader this is another byte. */
-static void
-erase_character(struct input *in)
-{
-	linebuf_erase_character(&in->line);
-	if (in->mark > 0)
-		in->mark = MARK_OVER;
-	http_scan(&in->http, "\x7f", 1);
-}
-
 /* What came of the first line, or of n bytes of it.  That it is too long is
  * told as soon as it is known to be no request. */
 static void
@@ -80,6 +70,17 @@ look_at_first(struct input *in, const char *p, size_t n, bool ended,
 		in->too_long = false;
 		ev->kind = INPUT_TOO_LONG;
 	}
+}
+
+/* A program's request is not edited: to its reader this is another byte. */
+static void
+erase_character(struct input *in, struct input_event *ev)
+{
+	linebuf_erase_character(&in->line);
+	if (in->mark > 0)
+		in->mark = MARK_OVER;
+	if (!in->begun)
+		look_at_first(in, "\x7f", 1, false, ev);
 }
 
 /* ---- what comes ---- */
@@ -119,7 +120,7 @@ take(struct input *in, unsigned max, const struct telnet_event *t,
 		ev->kind = INPUT_ARE_YOU_THERE;
 		break;
 	case TELNET_ERASE_CHARACTER:
-		erase_character(in);
+		erase_character(in, ev);
 		break;
 	case TELNET_ERASE_LINE:
 	case TELNET_INTERRUPT:

@@ -196,6 +196,18 @@ START_TEST(too_long)
 }
 END_TEST
 
+/* Told as soon as it is known, whatever becomes of the line after that. */
+START_TEST(too_long_for_a_request)
+{
+	char raw[MAX_LINE + 20];
+
+	memset(raw, 'x', sizeof(raw));
+	strcpy(raw + MAX_LINE + 1, "\xff\xf7\xff\xf8next\n");
+	got_len = 0;
+	check(raw, strlen(raw), "<long>next\n", 11);
+}
+END_TEST
+
 /* A U+FEFF is dropped where a connection begins, and nowhere else. */
 #define MARK "\xef\xbb\xbf"
 
@@ -307,4 +319,4 @@ START_TEST(edited_http)
 END_TEST
 
 UNIT_MAIN("input", NULL, NULL, lines, entered_once, telnet, held, too_long,
-    byte_order_mark, http, long_http, edited_http)
+    too_long_for_a_request, byte_order_mark, http, long_http, edited_http)
