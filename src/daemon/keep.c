@@ -125,12 +125,13 @@ keep_client_changed(struct keep *k, struct client *c, unsigned what)
 	k->is_dirty = true;
 }
 
-void
+bool
 keep_remove(struct keep *k, struct client *c)
 {
 	uint64_t number = conn_number(c->out.conn);
 	struct kept *kept = c->kept;
 	enum keep_kind kind;
+	bool is_held;
 
 	for (kind = KEEP_CLIENT; kind <= KEEP_UNHEARD; kind++) {
 		if (kept == NULL || (kept->stored & 1U << kind) != 0)
@@ -138,12 +139,13 @@ keep_remove(struct keep *k, struct client *c)
 	}
 	k->is_dirty = true;
 	if (kept == NULL)
-		return;
+		return false;
 	if (kept->changes != 0)
 		TAILQ_REMOVE(&k->changed, kept, changed);
-	vault_remove(k->vault, &kept->item, server_now(k->srv));
+	is_held = vault_remove(k->vault, &kept->item, server_now(k->srv));
 	c->kept = NULL;
 	free(kept);
+	return is_held;
 }
 
 /* Returns false if there is nothing of that kind. */
@@ -524,7 +526,6 @@ keep_attach(struct keep *k, struct server *srv)
 	k->srv = srv;
 	k->notify = &srv->notify;
 	srv->keep = k;
-	srv->conns.are_held = true;
 	srv->conns.sending = &k->life->sending;
 	srv->conns.reading = &k->life->reading;
 	srv->fanout->before_sending = before_sending;

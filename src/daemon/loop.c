@@ -81,8 +81,8 @@ gone(void *daemon, struct client *c)
 {
 	struct server *srv = daemon;
 
-	if (srv->keep != NULL)
-		keep_remove(srv->keep, c);
+	if (srv->keep != NULL && keep_remove(srv->keep, c))
+		conn_end(c->out.conn);
 	TAILQ_REMOVE(&srv->clients, c, next);
 	if (c->is_waiting)
 		TAILQ_REMOVE(&srv->waiting, c, waiting);

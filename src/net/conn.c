@@ -100,10 +100,9 @@ conn_descriptor(const struct conn *c)
 	return c->fd;
 }
 
-/* The peer is to see the end now, whoever else holds the descriptor.  TCP sends
- * a reset when it is disconnected (connect(2), AF_UNSPEC). */
-static void
-end_connection(struct conn *c)
+/* TCP sends a reset when it is disconnected (connect(2), AF_UNSPEC). */
+void
+conn_end(struct conn *c)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 
@@ -134,8 +133,6 @@ conn_stop(struct conn *c)
 	if (c->stopped)
 		return;
 	c->stopped = true;
-	if (c->conns->are_held && !c->conns->are_handed_over)
-		end_connection(c);
 	(void)event_del(read_event(c));
 	if (c->bev != NULL) {
 		c->conns->bytes_out -= conn_backlog(c); /* is dropped */

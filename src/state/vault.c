@@ -202,18 +202,6 @@ vault_add(struct vault *v, struct vault_item *item, int fd, uint64_t number)
 	add_waiting(v, item);
 }
 
-void
-vault_remove(struct vault *v, struct vault_item *item, uint64_t now)
-{
-	struct vault_message *m = item->message;
-
-	if (!item->is_in)
-		return;
-	detach(v, item);
-	if (m != NULL)
-		bury(m, now);
-}
-
 /* ---- into a pair ---- */
 
 /* Adds as many as there is space for. */
@@ -282,6 +270,40 @@ drop_first(struct ring *r)
 		return false;
 	free_message(TAILQ_FIRST(&r->messages));
 	return true;
+}
+
+/* Drops what is first in it and has nobody living any more; returns whether m
+ * was among that. */
+static bool
+drop_dead(struct ring *r, const struct vault_message *m)
+{
+	const struct vault_message *first;
+	bool is_m = false;
+
+	while (!is_m && (first = TAILQ_FIRST(&r->messages)) != NULL &&
+	    TAILQ_EMPTY(&first->living)) {
+		is_m = first == m;
+		if (!drop_first(r))
+			return false;
+	}
+	return is_m;
+}
+
+/* Who comes and soon goes while nobody else comes is out of it at once.  (Who
+ * is in the old pair, or waits, may be in another message, too, that could not
+ * be dropped.) */
+bool
+vault_remove(struct vault *v, struct vault_item *item, uint64_t now)
+{
+	struct vault_message *m = item->message;
+
+	if (!item->is_in)
+		return false;
+	detach(v, item);
+	if (m == NULL)
+		return true;
+	bury(m, now);
+	return m->ring != &v->young || !drop_dead(&v->young, m);
 }
 
 /* No more may be in flight, but some of what is in the first message need not:

@@ -191,13 +191,16 @@ vaults_flush(void)
 			living[i] = true;
 }
 
-void
+bool
 vaults_remove(unsigned from, unsigned n)
 {
+	bool may_be_held = false;
+
 	for (; n > 0; n--, from++) {
 		living[from] = false;
-		vault_remove(v, &items[from], now);
+		may_be_held = vault_remove(v, &items[from], now);
 	}
+	return may_be_held;
 }
 
 void

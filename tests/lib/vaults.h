@@ -52,7 +52,8 @@ bool vaults_is_file_of(int fd, uint64_t number);
 /* Adds numbers, sends them, removes them. */
 void vaults_add(unsigned from, unsigned n);
 void vaults_flush(void);
-void vaults_remove(unsigned from, unsigned n);
+/* Returns whether the last one may be in flight still. */
+bool vaults_remove(unsigned from, unsigned n);
 
 /* Some hundred calls of all kinds, at random. */
 void vaults_come_and_go(unsigned steps);

@@ -217,15 +217,16 @@ START_TEST(half_a_line)
 }
 END_TEST
 
-/* Who is done sees its end before anything else is known of it. */
+/* Who is done sees its end before anything else is known of it: also where the
+ * vault holds it still, for somebody came before. */
 START_TEST(end_comes_first)
 {
-	struct peer *a = daemon_person("a");
+	struct peer *b = daemon_person("b"), *a = daemon_person("a");
 	char byte;
 
-	conn_stop(a->c->out.conn);
-	ck_assert_int_eq(recv(a->fd, &byte, 1, MSG_DONTWAIT), 0);
+	ck_assert(b->c->kept->item.is_in);
 	client_drop(a->c, CLIENT_LOST);
+	ck_assert_int_eq(recv(a->fd, &byte, 1, MSG_DONTWAIT), 0);
 	daemon_settle();
 }
 END_TEST

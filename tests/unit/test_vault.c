@@ -132,7 +132,7 @@ START_TEST(turned_as_far_as_needed)
 		vaults_add(10 * i, 10);
 		vaults_flush();
 	}
-	vaults_remove(0, 10); /* all of one */
+	vaults_remove(10, 10); /* all of one */
 	vaults_remove(25, 1);
 	calls.n = 0;
 	now += VAULT_DEAD_MS;
@@ -140,7 +140,7 @@ START_TEST(turned_as_far_as_needed)
 	ck_assert_uint_eq(calls.n, 1 + 3); /* one is sent, three are dropped */
 	ck_assert_uint_eq(vault_messages(v), 4);
 	vaults_check(true);
-	ck_assert_uint_eq(order[0], 10);
+	ck_assert_uint_eq(order[0], 0);
 	ck_assert_uint_eq(order[19 - 1], 29);
 	ck_assert_uint_eq(order[19], 30);
 }
@@ -149,7 +149,7 @@ END_TEST
 /* The oldest of those who are gone counts. */
 START_TEST(due_for_the_oldest)
 {
-	vaults_add(0, 2);
+	vaults_add(0, 3);
 	vaults_flush();
 	vaults_remove(0, 1);
 	now += VAULT_DEAD_MS - 1;
@@ -157,8 +157,57 @@ START_TEST(due_for_the_oldest)
 	ck_assert(vault_due(v) == now + 1);
 	vault_tick(v, now + 1);
 	ck_assert_uint_eq(vault_dead(v), 0);
+	ck_assert_uint_eq(vault_messages(v), 1);
+	ck_assert(vault_due(v) == NEVER);
+}
+END_TEST
+
+/* Whoever lives in the same message, or in one before it, keeps it there; else
+ * what is dead in front goes. */
+START_TEST(soon_gone)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	vault_add(v, &items[0], pair[0], 0);
+	vaults_flush();
+	ck_assert(!vaults_remove(0, 1));
+	close(pair[0]);
+	ck_assert_int_eq(seen_by(pair[1]), 0);
+	close(pair[1]);
 	ck_assert_uint_eq(vault_messages(v), 0);
 	ck_assert(vault_due(v) == NEVER);
+
+	vaults_add(1, 2);
+	vaults_flush();
+	vaults_add(3, 1);
+	vaults_flush();
+	ck_assert(vaults_remove(3, 1));
+	ck_assert(vaults_remove(2, 1));
+	ck_assert_uint_eq(vault_dead(v), 2);
+	ck_assert(!vaults_remove(1, 1));
+	ck_assert_uint_eq(vault_messages(v), 1); /* the other's end was told */
+	vaults_add(4, 1);
+	vaults_flush();
+	ck_assert(!vaults_remove(4, 1));
+	ck_assert_uint_eq(vault_messages(v), 0);
+	ck_assert_uint_eq(vault_dead(v), 0);
+}
+END_TEST
+
+/* Of the old ones, and of those who were never in, nobody can say that. */
+START_TEST(may_be_held)
+{
+	vaults_add(0, 2);
+	vaults_flush();
+	vaults_remove(0, 1);
+	now += VAULT_DEAD_MS;
+	vault_tick(v, now);
+	ck_assert_uint_eq(vault_messages(v), 1);
+	ck_assert(vaults_remove(1, 1));
+	ck_assert(!vaults_remove(1, 1));
+	vaults_add(2, 1);
+	ck_assert(vaults_remove(2, 1));
 }
 END_TEST
 
@@ -491,6 +540,7 @@ END_TEST
 
 VAULTS_MAIN("vault", in_batches, removed_before_it_is_sent, empty,
     closed_by_the_turn, shut_down_at_once, turned_as_far_as_needed,
-    due_for_the_oldest, small_messages_are_gathered, very_many, old_and_young,
-    churn, refused_and_tried_again, refused_before_the_end, as_many_as_may_be,
-    full_pair_is_emptied, full_pair_is_turned, full_pairs, each_call_fails)
+    due_for_the_oldest, soon_gone, may_be_held, small_messages_are_gathered,
+    very_many, old_and_young, churn, refused_and_tried_again,
+    refused_before_the_end, as_many_as_may_be, full_pair_is_emptied,
+    full_pair_is_turned, full_pairs, each_call_fails)

@@ -127,8 +127,9 @@ void keep_attach(struct keep *k, struct server *srv);
 /* A client has come; false: memory is out. */
 bool keep_add(struct keep *k, struct client *c);
 
-/* It is gone: nothing of it is kept. */
-void keep_remove(struct keep *k, struct client *c);
+/* It is gone: nothing of it is kept.  Returns whether its connection has to be
+ * ended (conn_end()): to close the descriptor does not. */
+bool keep_remove(struct keep *k, struct client *c);
 
 /* Something has changed: a sum of CHANGED_... */
 void keep_client_changed(struct keep *k, struct client *c, unsigned what);

@@ -58,9 +58,6 @@ struct conns {
 	uint64_t bytes_out; /* sent, or in a backlog that is not dropped yet */
 	unsigned freed;     /* bufferevents, since somebody set it to 0 */
 	uint64_t made;      /* connections, ever: their numbers */
-	/* Others hold the descriptors, too (the vault): to close one does not
-	 * end its connection. */
-	bool are_held;
 	/* They stay open for another process, which goes on with them. */
 	bool are_handed_over;
 	/* Whose output is being sent, or perhaps in part: its number, or 0; and
@@ -81,9 +78,12 @@ int conn_descriptor(const struct conn *c);
 /* Closes the descriptor, and frees all of it. */
 void conn_free(struct conn *c);
 
-/* Nothing is read or sent any more; what is buffered is dropped.  Where others
- * hold the descriptor, the peer sees the end now, else with conn_free(). */
+/* Nothing is read or sent any more; what is buffered is dropped. */
 void conn_stop(struct conn *c);
+
+/* Has the peer see the end of one that was stopped now, though somebody else
+ * holds the descriptor, too: then conn_free() alone does not show it. */
+void conn_end(struct conn *c);
 
 /* Has the owner told of input, or not: then TCP makes the peer wait.  Returns
  * false when memory is out. */

@@ -14,7 +14,7 @@
  *
  * A descriptor in flight counts for its owner (RLIMIT_NOFILE, the soft one),
  * and its socket stays open for the peer until it is out of the ring: who
- * closes it has to say shutdown(2) before.
+ * closes it has to say shutdown(2) before, unless vault_remove() has it out.
  */
 #ifndef BANTERD_STATE_VAULT_H
 #define BANTERD_STATE_VAULT_H
@@ -79,9 +79,10 @@ void vault_free(struct vault *v);
 void vault_add(
     struct vault *v, struct vault_item *item, int fd, uint64_t number);
 
-/* Its owner is gone, and has said shutdown(2); now is in ms.  An item that is
- * in no vault may be given. */
-void vault_remove(struct vault *v, struct vault_item *item, uint64_t now);
+/* Its owner is gone; now is in ms.  An item that is in no vault may be given.
+ * Returns whether the descriptor may be in flight for a while: then to close it
+ * ends nothing, and its owner has to say shutdown(2). */
+bool vault_remove(struct vault *v, struct vault_item *item, uint64_t now);
 
 /* Sends what was added since the last time, in as few messages as possible; if
  * the pair is full, it is emptied before.  What the kernel refuses waits,
