@@ -14,6 +14,7 @@
 #define HEAD_SIZE 4096U
 #define HALF_SIZE ((JOURNAL_SIZE - HEAD_SIZE) / 2 & ~(size_t)4095)
 #define ALIGNMENT 8U
+#define READY     16384U /* bytes of a half whose memory is had at once */
 
 /* What stands at the beginning of the memory. */
 struct head {
@@ -33,7 +34,7 @@ struct prefix {
 struct buffer {
 	size_t at, used; /* where in the half it goes; bytes in it */
 	bool failed;
-	unsigned char bytes[65536];
+	unsigned char bytes[16384];
 };
 
 struct journal {
@@ -41,7 +42,8 @@ struct journal {
 	struct head *head;
 	unsigned char *halves[2];
 	struct buffer *buffer; /* NULL: is not written anew now */
-	size_t base; /* bytes that were not out of date when it was, at most */
+	size_t base;  /* bytes that were not out of date when it was, at most */
+	size_t ready; /* of the active half up to here there is memory */
 };
 
 _Static_assert(sizeof(struct head) == 32 && sizeof(struct prefix) == 8,
@@ -189,6 +191,20 @@ append_anew(struct journal *j, const struct prefix *prefix, const void *key,
 	return true;
 }
 
+/* Has the memory for what comes after the used bytes: to get it page by page,
+ * as each is touched, costs many times as much.  Where that is not possible, it
+ * is got so. */
+static void
+get_ready(struct journal *j, size_t used)
+{
+	size_t from = used - used % READY;
+	size_t n = MIN(READY, HALF_SIZE - from);
+
+	(void)madvise(
+	    j->halves[j->head->active] + from, n, MADV_POPULATE_WRITE);
+	j->ready = from + n;
+}
+
 bool
 journal_append(struct journal *j, const void *key, size_t key_len,
     const void *record, size_t len)
@@ -203,6 +219,8 @@ journal_append(struct journal *j, const void *key, size_t key_len,
 		return append_anew(j, &prefix, key, record);
 	if (!fits((size_t)*end, &prefix, len))
 		return false;
+	if (*end + size_of(&prefix) > j->ready)
+		get_ready(j, (size_t)*end);
 	memcpy(at, &prefix, sizeof(prefix));
 	memcpy(at + sizeof(prefix), key, key_len);
 	if (len > 0)
@@ -253,6 +271,7 @@ journal_end_anew(struct journal *j, bool whole)
 	 * again. */
 	(void)madvise(j->halves[1 - j->head->active], HALF_SIZE, MADV_REMOVE);
 	j->base = journal_used(j);
+	j->ready = 0;
 	return whole;
 }
 

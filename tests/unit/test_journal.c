@@ -275,18 +275,18 @@ START_TEST(grown)
 {
 	bool gives_back = can_give_back();
 
-	add_bytes(JOURNAL_SLACK - 100000);
+	add_bytes(JOURNAL_SLACK - 20000);
 	ck_assert(!journal_is_grown(j));
-	add_bytes(100000);
+	add_bytes(20000);
 	ck_assert(journal_is_grown(j));
 	journal_begin_anew(j);
 	add_bytes(3 * JOURNAL_SLACK);
 	journal_end_anew(j, true);
 	ck_assert_uint_ge(journal_used(j), 3 * JOURNAL_SLACK);
 	ck_assert(!journal_is_grown(j));
-	add_bytes(4 * JOURNAL_SLACK - 100000);
+	add_bytes(4 * JOURNAL_SLACK - 20000);
 	ck_assert(!journal_is_grown(j));
-	add_bytes(200000);
+	add_bytes(40000);
 	ck_assert(journal_is_grown(j));
 	journal_begin_anew(j);
 	add_bytes(3 * JOURNAL_SLACK);

@@ -21,7 +21,7 @@ struct journal;
 
 /* So many bytes more than twice what it had when it was written anew, and it
  * should be again. */
-#define JOURNAL_SLACK ((size_t)1 << 18)
+#define JOURNAL_SLACK ((size_t)1 << 16)
 
 /* No more than that should be in one that was just written, in bytes: what is
  * out of date would be written anew all the time. */
