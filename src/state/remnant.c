@@ -1,6 +1,7 @@
 #include <sys/param.h>
 #include <sys/stat.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@
 #define HEADLINE 5 /* of a record */
 #define BUFFER   65536
 
-/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+/* FNV-1a, but over words of 8 bytes, of which there may be 100 MB: so the upper
+ * half is folded into the lower. http://www.isthe.com/chongo/tech/comp/fnv/ */
 #define FNV_BASIS 0xcbf29ce484222325U
 #define FNV_PRIME 0x100000001b3U
 
@@ -42,20 +44,30 @@ struct remnant {
 
 struct reader {
 	int fd;
-	off_t at, end;    /* what is not in the buffer yet */
-	size_t pos, used; /* what is in it, and not taken yet */
-	uint64_t checksum;
+	off_t at, end;     /* what is not in the buffer yet */
+	size_t pos, used;  /* what is in it, and not taken yet */
+	uint64_t checksum; /* of the records up to here */
+	bool is_good;      /* that of all of them */
 	unsigned char key[DATABASE_KEY_MAX];
 	unsigned char *record;
 	size_t size; /* allocated for it */
 	unsigned char buffer[BUFFER];
 };
 
+/* All pieces but the last one have a multiple of 8 bytes: BUFFER. */
 static uint64_t
 add_to_checksum(uint64_t sum, const unsigned char *bytes, size_t n)
 {
-	for (; n > 0; n--)
-		sum = (sum ^ *bytes++) * FNV_PRIME;
+	uint64_t word;
+	size_t len;
+
+	for (; n > 0; n -= len, bytes += len) {
+		word = 0;
+		len = MIN(n, sizeof(word));
+		memcpy(&word, bytes, len);
+		sum = (sum ^ le64toh(word)) * FNV_PRIME;
+		sum ^= sum >> 32;
+	}
 	return sum;
 }
 
@@ -219,12 +231,13 @@ refill(struct reader *r)
 
 	if ((got = pread(r->fd, r->buffer, n, r->at)) == -1)
 		return false;
-	if (got == 0)
+	if (got == 0 || (size_t)got < n)
 		return refuse();
-	r->checksum = add_to_checksum(r->checksum, r->buffer, (size_t)got);
+	if (!r->is_good)
+		r->checksum = add_to_checksum(r->checksum, r->buffer, n);
 	r->at += got;
 	r->pos = 0;
-	r->used = (size_t)got;
+	r->used = n;
 	return true;
 }
 
@@ -329,6 +342,7 @@ read_all(struct reader *r, database_found *found, void *arg)
 	if (get_number(head + SUMMED, HEAD - SUMMED) !=
 	    add_to_checksum(r->checksum, head, SUMMED))
 		return refuse();
+	r->is_good = true;
 	return tell(r, records, found, arg);
 }
 

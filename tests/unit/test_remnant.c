@@ -180,8 +180,8 @@ END_TEST
 START_TEST(format)
 {
 	static const unsigned char want[] = { 'b', 'a', 'n', 't', 'e', 'r', 'd',
-		'\n', 1, 0, 0, 0, 1, 0, 0, 0, 13, 1, 0, 0, 0, 0, 0, 0, 0x91,
-		0xc3, 0x37, 0xac, 0x89, 0xbe, 0xb9, 0x78, 3, 5, 1, 0, 0, 'k',
+		'\n', 1, 0, 0, 0, 1, 0, 0, 0, 13, 1, 0, 0, 0, 0, 0, 0, 0x8f,
+		0xfc, 0xe1, 0x17, 0x1b, 0x76, 0xef, 0x2f, 3, 5, 1, 0, 0, 'k',
 		'e', 'y', 0, 1, 2, 3, 4 };
 	unsigned char record[261], got[400];
 	struct remnant *r = remnant_begin(fd);
@@ -384,6 +384,23 @@ START_TEST(each_byte_is_wrong)
 }
 END_TEST
 
+/* In two words the same. */
+START_TEST(two_bits_are_wrong)
+{
+	unsigned char bytes[sizeof(good)];
+	size_t i;
+
+	read_good();
+	for (i = 0; i + 8 < good_len; i++) {
+		memcpy(bytes, good, sizeof(good));
+		bytes[i] ^= 0x80;
+		bytes[i + 8] ^= 0x80;
+		write_bytes(bytes, good_len);
+		is_refused();
+	}
+}
+END_TEST
+
 START_TEST(each_other_length)
 {
 	size_t len;
@@ -399,17 +416,32 @@ START_TEST(each_other_length)
 }
 END_TEST
 
+/* Of words, the last one filled up with zeros. */
+static uint64_t
+sum_of(uint64_t sum, const unsigned char *bytes, size_t len)
+{
+	uint64_t word = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		word |= (uint64_t)bytes[i] << 8 * (i % 8);
+		if (i % 8 != 7 && i + 1 < len)
+			continue;
+		sum = (sum ^ word) * 0x100000001b3U;
+		sum ^= sum >> 32;
+		word = 0;
+	}
+	return sum;
+}
+
 /* The checksum as somebody else would make it. */
 static void
 write_summed(unsigned char *bytes, size_t len)
 {
-	uint64_t sum = 0xcbf29ce484222325U;
+	uint64_t sum = sum_of(0xcbf29ce484222325U, bytes + 32, len - 32);
 	size_t i;
 
-	for (i = 32; i < len; i++)
-		sum = (sum ^ bytes[i]) * 0x100000001b3U;
-	for (i = 0; i < 24; i++)
-		sum = (sum ^ bytes[i]) * 0x100000001b3U;
+	sum = sum_of(sum, bytes, 24);
 	for (i = 0; i < 8; i++)
 		bytes[24 + i] = (unsigned char)(sum >> 8 * i);
 	write_bytes(bytes, len);
@@ -506,5 +538,5 @@ END_TEST
 
 UNIT_MAIN("remnant", setup, teardown, empty, in_the_order_of_writing, format,
     large_ones, written_in_pieces, records_that_are_none, writing_fails,
-    is_not_finished, reading_fails, each_byte_is_wrong, each_other_length,
-    wrong_on_purpose, wrong_keys, is_wiped)
+    is_not_finished, reading_fails, each_byte_is_wrong, two_bits_are_wrong,
+    each_other_length, wrong_on_purpose, wrong_keys, is_wiped)
