@@ -58,6 +58,12 @@ class Results:
         return min((v for v in values if v is not None), default=None)
 
 
+    def low(self, scenario, name, measure):
+        """The lower quartile: where the machine sleeps between two lines, some rounds of all are
+        twice as dear, and more of the one's than of the other's."""
+        samples = self.results.get(scenario, {}).get(name, {}).get(measure)
+        return spread(samples)[1] if samples else None
+
     def most(self, scenario, name, measure):
         return max(self.results.get(scenario, {}).get(name, {}).get(measure, []), default=None)
 
@@ -171,15 +177,19 @@ def sleepers(r, bar):
 def keep(r, bar):
     """What -k may cost."""
     def more(measure):
-        return r.pairs("9", WITH, WITHOUT, measure, lambda a, b: a - b)
+        with_k, without = (r.low("9", name, measure) for name in (WITH, WITHOUT))
+        return None if None in (with_k, without) else with_k - without
 
     bar("9", "us more for a line to one member", more("cpu_us (rooms of 2)"), 3.0)
     bar("9", "CPU per delivery in a room of 100 / without -k",
         r.pairs("9", WITH, WITHOUT, "cpu_us (rooms of 100)", ratio), 1.02)
     for people in (1000, 10000):
-        visit = [more(f"visit_us ({people})"), more(f"put_off_us ({people})")]
-        bar("9", f"us more for one who comes and goes ({people:,} there)", total(visit), 10.0)
-        bar("9", "of these, put off until they had gone", visit[1], None)
+        for measure, how, most in (("visit_us", "then the next", 10.0),
+                                   ("rested_visit_us", "at rest after each step", None)):
+            visit = [more(f"{way}{measure} ({people})") for way in ("", "put_off_")]
+            bar("9", f"us more for one who comes and goes, {how} ({people:,} there)", total(visit),
+                most)
+            bar("9", "of these, put off until they had gone", visit[1], None)
         memory = [more(f"{kind}_bytes ({people})") for kind in ("anon", "state")]
         bar("9", f"bytes more for each client ({people:,} there)", total(memory), 600)
 

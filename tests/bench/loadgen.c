@@ -10,7 +10,7 @@
  *	leave			everybody leaves the room
  *	wake			the sleepers wake up
  *	settle			reads until it is quiet
- *	visits N		so many more come and go, one after the other
+ *	visits N RESTS		more come and go one by one; 1: at rest between
  *	churn SECONDS N		N more come each second, and go soon after
  *	pause SIGNAL		ends the server when each has said a line
  *	next PID		the server that has come after it
@@ -217,8 +217,8 @@ command(struct load *l, const char *cmd)
 	else if (sscanf(cmd, "flow %u %u", &lines, &inflight) == 2 &&
 	    inflight > 0 && lines > 0)
 		round_flow(l, lines, inflight);
-	else if (sscanf(cmd, "visits %u", &lines) == 1)
-		visit_rest(l, lines);
+	else if (sscanf(cmd, "visits %u %d", &lines, &arg) == 2)
+		visit_each(l, lines, arg == 1);
 	else if (sscanf(cmd, "churn %u %u", &lines, &inflight) == 2)
 		visit_churn(l, lines, inflight);
 	else if (sscanf(cmd, "pause %d", &arg) == 1)

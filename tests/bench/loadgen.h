@@ -135,7 +135,7 @@ void round_heard(
     struct load *, struct client *, uint32_t, const char *, size_t);
 
 /* visit.c */
-void visit_rest(struct load *, uint32_t);
+void visit_each(struct load *, uint32_t, bool);
 void visit_churn(struct load *, uint32_t, uint32_t);
 
 /* pause.c */

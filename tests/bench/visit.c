@@ -41,7 +41,7 @@ visitor_read(struct visitor *v)
 	return n == 0;
 }
 
-/* ---- one after the other, at rest ---- */
+/* ---- one after the other ---- */
 
 static void
 rest(struct load *l, const struct proc_cpu *since)
@@ -50,8 +50,9 @@ rest(struct load *l, const struct proc_cpu *since)
 		die("the server doesn't come to rest");
 }
 
+/* Each step may wait until the server has done all it does for the last one. */
 static void
-visit_one(struct load *l, uint32_t number)
+visit_one(struct load *l, uint32_t number, bool rests)
 {
 	struct visitor v = { .fd = -1 };
 	struct pollfd pfd = { .events = POLLIN };
@@ -59,7 +60,8 @@ visit_one(struct load *l, uint32_t number)
 
 	proc_cpu(&l->proc, &before);
 	v.fd = pfd.fd = crowd_dial(l, l->nclient + number % 1000);
-	rest(l, &before);
+	if (rests)
+		rest(l, &before);
 	while (!v.is_greeted) {
 		if (poll(&pfd, 1, l->patience) != 1)
 			die("a visitor isn't greeted");
@@ -68,18 +70,21 @@ visit_one(struct load *l, uint32_t number)
 	}
 	proc_cpu(&l->proc, &before);
 	close(v.fd);
-	rest(l, &before);
+	if (rests)
+		rest(l, &before);
 }
 
 /* CPU for each who comes, is greeted and goes. */
 void
-visit_rest(struct load *l, uint32_t total)
+visit_each(struct load *l, uint32_t total, bool rests)
 {
 	struct proc_cpu before, after;
 
 	proc_cpu(&l->proc, &before);
 	for (uint32_t i = 0; i < total; i++)
-		visit_one(l, i);
+		visit_one(l, i, rests);
+	if (!rests)
+		rest(l, &before);
 	proc_cpu(&l->proc, &after);
 	printf("{\"visits\": %u, \"cpu_ns\": %llu}\n", total,
 	    (unsigned long long)(after.ran - before.ran));
