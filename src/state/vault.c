@@ -32,6 +32,7 @@ struct ring {
 	struct messages messages; /* as they lie in it, the oldest first */
 	unsigned nmessages, nliving, ndead;
 	uint64_t dead_since; /* no dead one is older; with ndead */
+	bool hides;          /* more may lie in it, before what is known */
 };
 
 struct vault {
@@ -303,7 +304,7 @@ vault_remove(struct vault *v, struct vault_item *item, uint64_t now)
 	if (m == NULL)
 		return true;
 	bury(m, now);
-	return m->ring != &v->young || !drop_dead(&v->young, m);
+	return v->young.hides || item->is_twice || !drop_dead(&v->young, m);
 }
 
 /* No more may be in flight, but some of what is in the first message need not:
@@ -392,12 +393,6 @@ send_waiting(struct vault *v)
 	return true;
 }
 
-void
-vault_flush_last(struct vault *v)
-{
-	(void)send_waiting(v);
-}
-
 static void
 put_off(struct vault *v, uint64_t now)
 {
@@ -450,6 +445,21 @@ turn_if_due(struct vault *v, struct ring *r, uint64_t now)
 	while (!has_too_many(r) && last->ndead == 0)
 		last = TAILQ_PREV(last, messages, next);
 	return turn(v, r, last);
+}
+
+static bool
+drop_all_dead(struct vault *v, struct ring *r)
+{
+	return r->ndead == 0 || turn(v, r, TAILQ_LAST(&r->messages, messages));
+}
+
+/* The dead may be in the way of who waits. */
+void
+vault_flush_last(struct vault *v)
+{
+	(void)drop_all_dead(v, &v->young);
+	(void)drop_all_dead(v, &v->old);
+	(void)send_waiting(v);
 }
 
 uint64_t
@@ -630,7 +640,7 @@ take_ring(struct ring *ring, vault_taken *taken, void *arg, uint64_t now)
 		return errno;
 	for (at = 0; at < end; at += (int)c.len) {
 		if ((m = make_message(&error)) == NULL)
-			break; /* what lies behind is dropped some day */
+			break;
 		if (!look_from(ring, at) ||
 		    (!look(ring, &c) && !look(ring, &c) &&
 			!lose(ring, &c, &error))) {
@@ -641,6 +651,7 @@ take_ring(struct ring *ring, vault_taken *taken, void *arg, uint64_t now)
 		if (!take(ring, m, &c, taken, arg, now) && error == 0)
 			error = EMFILE;
 	}
+	ring->hides = at < end; /* what lies behind is dropped some day */
 	return error;
 }
 

@@ -370,6 +370,29 @@ START_TEST(killed)
 }
 END_TEST
 
-VAULTS_MAIN("heirs", taken_over, taken_over_again_and_again, twice_in_flight,
-    too_few_descriptors, failing_look, odd_messages, odd_message_alone,
-    empty_messages, killed)
+/* What could not be looked at lies before what comes later, and nobody knows
+ * of it: then nobody is out of the ring at once. */
+START_TEST(hidden)
+{
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		vaults_add(i, 1);
+		vaults_flush();
+	}
+	calls.fault = ENOMEM;
+	calls.fail_from = calls.n + 2;
+	calls.fail_to = calls.n + 4;
+	ck_assert(!vaults_succeed());
+	is_watched = false;
+	ck_assert(items[0].is_in && !items[2].is_in);
+	vaults_add(3, 1);
+	vaults_flush();
+	(void)vaults_remove(0, 1);
+	ck_assert(vaults_remove(3, 1));
+}
+END_TEST
+
+VAULTS_MAIN("heirs", hidden, taken_over, taken_over_again_and_again,
+    twice_in_flight, too_few_descriptors, failing_look, odd_messages,
+    odd_message_alone, empty_messages, killed)

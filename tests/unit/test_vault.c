@@ -195,6 +195,26 @@ START_TEST(soon_gone)
 }
 END_TEST
 
+/* So nobody who waits is left behind for them. */
+START_TEST(no_dead_at_the_end)
+{
+	vaults_add(0, 2);
+	vaults_flush();
+	vaults_add(2, 2);
+	vaults_flush();
+	now += VAULT_DEAD_MS;
+	vaults_remove(1, 1);
+	vaults_remove(3, 1);
+	vault_flush_last(v);
+	ck_assert_uint_eq(vault_dead(v), 0);
+	vaults_check(true);
+	ck_assert_uint_eq(nfound, 2);
+	vaults_remove(0, 1);
+	vault_flush_last(v);
+	ck_assert_uint_eq(vault_dead(v), 0);
+}
+END_TEST
+
 /* Of the old ones, and of those who were never in, nobody can say that. */
 START_TEST(may_be_held)
 {
@@ -208,6 +228,10 @@ START_TEST(may_be_held)
 	ck_assert(!vaults_remove(1, 1));
 	vaults_add(2, 1);
 	ck_assert(vaults_remove(2, 1));
+	vaults_add(3, 1);
+	vaults_flush();
+	items[3].is_twice = true;
+	ck_assert(vaults_remove(3, 1));
 }
 END_TEST
 
@@ -540,7 +564,7 @@ END_TEST
 
 VAULTS_MAIN("vault", in_batches, removed_before_it_is_sent, empty,
     closed_by_the_turn, shut_down_at_once, turned_as_far_as_needed,
-    due_for_the_oldest, soon_gone, may_be_held, small_messages_are_gathered,
-    very_many, old_and_young, churn, refused_and_tried_again,
-    refused_before_the_end, as_many_as_may_be, full_pair_is_emptied,
-    full_pair_is_turned, full_pairs, each_call_fails)
+    due_for_the_oldest, soon_gone, may_be_held, no_dead_at_the_end,
+    small_messages_are_gathered, very_many, old_and_young, churn,
+    refused_and_tried_again, refused_before_the_end, as_many_as_may_be,
+    full_pair_is_emptied, full_pair_is_turned, full_pairs, each_call_fails)

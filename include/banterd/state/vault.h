@@ -58,7 +58,8 @@ struct vault_item {
 	struct vault_message *message; /* NULL: waits, or is in no vault */
 	uint64_t number; /* whose it is, and never anybody else's */
 	int fd;
-	bool is_in; /* in the vault, or waiting */
+	bool is_in;    /* in the vault, or waiting */
+	bool is_twice; /* and perhaps in another message, too */
 };
 
 /* Makes the pairs: two ends of the young one, two of the old one, the first of
