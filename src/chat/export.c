@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bsd/string.h>
+
 #include "banterd/base/deadline.h"
 #include "banterd/chat/export.h"
 #include "banterd/chat/member.h"
@@ -276,6 +278,8 @@ return_room(struct imported *im, struct room_record *rec)
 	    (room = find_or_make(im->reg, rec->name)) == NULL ||
 	    has_come(im, room))
 		return NULL;
+	/* As it was first written, whatever the file says by now. */
+	strlcpy(room->name, rec->name, sizeof(room->name));
 	room->number = rec->number;
 	room->permanent = rec->permanent;
 	swap_texts(room, rec);

@@ -608,6 +608,7 @@ loop_run(struct server *srv)
 		log_warning("no memory to watch who opens files");
 	tell_status(srv);
 	tell_ready(srv);
+	update_manager(srv); /* of what it did not take */
 	while (!srv->done) {
 		loop_turn(srv, true);
 		if (srv->reload_wanted && !srv->session.stopping)

@@ -22,6 +22,8 @@ struct takeover {
 	struct imported im;
 	struct kept **kept; /* by number, once all are there */
 	size_t nkept, size;
+	uint64_t *known; /* who has a record, by number */
+	size_t nknown, known_size;
 	struct keep_key *unread; /* records that nobody can read, or needs */
 	size_t nunread, unread_size;
 	uint64_t sending, reading; /* as of struct life */
@@ -66,6 +68,63 @@ drop_unread(struct takeover *t)
 
 /* ---- the descriptors ---- */
 
+/* As of database_found. */
+static bool
+note_known(
+    void *arg, const void *key, size_t key_len, const void *record, size_t len)
+{
+	struct takeover *t = arg;
+	unsigned char kind = *(const unsigned char *)key;
+	size_t size = t->known_size == 0 ? 256 : t->known_size * 2;
+	uint64_t *known;
+
+	(void)record;
+	(void)len;
+	if (kind != KEEP_CLIENT)
+		return kind < KEEP_CLIENT;
+	if (t->nknown == t->known_size) {
+		known = reallocarray(t->known, size, sizeof(*known));
+		if (known == NULL)
+			return false;
+		t->known = known;
+		t->known_size = size;
+	}
+	t->known[t->nknown++] = keep_key_number(key, key_len);
+	return true;
+}
+
+/* As of bsearch(3). */
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+	return (one > other) - (one < other);
+}
+
+/* Whether somebody has a record of that number, as far as is known: up to the
+ * last one that there was memory for, or that could be read. */
+static bool
+may_have_record(const struct takeover *t, uint64_t number)
+{
+	return t->nknown == 0 || number > t->known[t->nknown - 1] ||
+	    bsearch(&number, t->known, t->nknown, sizeof(number),
+		compare_numbers) != NULL;
+}
+
+/* One that has ended by itself is no loss; and what was said of one that could
+ * not be read back was said. */
+static void
+send_off(struct takeover *t, uint64_t number, int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0)
+		return;
+	tell_unread(t, "connection", number);
+	keep_send_off(fd);
+}
+
 /* As of vault_taken. */
 static struct vault_item *
 on_taken(void *arg, uint64_t number, int fd)
@@ -74,7 +133,10 @@ on_taken(void *arg, uint64_t number, int fd)
 	struct kept **list;
 	size_t size = t->size == 0 ? 256 : t->size * 2;
 
-	(void)fd;
+	if (!may_have_record(t, number)) {
+		send_off(t, number, fd);
+		return NULL;
+	}
 	if (t->nkept == t->size) {
 		list = reallocarray(t->kept, size, sizeof(struct kept *));
 		if (list == NULL) {
@@ -112,6 +174,13 @@ give_up(struct takeover *t, struct kept *kept)
 	free(kept);
 }
 
+static void
+give_up_double(struct takeover *t, struct kept *kept, struct kept *other)
+{
+	kept->item.is_twice = true;
+	give_up(t, other);
+}
+
 /* Who died while turning the ring has left some twice. */
 static void
 drop_doubles(struct takeover *t)
@@ -121,7 +190,7 @@ drop_doubles(struct takeover *t)
 	for (i = 0; i < t->nkept; i++) {
 		if (n > 0 &&
 		    t->kept[n - 1]->item.number == t->kept[i]->item.number)
-			give_up(t, t->kept[i]);
+			give_up_double(t, t->kept[n - 1], t->kept[i]);
 		else
 			t->kept[n++] = t->kept[i];
 	}
@@ -133,9 +202,13 @@ take_descriptors(struct takeover *t)
 {
 	struct conns *conns = &t->srv->conns;
 
+	/* The dead, of whom nothing is known any more, take no descriptors from
+	 * the living. */
+	(void)database_each(t->keep->db, note_known, t);
 	if (!vault_take_over(t->keep->vault, on_taken, t, server_now(t->srv)))
 		log_error("not all connections could be taken over: %s",
 		    strerror(errno));
+	free(t->known);
 	if (t->nkept == 0)
 		return;
 	qsort(t->kept, t->nkept, sizeof(struct kept *), compare_kept);
@@ -404,12 +477,9 @@ read_records(struct takeover *t)
 
 /* ---- going on ---- */
 
-/* One that has ended by itself is no loss; and what was said of one that could
- * not be read back was said. */
 static void
 drop_unclaimed(struct takeover *t)
 {
-	struct pollfd pfd = { .events = POLLIN };
 	struct kept *kept;
 	size_t i;
 
@@ -421,11 +491,7 @@ drop_unclaimed(struct takeover *t)
 			free(kept);
 			continue;
 		}
-		pfd.fd = kept->item.fd;
-		if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0) {
-			tell_unread(t, "connection", kept->item.number);
-			keep_send_off(kept->item.fd);
-		}
+		send_off(t, kept->item.number, kept->item.fd);
 		give_up(t, kept);
 	}
 	free(t->kept);
@@ -479,6 +545,7 @@ take_over(struct server *srv)
 	(void)log_burst_tick(&t.burst, UINT64_MAX);
 	/* What people did meanwhile was in time. */
 	srv->caught_up_at = server_now(srv) + SERVER_CATCH_UP_MS;
+	server_wake_at(srv, srv->caught_up_at);
 	log_notice("took over %u client%s in %u room%s%s", srv->registry.nusers,
 	    srv->registry.nusers == 1 ? "" : "s", srv->registry.nrooms,
 	    srv->registry.nrooms == 1 ? "" : "s",

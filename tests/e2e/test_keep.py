@@ -455,6 +455,20 @@ class Listeners(KeptCase):
                    len(daemon.names()) == len(names), "it is held")
         self.assertTrue(refused(old))
 
+    def test_the_manager_is_busy_at_the_start(self):
+        """It would wait for a READY=1 in vain, as nobody has anything to say."""
+        daemon = self.begin(reserve_address())
+        daemon.hand_over()
+        for stored in list(daemon.store):
+            daemon.take_out(stored)
+        with daemon.busy():
+            daemon.begin(ready=False)
+            daemon.wait_log("listening on")
+            began = time.monotonic()
+            eventually(lambda: time.monotonic() - began > 2,
+                       "it has waited a second for each, and goes on")
+        daemon.wait_ready()
+
     def test_many(self):
         """More than a name of one digit, and back to one."""
         many = [reserve_address() for _ in range(20)]

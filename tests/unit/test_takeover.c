@@ -29,6 +29,8 @@ START_TEST(by_signal)
 	kept_fault(); /* it has handed over; what comes now changes nothing */
 	kept_succeed(CONF);
 	ck_assert_int_eq(kept.keep->start, KEEP_HANDED);
+	/* Deadlines of before wait for what came meanwhile, and no longer. */
+	ck_assert_uint_le(rig.srv.timer_due, rig.srv.caught_up_at);
 	daemon_settle();
 	kept_talk(a, b);
 	kept_nothing_is_wrong();
@@ -231,9 +233,10 @@ START_TEST(listed_now)
 
 	daemon_do(a, "/join #dev");
 	daemon_do(b, "/join #dev");
-	kept_next(_i, "rate off\nroom #dev\n");
+	kept_next(_i, "rate off\nroom #Dev\n");
 	room = room_find(&rig.srv.registry, "#dev");
 	ck_assert_ptr_nonnull(room);
+	ck_assert_str_eq(room->name, "#dev");
 	ck_assert(room->permanent);
 	ck_assert_ptr_null(room->op);
 	ck_assert_ptr_null(room->maker);
