@@ -14,7 +14,11 @@
 #define HEAD_SIZE 4096U
 #define HALF_SIZE ((JOURNAL_SIZE - HEAD_SIZE) / 2 & ~(size_t)4095)
 #define ALIGNMENT 8U
-#define READY     16384U /* bytes of a half whose memory is had at once */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* glibc has it since 2.35 */
+#endif
+
+#define READY 16384U /* bytes of a half whose memory is had at once */
 
 /* What stands at the beginning of the memory. */
 struct head {
