@@ -3,9 +3,11 @@ what its log has lost is said once it works again."""
 
 import os
 import re
+import select
 import signal
 import socket
 
+from banter import wait
 from banter.case import Case, main
 from banter.files import give_away, scratch_path
 
@@ -38,7 +40,11 @@ class Syslog(Case):
         self.alice, self.bob = self.server.people("alice", "bob")
 
     def messages(self, sock):
-        """What has come, as pairs of priority and text."""
+        """What has come, as pairs of priority and text; waits for the first.
+
+        Counters are logged at the end of the turn that answers people.
+        """
+        select.select([sock], [], [], wait.DEADLINE)
         said = []
         while True:
             try:
