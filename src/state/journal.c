@@ -201,7 +201,7 @@ append_anew(struct journal *j, const struct prefix *prefix, const void *key,
 static void
 get_ready(struct journal *j, size_t used)
 {
-	size_t from = used - used % READY;
+	size_t from = MAX(j->ready, used - used % READY);
 	size_t n = MIN(READY, HALF_SIZE - from);
 
 	(void)madvise(
