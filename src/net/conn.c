@@ -21,6 +21,7 @@
 
 #define INPUT_SIZE  4096 /* bytes read at once, and of pending input */
 #define ASKING_IDLE 3    /* s; twice within 20 s, with CONN_ASK_AGAIN */
+#define IDLE_SPREAD 30   /* s */
 #define FEW         8192 /* bytes; OpenBSD's nc reads twice as much ahead */
 
 /*
@@ -67,6 +68,25 @@ static void on_readable(evutil_socket_t, short, void *);
 static void on_written(struct bufferevent *, void *);
 static void on_event(struct bufferevent *, short, void *);
 
+/*
+ * How long it may be idle, in s: not all that came in one second are to be
+ * asked in one.  On loopback the kernel drops what is more at once than
+ * net.core.netdev_max_backlog, and would drop the same ones each time until
+ * they count as gone.
+ */
+static int
+idle_of(const struct conn *c)
+{
+	return CONN_IDLE - (int)(c->number % IDLE_SPREAD);
+}
+
+/* On a UNIX socket this changes nothing. */
+static void
+set_idle(struct conn *c, int s)
+{
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof(s));
+}
+
 struct conn *
 conn_new(struct conns *conns, int fd, void *owner, uint64_t number)
 {
@@ -85,6 +105,7 @@ conn_new(struct conns *conns, int fd, void *owner, uint64_t number)
 		free(c);
 		return NULL;
 	}
+	set_idle(c, idle_of(c));
 	return c;
 }
 
@@ -489,9 +510,7 @@ conn_peer_is_silent(const struct conn *c, uint64_t ms)
 void
 conn_set_asking(struct conn *c, bool on)
 {
-	int s = on ? ASKING_IDLE : CONN_IDLE;
-
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof(s));
+	set_idle(c, on ? ASKING_IDLE : idle_of(c));
 }
 
 bool

@@ -13,8 +13,8 @@
 #include "banterd/net/socket.h"
 #include "banterd/system/log.h"
 
-/* A peer that is gone is found within two minutes: after CONN_IDLE, 4
- * probes CONN_ASK_AGAIN apart (tcp(7)); or when what we sent is not
+/* A peer that is gone is found within two minutes: after CONN_IDLE at most (see
+ * conn.c), 4 probes CONN_ASK_AGAIN apart (tcp(7)); or when what we sent is not
  * acknowledged for CONN_PEER_TIMEOUT. */
 #define KEEPALIVE_PROBES 4
 

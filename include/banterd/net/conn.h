@@ -24,8 +24,8 @@ struct record_reader;
 /* So long, in ms, what is sent to a peer may be without acknowledgement. */
 #define CONN_PEER_TIMEOUT 110000
 
-/* So long, in s, it may be idle before the kernel asks whether it is there;
- * and between two questions without an answer. */
+/* So long, in s, it may be idle at most before the kernel asks whether it is
+ * there; and between two questions without an answer. */
 #define CONN_IDLE      60
 #define CONN_ASK_AGAIN 15
 
