@@ -11,7 +11,7 @@ import socket
 from banter import process, wait
 from banter.case import main
 from banter.client import settle
-from banter.host import AS_NOBODY, needs_root, raise_nofile
+from banter.host import AS_NOBODY, MemoryGroup, needs_root, raise_nofile
 from banter.line import CAME_BACK, GOING_DOWN, LOST_TRACK, rx
 from banter.manager import KeptCase
 from banter.wait import eventually
@@ -53,6 +53,30 @@ class Notices(KeptCase):
         bob.expect(CAME_BACK, "[#lobby] alice: one", "[#lobby] alice: two")
         alice.expect(CAME_BACK)
         daemon.wait_told(lambda: "WATCHDOG=1" in daemon.told, "it is fed")
+
+    def test_out_of_memory(self):
+        """The kernel ends it because the machine has no memory left."""
+        group = MemoryGroup()
+        if not group.path:
+            self.skipTest("no memory cgroup can be made here")
+        self.addCleanup(group.remove)
+        daemon = self.kept("history 10000\n")
+        alice, bob = daemon.people("alice", "bob")
+        alice.join("#dev")
+        settle(alice, bob)
+        group.add(daemon.pid, 4 << 20)
+        while daemon.process.poll() is None:
+            alice.send(*["x" * 900] * 20)   # which is kept
+            select.select([], [], [], 0.002)
+        self.assertEqual(daemon.broke(), signal.SIGKILL)
+        self.assertEqual(group.kills(), 1)
+        daemon.begin()
+        self.assertIn(CAME_BACK, alice.sync())
+        bob.expect(CAME_BACK)
+        settle(alice, bob)
+        bob.silence()
+        alice.send("/who")
+        alice.expect("* #dev (1): @alice")
 
     def test_ten_in_a_row(self):
         """Of a daemon that does its work in between."""

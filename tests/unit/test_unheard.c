@@ -251,8 +251,8 @@ START_TEST(unix_socket)
 }
 END_TEST
 
-/* The kernel would ask all who came in one second at once, and drop what is more
- * than net.core.netdev_max_backlog of that. */
+/* The kernel would ask all who came in one second at once, and drop what is
+ * more than net.core.netdev_max_backlog of that. */
 START_TEST(asked_one_after_the_other)
 {
 	int sum[CONN_IDLE + 1] = { 0 };

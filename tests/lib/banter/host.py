@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
 
 def _nobody():
@@ -52,6 +53,43 @@ def _has_networks():
     return os.geteuid() == 0 and bool(shutil.which("ip")) and subprocess.run(
         ["unshare", "--net", "ip", "link", "set", "lo", "up"],
         stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+class MemoryGroup:
+    """A cgroup whose processes the kernel ends when they have too much memory
+    (cgroups(7); version 1 or 2)."""
+
+    PARENTS = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes",
+                "memory.oom_control"),
+               ("/sys/fs/cgroup", "memory.max", "memory.events"))
+
+    def __init__(self):
+        self.path = None
+        for parent, limit, events in self.PARENTS:
+            path = Path(parent, "banter-test-%d" % os.getpid())
+            try:
+                path.mkdir()
+            except OSError:
+                continue
+            if (path / limit).exists():
+                self.path, self.limit, self.events = path, limit, events
+                return
+            path.rmdir()
+
+    def add(self, pid, most):
+        """From now on that process may get so many bytes more."""
+        (self.path / self.limit).write_text(str(most))
+        (self.path / "cgroup.procs").write_text(str(pid))
+
+    def kills(self):
+        """How many the kernel has ended."""
+        fields = (self.path / self.events).read_text().split()
+        return int(fields[fields.index("oom_kill") + 1])
+
+    def remove(self):
+        """Of one that nobody is in any more."""
+        if self.path:
+            self.path.rmdir()
 
 
 HAS_IPV6 = _has_ipv6()
