@@ -201,6 +201,12 @@ notify_status(
 	    clients == 1 ? "" : "s", rooms, rooms == 1 ? "" : "s");
 }
 
+bool
+notify_status_text(struct notify *n, const char *text)
+{
+	return notify_send(n, "STATUS=%s", text);
+}
+
 /* ---- the store ---- */
 
 /* One datagram with a descriptor (unix(7), SCM_RIGHTS).  Returns false with

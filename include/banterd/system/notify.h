@@ -31,6 +31,8 @@ bool notify_ready(struct notify *n);
 /* How many are here; before that, what is not as it should be, or NULL. */
 bool notify_status(
     struct notify *n, const char *but, unsigned clients, unsigned rooms);
+/* The same in words of one's own. */
+bool notify_status_text(struct notify *n, const char *text);
 
 void notify_reloading(struct notify *n);
 void notify_stopping(struct notify *n);
