@@ -64,14 +64,29 @@ export_user(const struct user *u, struct record *r)
 		(u->set_quiet ? SET_QUIET : 0) | (u->set_bell ? SET_BELL : 0)));
 	record_put_u64(r, u->reply_to);
 	record_put_u64(r, u->last_line);
+	record_put_u64(r, u->owner);
 	record_put_u16(r, u->nrooms);
 	for (i = 0; i < u->nrooms; i++) {
 		if (u->rooms[i].room == u->current)
 			current = i;
 		record_put_u64(r, u->rooms[i].room->number);
 		record_put_u64(r, u->rooms[i].number);
+		record_put_u64(r, u->rooms[i].first);
+		record_put_u64(r, u->rooms[i].since);
 	}
 	record_put_u16(r, current);
+}
+
+static struct membership
+get_membership(const struct imported *im, struct record_reader *r)
+{
+	struct membership m;
+
+	m.room = imported_room(im, record_get_u64(r));
+	m.number = record_get_u64(r);
+	m.first = record_get_u64(r);
+	m.since = record_get_u64(r);
+	return m;
 }
 
 /* Their order in the room is made later.  A room that could not be read back is
@@ -79,23 +94,20 @@ export_user(const struct user *u, struct record *r)
 static bool
 import_membership(struct imported *im, struct user *u, struct record_reader *r)
 {
-	struct room *room = imported_room(im, record_get_u64(r));
-	uint64_t number = record_get_u64(r);
+	struct membership m = get_membership(im, r);
 
-	if (r->failed || room == NULL)
+	if (r->failed || m.room == NULL)
 		return !r->failed;
-	return !room_has(room, u) && member_return(im->reg, u, room, number);
+	return !room_has(m.room, u) && member_return(im->reg, u, &m);
 }
 
 /* The room of the membership that is the i-th in list. */
 static struct room *
 room_at(const struct imported *im, struct record_reader list, uint16_t i)
 {
-	for (; i > 0; i--) {
-		(void)record_get_u64(&list);
-		(void)record_get_u64(&list);
-	}
-	return imported_room(im, record_get_u64(&list));
+	for (; i > 0; i--)
+		(void)get_membership(im, &list);
+	return get_membership(im, &list).room;
 }
 
 static bool
@@ -132,6 +144,7 @@ import_user(struct imported *im, struct user *u, struct record_reader *r)
 	u->set_bell = (flags & SET_BELL) != 0;
 	u->reply_to = record_get_u64(r);
 	u->last_line = record_get_u64(r);
+	u->owner = record_get_u64(r);
 	if (r->failed || !user_return(im->reg, u, id, name))
 		return false;
 	if (import_memberships(im, u, r)) {

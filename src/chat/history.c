@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "banterd/chat/history.h"
 
@@ -19,16 +20,33 @@ bytes_of(const struct history_entry *entry)
 }
 
 static void
-forget_first(struct history *h)
+forget(struct history *h, struct history_entry *entry)
 {
-	struct history_entry *entry = TAILQ_FIRST(&h->list);
-
 	TAILQ_REMOVE(&h->list, entry, next);
 	if (entry == h->returned)
 		h->returned = NULL;
 	h->n--;
 	h->bytes -= bytes_of(entry);
 	free(entry);
+}
+
+static void
+forget_first(struct history *h)
+{
+	/* The last one is not the first any more (TAILQ_REMOVE).
+	 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+	forget(h, TAILQ_FIRST(&h->list));
+}
+
+void
+history_erase(struct history *h, const char *name)
+{
+	struct history_entry *entry, *next;
+
+	TAILQ_FOREACH_SAFE(entry, &h->list, next, next) {
+		if (strcasecmp(entry->who, name) == 0)
+			forget(h, entry);
+	}
 }
 
 void

@@ -69,12 +69,12 @@ is_right_key(const struct room *room, const char *key)
 }
 
 static void
-add(struct registry *reg, struct room *room, struct user *u, uint64_t number)
+add(struct registry *reg, struct room *room, struct user *u,
+    const struct membership *m)
 {
 	room->members[room->nmembers] = u;
 	room_set_size(reg, room, room->nmembers + 1);
-	u->rooms[u->nrooms].room = room;
-	u->rooms[u->nrooms++].number = number;
+	u->rooms[u->nrooms++] = *m;
 	u->current = room;
 }
 
@@ -82,6 +82,10 @@ add(struct registry *reg, struct room *room, struct user *u, uint64_t number)
 static enum chat_error
 enter(struct registry *reg, struct room *room, struct user *u)
 {
+	struct membership m = { .room = room,
+		.first = room->history.next_number,
+		.since = (uint64_t)reg->wall };
+
 	if (!reserve(room, u)) {
 		if (room_is_over(room))
 			room_free(reg, room);
@@ -91,18 +95,20 @@ enter(struct registry *reg, struct room *room, struct user *u)
 		room->op = u;
 		room_changed(reg, room, CHANGED_ROOM);
 	}
-	add(reg, room, u, reg->joins++);
+	m.number = reg->joins++;
+	add(reg, room, u, &m);
+	if (reg->ops->moved != NULL)
+		reg->ops->moved(u, room, true);
 	user_changed(reg, u, CHANGED_USER);
 	return CHAT_OK;
 }
 
 bool
-member_return(
-    struct registry *reg, struct user *u, struct room *room, uint64_t number)
+member_return(struct registry *reg, struct user *u, const struct membership *m)
 {
-	if (!reserve(room, u))
+	if (!reserve(m->room, u))
 		return false;
-	add(reg, room, u, number);
+	add(reg, m->room, u, m);
 	return true;
 }
 
@@ -197,6 +203,8 @@ part(struct registry *reg, struct user *u, struct room *room)
 		u->is_unannounced = false;
 	remove_member(reg, room, u);
 	remove_room(u, room);
+	if (reg->ops->moved != NULL)
+		reg->ops->moved(u, room, false);
 	user_changed(reg, u, CHANGED_USER);
 	if (!room_is_over(room))
 		return true;
@@ -403,4 +411,36 @@ member_rename(struct registry *reg, struct user *u, const char *name)
 	u->is_guest = false;
 	user_changed(reg, u, CHANGED_USER);
 	return CHAT_OK;
+}
+
+void
+member_be_guest(struct registry *reg, struct user *u)
+{
+	char old[NICK_MAX + 1];
+
+	strlcpy(old, u->name, sizeof(old));
+	user_be_guest(reg, u);
+	tell_renamed(reg, u, old);
+}
+
+static void
+replace(struct room *room, const struct user *from, struct user *to)
+{
+	uint32_t i;
+
+	for (i = 0; room->members[i] != from; i++)
+		;
+	room->members[i] = to;
+	if (room->op == from)
+		room->op = to;
+}
+
+void
+member_move(struct registry *reg, struct user *to, struct user *from)
+{
+	uint16_t i;
+
+	for (i = 0; i < from->nrooms; i++)
+		replace(from->rooms[i].room, from, to);
+	user_move(reg, to, from);
 }

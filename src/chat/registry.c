@@ -11,6 +11,7 @@ registry_init(struct registry *reg, const struct registry_ops *ops)
 	RB_INIT(&reg->rooms);
 	RB_INIT(&reg->ranking);
 	TAILQ_INIT(&reg->pending);
+	names_init(&reg->names);
 	reg->due = NEVER;
 	reg->ops = ops;
 }
@@ -19,5 +20,6 @@ void
 registry_free(struct registry *reg)
 {
 	free(reg->slots);
+	names_free(&reg->names);
 	memset(reg, 0, sizeof(*reg));
 }

@@ -119,16 +119,22 @@ rooms_list(struct registry *reg, struct room **rooms)
 	return n;
 }
 
-bool
-room_has(const struct room *room, const struct user *u)
+const struct membership *
+room_membership(const struct room *room, const struct user *u)
 {
 	uint32_t i;
 
 	for (i = 0; i < u->nrooms; i++) {
 		if (u->rooms[i].room == room)
-			return true;
+			return &u->rooms[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool
+room_has(const struct room *room, const struct user *u)
+{
+	return room_membership(room, u) != NULL;
 }
 
 bool
@@ -357,6 +363,8 @@ say(struct registry *reg, const struct user *u, struct room *room,
 	ev.who = u->name;
 	ev.text = text;
 	history_add(&room->history, &ev, u->id, reg->limits.history);
+	if (reg->ops->said != NULL)
+		reg->ops->said(reg, room, u, &ev);
 	room_changed(reg, room, CHANGED_SAID);
 	for (i = 0; i < room->nmembers; i++) {
 		member = room->members[i];
@@ -382,6 +390,26 @@ room_say(struct registry *reg, struct user *u, struct room *room,
 	return true;
 }
 
+void
+room_refill(
+    struct registry *reg, struct room *room, const struct chat_event *ev)
+{
+	struct history *h = &room->history;
+
+	if (h->n < reg->limits.history && h->nrefilled < reg->limits.history &&
+	    history_return(h, h->nrefilled, ev, 0))
+		h->nrefilled++;
+}
+
+/* What was said in a room with a key is for those who were in it. */
+static uint64_t
+first_for(const struct room *room, const struct user *u)
+{
+	const struct membership *m = room_membership(room, u);
+
+	return room->key == NULL ? 0 : m == NULL ? UINT64_MAX : m->first;
+}
+
 /* The oldest of the last n that u may hear; NULL: there is none.  *found is
  * how many that are.  Looks no further back than that. */
 static const struct history_entry *
@@ -389,11 +417,12 @@ find_last(
     const struct room *room, const struct user *u, unsigned n, unsigned *found)
 {
 	const struct history_entry *entry, *oldest = NULL;
+	uint64_t first = first_for(room, u);
 
 	*found = 0;
 	TAILQ_FOREACH_REVERSE(entry, &room->history.list, history_entries, next)
 	{
-		if (*found == n)
+		if (*found == n || entry->number < first)
 			break;
 		if (user_ignores(u, entry->speaker))
 			continue;

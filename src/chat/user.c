@@ -190,20 +190,27 @@ give_back_slot(struct registry *reg, struct user *u)
 		reg->free_hint = i;
 }
 
-bool
-user_enter(struct registry *reg, struct user *u)
+static void
+set_guest_name(struct registry *reg, struct user *u)
 {
 	char name[NICK_MAX + 2];
 
-	if (!take_slot(reg, u))
-		return false;
 	do {
 		snprintf(name, sizeof(name), "guest%llu",
 		    (unsigned long long)++reg->next_guest);
-	} while (user_find(reg, name) != NULL);
+	} while (user_find(reg, name) != NULL ||
+	    names_owner(&reg->names, name) != 0);
 	set_name(reg, u, name);
-	u->last_line = reg->now;
 	u->is_guest = true;
+}
+
+bool
+user_enter(struct registry *reg, struct user *u)
+{
+	if (!take_slot(reg, u))
+		return false;
+	set_guest_name(reg, u);
+	u->last_line = reg->now;
 	reg->nusers++;
 	return true;
 }
@@ -267,14 +274,37 @@ enum chat_error
 user_take_name(struct registry *reg, struct user *u, const char *name)
 {
 	const struct user *other = user_find(reg, name);
+	uint64_t owner = names_owner(&reg->names, name);
 
 	assert(strlen(name) <= NICK_MAX);
+	if (owner != 0 && owner != u->owner)
+		return CHAT_REGISTERED;
 	if ((other != NULL && other != u) || text_is_reserved(name))
 		return CHAT_TAKEN;
 	LIST_REMOVE(u, by_name);
 	set_name(reg, u, name);
 	user_changed(reg, u, CHANGED_USER);
 	return CHAT_OK;
+}
+
+void
+user_be_guest(struct registry *reg, struct user *u)
+{
+	LIST_REMOVE(u, by_name);
+	set_guest_name(reg, u);
+	u->owner = 0;
+	user_changed(reg, u, CHANGED_USER);
+}
+
+void
+user_move(struct registry *reg, struct user *to, struct user *from)
+{
+	LIST_REMOVE(from, by_name);
+	*to = *from;
+	LIST_INSERT_HEAD(bucket(reg, to->name_hash), to, by_name);
+	reg->slots[(uint32_t)to->id] = to;
+	memset(from, 0, sizeof(*from));
+	user_changed(reg, to, CHANGED_USER | CHANGED_IGNORED | CHANGED_AWAY);
 }
 
 /* ---- what one says to another ---- */

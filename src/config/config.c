@@ -199,6 +199,31 @@ config_room_add(struct config *conf, const char *name)
 	return room;
 }
 
+bool
+config_is_operator(const struct config *conf, const char *name)
+{
+	size_t len = strlen(name);
+	const char *p = conf->operators;
+
+	for (; p != NULL && p[1] != '\0'; p = strchr(p + 1, ' ')) {
+		if (strncasecmp(p + 1, name, len) == 0 && p[1 + len] == ' ')
+			return true;
+	}
+	return false;
+}
+
+unsigned
+config_keep_of(const struct config *conf, const char *room)
+{
+	struct config_room key, *found;
+
+	if (strlcpy(key.name, room, sizeof(key.name)) >= sizeof(key.name))
+		return conf->keep;
+	found = RB_FIND(config_room_tree,
+	    (struct config_room_tree *)(uintptr_t)&conf->rooms_by_name, &key);
+	return found != NULL && found->has_keep ? found->keep : conf->keep;
+}
+
 void
 config_warn(const struct config *conf)
 {
@@ -251,5 +276,7 @@ config_free(struct config *conf)
 	free(conf->default_room);
 	free(conf->log_target);
 	free(conf->user);
+	free(conf->store);
+	free(conf->operators);
 	free(conf);
 }

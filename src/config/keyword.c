@@ -1,3 +1,5 @@
+#include <sys/un.h>
+
 #include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -34,8 +36,17 @@ static void set_log_target(
     struct reader *, const struct keyword *, const struct words *);
 static void set_log_level(
     struct reader *, const struct keyword *, const struct words *);
+static void set_store(
+    struct reader *, const struct keyword *, const struct words *);
+static void set_expiry(
+    struct reader *, const struct keyword *, const struct words *);
+static void set_keep(
+    struct reader *, const struct keyword *, const struct words *);
+static void set_operators(
+    struct reader *, const struct keyword *, const struct words *);
 
 #define ROOM_TEXT_MAX 256 /* bytes of a topic or key */
+#define MAX_SECONDS   (100LL * 365 * 86400)
 
 #define FIELD(f) offsetof(struct config, f)
 
@@ -63,6 +74,12 @@ const struct keyword keywords[] = {
 	{ "log-target", false, set_log_target, FIELD(log_target), 1, 4096 },
 	{ "log-level", false, set_log_level, 0, 0, 0 },
 	{ "user", false, set_user, 0, 0, 0 },
+	{ "store", false, set_store, 0, 0, 0 },
+	{ "names-per-host", false, set_number, FIELD(names_per_host), 1,
+	    10000 },
+	{ "name-expiry", false, set_expiry, 0, 0, 0 },
+	{ "keep", false, set_keep, 0, 0, 0 },
+	{ "operators", false, set_operators, 0, 0, 0 },
 };
 
 _Static_assert(sizeof(keywords) / sizeof(keywords[0]) == READER_KEYWORDS,
@@ -274,6 +291,137 @@ set_rate(struct reader *r, const struct keyword *k, const struct words *w)
 	}
 }
 
+/* Reads a time such as 90d, in seconds; false if it is none. */
+static bool
+seconds(const char *text, unsigned *to)
+{
+	static const struct {
+		char unit;
+		unsigned seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+		{ 'y', 365 * 86400 } };
+	size_t i, len = strlen(text);
+	const char *errstr;
+	char digits[16];
+	long long n;
+
+	if (len < 2 || len >= sizeof(digits))
+		return false;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (text[len - 1] != units[i].unit)
+			continue;
+		strlcpy(digits, text, len);
+		n = strtonum(
+		    digits, 1, MAX_SECONDS / units[i].seconds, &errstr);
+		*to = (unsigned)n * units[i].seconds;
+		return errstr == NULL;
+	}
+	return false;
+}
+
+static void
+set_expiry(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const char *value;
+
+	if ((value = only_value(r, w, "a time such as 1y, or never")) == NULL)
+		return;
+	if (strcmp(value, "never") == 0)
+		r->conf->name_expiry = 0;
+	else if (!seconds(value, &r->conf->name_expiry))
+		reader_complain(r,
+		    "%s: \"%s\" is no time, expected one such as 1y, 90d, or never",
+		    k->name, value);
+}
+
+/* How long lines are kept; false after a complaint. */
+static bool
+keep_time(struct reader *r, const char *keyword, const char *text, unsigned *to)
+{
+	if (strcmp(text, "none") == 0)
+		*to = CONFIG_KEEP_NONE;
+	else if (strcmp(text, "forever") == 0)
+		*to = CONFIG_KEEP_ALL;
+	else if (!seconds(text, to)) {
+		reader_complain(r,
+		    "%s: \"%s\" is no time, expected one such as 90d, forever or none",
+		    keyword, text);
+		return false;
+	}
+	return true;
+}
+
+static void
+set_keep(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const char *value;
+
+	if ((value = only_value(r, w, "a time such as 90d, forever or none")) !=
+	    NULL)
+		(void)keep_time(r, k->name, value, &r->conf->keep);
+}
+
+static void
+set_operators(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	char names[READER_MAX_WORDS * (NICK_MAX + 1) + 2] = " ";
+	int i;
+
+	if (w->n < 2)
+		reader_complain(r,
+		    "%s has no value, expected names that are registered",
+		    k->name);
+	for (i = 1; i < w->n; i++) {
+		if (!text_is_nick(w->word[i])) {
+			reader_complain(r,
+			    "%s: \"%s\" is not a name, expected 1-24 letters, digits, _ - . with a letter first",
+			    k->name, w->word[i]);
+			return;
+		}
+		strlcat(names, w->word[i], sizeof(names));
+		strlcat(names, " ", sizeof(names));
+	}
+	reader_replace(r, &r->conf->operators, names);
+}
+
+#ifdef NO_STORE
+
+static void
+set_store(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const char *value;
+
+	(void)k;
+	if ((value = only_value(r, w, "none")) != NULL &&
+	    strcmp(value, "none") != 0)
+		reader_complain(r,
+		    "store: this banterd was built without it, expected none");
+}
+
+#else
+
+static void
+set_store(struct reader *r, const struct keyword *k, const struct words *w)
+{
+	const size_t size = sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	const char *value;
+
+	(void)k;
+	if ((value = only_value(r, w, "a socket's path, or none")) == NULL)
+		return;
+	if (strcmp(value, "none") == 0) {
+		free(r->conf->store);
+		r->conf->store = NULL;
+	} else if (value[0] == '/' && strlen(value) < size)
+		reader_replace(r, &r->conf->store, value);
+	else
+		reader_complain(r,
+		    "store: \"%s\" is not a socket's path, expected one of at most %zu bytes that begins with /, or none",
+		    value, size - 1);
+}
+
+#endif
+
 static void
 set_network(struct reader *r, const struct keyword *k, const struct words *w)
 {
@@ -334,7 +482,24 @@ room_text(struct reader *r, const char *option, const char *text, char **field)
 	return true;
 }
 
-/* "topic TEXT" and "key WORD", in any order, after the room's name. */
+/* Sets how long its lines are kept; false after a complaint. */
+static bool
+set_room_keep(struct reader *r, struct config_room *room, const char *text)
+{
+	if (room->has_keep || text == NULL) {
+		reader_complain(r, "room: keep %s",
+		    text == NULL ?
+			"has no value, expected a time such as 90d, forever or none" :
+			"was given before, expected it once");
+		return false;
+	}
+	room->has_keep = true;
+	return keep_time(r, "room", text, &room->keep);
+}
+
+/* "topic TEXT", "key WORD" and "keep TIME", in any order, after the room's
+ * name.
+ */
 static void
 set_room_options(
     struct reader *r, struct config_room *room, const struct words *w)
@@ -346,13 +511,18 @@ set_room_options(
 	for (i = 2; i < w->n; i += 2) {
 		option = w->word[i];
 		text = i + 1 < w->n ? w->word[i + 1] : NULL;
+		if (strcmp(option, "keep") == 0) {
+			if (!set_room_keep(r, room, text))
+				return;
+			continue;
+		}
 		if (strcmp(option, "topic") == 0)
 			field = &room->topic;
 		else if (strcmp(option, "key") == 0)
 			field = &room->key;
 		else {
 			reader_complain(r,
-			    "room: unknown word \"%s\", expected topic or key (a topic of several words stands in double quotes)",
+			    "room: unknown word \"%s\", expected topic, key or keep (a topic of several words stands in double quotes)",
 			    option);
 			return;
 		}

@@ -306,6 +306,9 @@ set_defaults(struct reader *r)
 	conf->stall_timeout = 60;
 	conf->login_timeout = 30;
 	conf->shutdown_grace = 5;
+	conf->names_per_host = 10;
+	conf->name_expiry = 365 * 86400;
+	conf->keep = 90 * 86400;
 	default_server_name(r);
 	reader_replace(r, &conf->default_room, "#lobby");
 	reader_replace(r, &conf->log_target, "stderr");

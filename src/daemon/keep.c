@@ -84,13 +84,30 @@ keep_drop(struct keep *k, const struct keep_key *key)
 	k->is_dirty = true;
 }
 
-static void
-take_out(struct keep *k, enum keep_kind kind, uint64_t number)
+void
+keep_take_out(struct keep *k, enum keep_kind kind, uint64_t number)
 {
 	struct keep_key key;
 
 	keep_make_key(&key, kind, number);
 	keep_drop(k, &key);
+}
+
+struct record *
+keep_record(struct keep *k)
+{
+	record_begin(&k->record);
+	return &k->record;
+}
+
+void
+keep_put(struct keep *k, enum keep_kind kind, uint64_t number)
+{
+	struct keep_key key;
+
+	keep_make_key(&key, kind, number);
+	put(k, &key);
+	k->is_dirty = true;
 }
 
 /* ---- clients ---- */
@@ -135,7 +152,7 @@ keep_remove(struct keep *k, struct client *c)
 
 	for (kind = KEEP_CLIENT; kind <= KEEP_UNHEARD; kind++) {
 		if (kept == NULL || (kept->stored & 1U << kind) != 0)
-			take_out(k, kind, number);
+			keep_take_out(k, kind, number);
 	}
 	k->is_dirty = true;
 	if (kept == NULL)
@@ -179,7 +196,7 @@ put_part(struct keep *k, const struct client *c, enum keep_kind kind)
 	struct keep_key key;
 
 	if (!write_part(k, c, kind)) {
-		take_out(k, kind, number);
+		keep_take_out(k, kind, number);
 		c->kept->stored &= ~(1U << kind);
 		return;
 	}
@@ -231,9 +248,9 @@ end_room(struct keep *k, struct room *room)
 		TAILQ_REMOVE(&k->changed_rooms, room, changed);
 	room->changes = 0;
 	journal_forget(k->journal, room->history.bytes);
-	take_out(k, KEEP_ROOM, room->number);
-	take_out(k, KEEP_TALLIES, room->number);
-	take_out(k, KEEP_BANS, room->number);
+	keep_take_out(k, KEEP_ROOM, room->number);
+	keep_take_out(k, KEEP_TALLIES, room->number);
+	keep_take_out(k, KEEP_BANS, room->number);
 }
 
 void
@@ -335,6 +352,30 @@ keep_write_listener(struct keep *k, const struct listener *l)
 	k->is_dirty = true;
 }
 
+/* ---- of the store ---- */
+
+void
+keep_name(struct keep *k, const char *name, uint64_t owner, bool by_admin)
+{
+	struct record *r = keep_record(k);
+
+	record_put_text(r, name);
+	record_put_u8(r, by_admin);
+	keep_put(k, KEEP_NAME, owner);
+}
+
+/* What it has to keep is in the journal. */
+static void
+put_of_store(struct keep *k)
+{
+	struct registered *r;
+
+	RB_FOREACH(r, registered_tree, &k->srv->registry.names.tree)
+		keep_name(k, r->name, r->owner, r->by_admin);
+	record_put_u64(keep_record(k), k->srv->outbox.epoch);
+	keep_put(k, KEEP_EPOCH, 0);
+}
+
 /* ---- counters ---- */
 
 /* Each counter, and where it is. */
@@ -358,6 +399,7 @@ copy_counters(struct server *srv, uint64_t *counters, bool restore)
 		[LIFE_BYTES_OUT] = &srv->conns.bytes_out,
 		[LIFE_LINES_OUT] = &srv->fanout->lines,
 		[LIFE_SKIPPED] = &srv->fanout->skipped,
+		[LIFE_ITEMS] = &srv->outbox.next,
 	};
 	size_t i;
 
@@ -420,6 +462,7 @@ write_anew(struct keep *k)
 	}
 	mark_all(k);
 	hosts_tell_all(&k->srv->hosts);
+	put_of_store(k);
 	TAILQ_FOREACH(l, &k->srv->listeners.list, next)
 		keep_write_listener(k, l);
 	keep_set_config(k, k->srv->conf);
@@ -549,6 +592,7 @@ keep_begin(struct keep *k)
 		keep_set_config(k, k->srv->conf);
 	if (k->start == KEEP_FRESH || k->start == KEEP_FORGOTTEN)
 		mark_all(k);
+	put_of_store(k);
 	k->is_dirty = true;
 	keep_commit(k);
 	if (!k->is_broken)

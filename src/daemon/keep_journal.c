@@ -9,15 +9,23 @@
 
 /* What does not go in is there when it is written anew. */
 static void
-add(struct keep *k, enum keep_kind kind, uint64_t number)
+add_bytes(struct keep *k, enum keep_kind kind, uint64_t number, const void *p,
+    size_t n)
 {
 	struct keep_key key;
 
 	keep_make_key(&key, kind, number);
-	if (k->record.failed ||
-	    !journal_append(
-		k->journal, key.bytes, key.len, k->record.bytes, k->record.len))
+	if (!journal_append(k->journal, key.bytes, key.len, p, n))
 		k->is_full = true;
+}
+
+static void
+add(struct keep *k, enum keep_kind kind, uint64_t number)
+{
+	if (k->record.failed)
+		k->is_full = true;
+	else
+		add_bytes(k, kind, number, k->record.bytes, k->record.len);
 }
 
 void
@@ -67,12 +75,20 @@ keep_add_said(struct keep *k, struct room *room)
 	h->kept = h->next_number;
 }
 
+void
+keep_add_item(struct keep *k, const struct outbox_item *item)
+{
+	add_bytes(k, KEEP_ITEM, item->number, item->bytes, item->len);
+	k->is_dirty = true;
+}
+
 /* Returns false if not all of it fits, or memory is out; then the old journal
  * stays. */
 static bool
 write_journal(struct keep *k)
 {
 	const struct history_entry *entry;
+	const struct outbox_item *item;
 	struct room *room;
 	struct client *c;
 
@@ -88,6 +104,8 @@ write_journal(struct keep *k)
 	}
 	TAILQ_FOREACH(c, &k->srv->clients, next)
 		keep_add_spent(k, c);
+	TAILQ_FOREACH(item, &k->srv->outbox.list, next)
+		keep_add_item(k, item);
 	return journal_end_anew(k->journal, !k->is_full) && !k->is_full;
 }
 
@@ -100,16 +118,24 @@ forget_history(struct keep *k)
 	k->no_history = true;
 }
 
-/* What was said in all rooms, as it is in the journal, about; bytes. */
+/* What was said in all rooms, and is still to be kept, as it is in the journal,
+ * about; bytes. */
 static size_t
 said_bytes(const struct keep *k)
 {
 	struct room *room;
-	size_t bytes = 0;
+	size_t bytes = k->srv->outbox.bytes;
 
 	RB_FOREACH(room, room_tree, &k->srv->registry.rooms)
 		bytes += room->history.bytes + room->history.n * SAID_BYTES;
 	return bytes;
+}
+
+void
+keep_forget_words(struct keep *k)
+{
+	k->is_full = true;
+	k->is_dirty = true;
 }
 
 void

@@ -12,13 +12,16 @@
 #include "banterd/chat/listed.h"
 #include "banterd/chat/room.h"
 #include "banterd/daemon/admit.h"
+#include "banterd/daemon/items.h"
 #include "banterd/daemon/keep.h"
 #include "banterd/daemon/loop.h"
 #include "banterd/daemon/opener.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
+#include "banterd/daemon/store.h"
 #include "banterd/net/timer.h"
+#include "banterd/session/login.h"
 #include "banterd/session/talk.h"
 #include "banterd/system/signals.h"
 
@@ -30,96 +33,6 @@
 #define TRIM_FREED   64    /* clients gone, before memory is given back */
 #define TRIM_MS      1000  /* so many ms later; */
 #define TRIM_FEW_MS  10000 /* for fewer, so many */
-
-/* ---- what clients need of the daemon ---- */
-
-static uint64_t
-now(void *daemon)
-{
-	return server_now(daemon);
-}
-
-static void
-arm_deadline(void *daemon, struct client *c, uint64_t ms)
-{
-	struct server *srv = daemon;
-
-	if (!c->is_waiting) {
-		TAILQ_INSERT_TAIL(&srv->waiting, c, waiting);
-		c->is_waiting = true;
-	}
-	server_wake_at(srv, ms);
-}
-
-static void
-mark_runnable(void *daemon, struct client *c)
-{
-	struct server *srv = daemon;
-
-	if (c->is_runnable)
-		return;
-	TAILQ_INSERT_TAIL(&srv->runnable, c, runnable);
-	c->is_runnable = true;
-}
-
-static bool
-is_crowded(void *daemon)
-{
-	const struct server *srv = daemon;
-
-	return srv->nclosing > SERVER_CLOSING && !srv->session.stopping;
-}
-
-static void
-release_place(void *daemon, struct client *c)
-{
-	admit_release_place(daemon, c);
-}
-
-static void
-gone(void *daemon, struct client *c)
-{
-	struct server *srv = daemon;
-
-	if (srv->keep != NULL && keep_remove(srv->keep, c))
-		conn_end(c->out.conn);
-	TAILQ_REMOVE(&srv->clients, c, next);
-	if (c->is_waiting)
-		TAILQ_REMOVE(&srv->waiting, c, waiting);
-	if (c->is_runnable)
-		TAILQ_REMOVE(&srv->runnable, c, runnable);
-	c->is_waiting = c->is_runnable = false;
-	TAILQ_INSERT_TAIL(&srv->gone, c, next);
-}
-
-static void
-client_has_changed(void *daemon, struct client *c, unsigned what)
-{
-	struct server *srv = daemon;
-
-	if (srv->keep != NULL)
-		keep_client_changed(srv->keep, c, what);
-}
-
-static void
-room_has_changed(void *daemon, struct room *room, unsigned what)
-{
-	struct server *srv = daemon;
-
-	if (srv->keep != NULL)
-		keep_room_changed(srv->keep, room, what);
-}
-
-static const struct session_ops session_ops = {
-	.now = now,
-	.arm_deadline = arm_deadline,
-	.mark_runnable = mark_runnable,
-	.is_crowded = is_crowded,
-	.release_place = release_place,
-	.gone = gone,
-	.changed = client_has_changed,
-	.room_changed = room_has_changed,
-};
 
 /* ---- the timer ---- */
 
@@ -226,6 +139,7 @@ tick(struct server *srv)
 	next = earlier(next, srv->registry.due);
 	next = earlier(next, trim(srv, ms));
 	next = earlier(next, tick_logs(srv, ms));
+	next = earlier(next, store_tick(srv->store, ms));
 	if (srv->keep != NULL)
 		next = earlier(next, keep_tick(srv->keep, ms));
 	if (srv->session.stopping) {
@@ -403,7 +317,7 @@ connect_floors(struct server *srv)
 	srv->conns.base = srv->base;
 	srv->conns.ops = &talk_conn_ops;
 	srv->conns.low_water = fanout_low_water(srv->fanout);
-	srv->session.ops = &session_ops;
+	srv->session.ops = &server_session_ops;
 	srv->session.daemon = srv;
 	srv->session.registry = &srv->registry;
 	srv->session.fanout = srv->fanout;
@@ -433,10 +347,13 @@ loop_init(struct server *srv, struct config *conf, const char *conf_path,
 	TAILQ_INIT(&srv->newcomers);
 	TAILQ_INIT(&srv->waiting);
 	TAILQ_INIT(&srv->runnable);
+	TAILQ_INIT(&srv->unstored);
+	TAILQ_INIT(&srv->session.accounts);
 	if ((srv->base = event_base_new()) == NULL ||
 	    (srv->fanout = fanout_new(conf->send_queue)) == NULL ||
 	    (srv->timer = evtimer_new(srv->base, on_timer, srv)) == NULL ||
-	    !connect_floors(srv) || !add_signals(srv)) {
+	    (srv->store = store_new(srv)) == NULL || !connect_floors(srv) ||
+	    !add_signals(srv)) {
 		log_error("cannot start: %s", strerror(errno));
 		return false;
 	}
@@ -455,9 +372,11 @@ finish_turn(struct server *srv)
 	struct fanout_queue *q;
 	struct client *c;
 
+	items_put_changed(srv);
 	fanout_flush(srv->fanout);
 	if (srv->keep != NULL)
 		keep_commit(srv->keep);
+	store_flush(srv->store);
 	while ((q = fanout_next_broken(srv->fanout)) != NULL)
 		talk_broken(client_of_queue(q));
 	while ((c = TAILQ_FIRST(&srv->gone)) != NULL) {
@@ -579,8 +498,12 @@ loop_stop(struct server *srv)
 static bool
 hand_over(struct server *srv)
 {
+	struct client *c;
+
 	if (!srv->hand_over_wanted)
 		return false;
+	TAILQ_FOREACH(c, &srv->clients, next)
+		login_hand_over(c);
 	while (fanout_is_owing(srv->fanout))
 		finish_turn(srv);
 	return keep_hand_over(srv->keep);
@@ -606,6 +529,7 @@ loop_run(struct server *srv)
 		log_warning("no memory for the watchdog");
 	if (!watch_opener(srv))
 		log_warning("no memory to watch who opens files");
+	store_configure(srv->store);
 	tell_status(srv);
 	tell_ready(srv);
 	update_manager(srv); /* of what it did not take */
@@ -620,7 +544,8 @@ loop_run(struct server *srv)
 			}
 			loop_stop(srv);
 		}
-		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients))
+		if (srv->session.stopping && TAILQ_EMPTY(&srv->clients) &&
+		    store_is_settled(srv->store))
 			srv->done = true;
 	}
 	/* It has ended; one in the last moment changes nothing any more. */
@@ -645,6 +570,7 @@ loop_free(struct server *srv)
 		TAILQ_REMOVE(&srv->gone, c, next);
 		client_free(c);
 	}
+	store_free(srv->store);
 	listeners_close(&srv->listeners);
 	for (i = 0; i < SIGNALS_HANDLED; i++) {
 		if (srv->signals[i] != NULL)

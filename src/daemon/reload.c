@@ -10,6 +10,7 @@
 #include "banterd/daemon/keep.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
+#include "banterd/daemon/store.h"
 #include "banterd/session/talk.h"
 
 /* Sockets that the manager made, not those that an earlier process did. */
@@ -270,6 +271,7 @@ reload(struct server *srv)
 	fanout_set_limit(srv->fanout, conf->send_queue);
 	srv->conns.low_water = fanout_low_water(srv->fanout);
 	reload_rooms(srv);
+	store_configure(srv->store);
 	TAILQ_FOREACH_SAFE(c, &srv->clients, next, next)
 		client_reconfigure(c);
 	config_warn(conf);

@@ -7,6 +7,7 @@
 #include "banterd/daemon/keep.h"
 #include "banterd/daemon/server.h"
 #include "banterd/daemon/stats.h"
+#include "banterd/daemon/store.h"
 
 #define STATS_AT_ONCE    200 /* people, in one turn */
 #define STATS_ROOMS_SIZE 800 /* bytes of the names of one's rooms */
@@ -110,6 +111,7 @@ stats_log(struct server *srv)
 	    (unsigned long long)log_lost());
 	if (srv->keep != NULL)
 		log_kept(srv->keep);
+	store_log(srv->store);
 	log_rooms(srv);
 	srv->people_to_log = srv->registry.nslots;
 	stats_go_on(srv);

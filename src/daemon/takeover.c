@@ -9,9 +9,11 @@
 
 #include "banterd/chat/member.h"
 #include "banterd/daemon/admit.h"
+#include "banterd/daemon/items.h"
 #include "banterd/daemon/keep.h"
 #include "banterd/daemon/reload.h"
 #include "banterd/daemon/server.h"
+#include "banterd/daemon/store.h"
 #include "banterd/daemon/takeover.h"
 #include "banterd/session/export.h"
 #include "banterd/state/remnant.h"
@@ -373,7 +375,8 @@ on_added(
 		c = find_client(t, number);
 		if (c != NULL && !client_import_spent(c, &r))
 			tell_unread(t, "client", number);
-	} else
+	} else if (key[0] != KEEP_ITEM ||
+	    !store_import(t->srv->store, KEEP_ITEM, number, record, len))
 		tell_unread(t, "client", number);
 	return true;
 }
@@ -412,6 +415,12 @@ on_record(
 		break;
 	case KEEP_CLIENT:
 		ok = read_client(t, number, &r);
+		break;
+	case KEEP_EPOCH:
+	case KEEP_NAME:
+		what = "the store's";
+		ok = store_import(
+		    t->srv->store, key.bytes[0], number, record, len);
 		break;
 	case KEEP_IGNORED:
 	case KEEP_AWAY:
@@ -521,8 +530,11 @@ resume(struct takeover *t)
 	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
 		client_tell_fault(c);
 	drop_lost(t);
-	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
+	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next) {
 		client_resume(c);
+		if (c->user.owner != 0)
+			items_client_changed(t->srv, c);
+	}
 	TAILQ_FOREACH_SAFE(c, &t->srv->clients, next, next)
 		client_reconfigure(c);
 }

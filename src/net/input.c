@@ -215,6 +215,12 @@ input_is_held(const struct input *in)
 }
 
 void
+input_drop_held(struct input *in)
+{
+	linebuf_drop_held(&in->line);
+}
+
+void
 input_release(struct input *in)
 {
 	linebuf_release(&in->line);
@@ -236,12 +242,30 @@ input_is_plain(const struct input *in)
 	return telnet_is_plain(&in->telnet);
 }
 
+bool
+input_is_telnet(const struct input *in)
+{
+	return in->telnet.seen;
+}
+
+void
+input_hide(struct input *in, bool on, unsigned char request[3])
+{
+	telnet_hide(&in->telnet, on, request);
+}
+
+bool
+input_is_hidden(const struct input *in)
+{
+	return in->telnet.echoes;
+}
+
 void
 input_lose(struct input *in)
 {
 	input_clear(in);
 	linebuf_lose(&in->line);
-	memset(&in->telnet, 0, sizeof(in->telnet));
+	in->telnet.state = in->telnet.verb = 0;
 	in->lost = true;
 }
 
@@ -253,6 +277,8 @@ input_lose(struct input *in)
 #define IS_AFTER_CR   4U
 #define IS_UNFINISHED 8U
 #define IS_KNOWN      16U /* it is never 0 */
+#define IS_TELNET     32U
+#define IS_HIDDEN     64U /* what is typed */
 
 uint64_t
 input_shape(const struct input *in)
@@ -262,7 +288,9 @@ input_shape(const struct input *in)
 	    (uint64_t)in->http.matched << 32 | (uint64_t)in->mark << 24 |
 	    (in->begun ? IS_BEGUN : 0) | (in->too_long ? IS_TOO_LONG : 0) |
 	    (in->line.cr ? IS_AFTER_CR : 0) |
-	    (linebuf_is_unfinished(&in->line) ? IS_UNFINISHED : 0);
+	    (linebuf_is_unfinished(&in->line) ? IS_UNFINISHED : 0) |
+	    (in->telnet.seen ? IS_TELNET : 0) |
+	    (in->telnet.echoes ? IS_HIDDEN : 0);
 }
 
 static void
@@ -276,6 +304,8 @@ take_shape(struct input *in, uint64_t shape)
 	in->begun = (shape & IS_BEGUN) != 0;
 	in->too_long = (shape & IS_TOO_LONG) != 0;
 	in->line.cr = (shape & IS_AFTER_CR) != 0;
+	in->telnet.seen = (shape & IS_TELNET) != 0;
+	in->telnet.echoes = (shape & IS_HIDDEN) != 0;
 	/* Its beginning is not there any more. */
 	in->line.discarding = (shape & IS_UNFINISHED) != 0;
 }

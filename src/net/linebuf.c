@@ -29,6 +29,18 @@ linebuf_release(struct linebuf *lb)
 	lb->size = 0;
 }
 
+void
+linebuf_drop_held(struct linebuf *lb)
+{
+	if (!lb->held)
+		return;
+	if (lb->len > 0)
+		explicit_bzero(lb->buf, lb->len);
+	lb->len = 0;
+	lb->held = false;
+	linebuf_release(lb);
+}
+
 /* From here to its end the line is thrown away. */
 static void
 give_up(struct linebuf *lb, struct linebuf_event *ev, enum linebuf_what why)
@@ -162,7 +174,7 @@ linebuf_hold(struct linebuf *lb, unsigned max, const struct linebuf_event *ev)
 		lb->buf = buf;
 		lb->size = (uint16_t)max;
 	}
-	if (ev->line != lb->buf)
+	if (ev->line != lb->buf && ev->len > 0)
 		memcpy(lb->buf, ev->line, ev->len);
 	lb->len = (uint16_t)ev->len;
 	lb->held = true;

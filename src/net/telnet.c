@@ -19,6 +19,7 @@ enum {
 	IAC = 255
 };
 
+#define ECHO_OPTION 1 /* RFC 857 */
 #define TIMING_MARK 6 /* RFC 860 */
 
 enum {
@@ -83,6 +84,8 @@ option(struct telnet *t, unsigned char opt, struct telnet_event *ev)
 		ev->reply[1] = DONT;
 		return TELNET_REPLY;
 	case DO:
+		if (opt == ECHO_OPTION && t->echoes)
+			return TELNET_END; /* the answer to ours */
 		ev->reply[1] = opt == TIMING_MARK ? WILL : WONT;
 		return TELNET_REPLY;
 	default:
@@ -94,6 +97,7 @@ option(struct telnet *t, unsigned char opt, struct telnet_event *ev)
 static enum telnet_kind
 step(struct telnet *t, unsigned char c, struct telnet_event *ev)
 {
+	t->seen = true;
 	switch (t->state) {
 	case STATE_IAC:
 		return command(t, c, ev);
@@ -107,6 +111,15 @@ step(struct telnet *t, unsigned char c, struct telnet_event *ev)
 		t->state = c == SE ? STATE_TEXT : STATE_SB;
 		return TELNET_END;
 	}
+}
+
+void
+telnet_hide(struct telnet *t, bool on, unsigned char request[3])
+{
+	t->echoes = on;
+	request[0] = IAC;
+	request[1] = on ? WILL : WONT;
+	request[2] = ECHO_OPTION;
 }
 
 bool

@@ -7,6 +7,7 @@
 #include "banterd/net/conn.h"
 #include "banterd/net/host.h"
 #include "banterd/net/listener.h"
+#include "banterd/session/account.h"
 #include "banterd/session/client.h"
 
 #define MAX_WRONG_PASSWORDS 3
@@ -281,6 +282,17 @@ client_reconfigure(struct client *c)
 
 /* ---- going ---- */
 
+void
+client_end_login(struct client *c)
+{
+	struct session_context *ctx = c->ctx;
+
+	if (c->user.owner == 0)
+		return;
+	ctx->ops->logged_out(ctx->daemon, c);
+	c->user.owner = 0;
+}
+
 static void
 leave(struct client *c, const char *reason, const char *for_log)
 {
@@ -293,6 +305,7 @@ leave(struct client *c, const char *reason, const char *for_log)
 		log_burst(&ctx->log_burst, session_now(ctx), "%s left%s%s%s",
 		    client_text(c, text), for_log != NULL ? " (" : "",
 		    for_log != NULL ? for_log : "", for_log != NULL ? ")" : "");
+	client_end_login(c);
 	member_exit(ctx->registry, &c->user, reason);
 }
 
@@ -391,6 +404,16 @@ client_time_is_over(struct client *c)
 }
 
 void
+client_moved(struct client *c)
+{
+	c->ends_at = 0;
+	if (c->user.is_unannounced)
+		set_end(c, ANNOUNCE_MS);
+	client_changed(
+	    c, CHANGED_USER | CHANGED_IGNORED | CHANGED_AWAY | CHANGED_UNHEARD);
+}
+
+void
 client_end_unheard(struct client *c)
 {
 	if (c->unheard != NULL)
@@ -407,5 +430,6 @@ client_free(struct client *c)
 	conn_free(c->out.conn);
 	input_clear(&c->input);
 	client_end_unheard(c);
+	account_free(c->ctx, c->account);
 	free(c);
 }

@@ -14,7 +14,8 @@
 #include "banterd/session/command.h"
 #include "banterd/session/handler.h"
 
-#define NAMES_MAX 4 /* of one command */
+#define NAMES_MAX   4  /* of one command */
+#define USAGE_WIDTH 30 /* columns, in /help */
 
 /* How a command is shown, and when it works. */
 #define SHARES_ROW   1U /* in /help, with the last one */
@@ -35,9 +36,9 @@ static const struct command commands[] = {
 	{ { "msg", "m", "tell", "w" }, "talk", "TARGET TEXT", 2, TELLS_ROOMS,
 	    cmd_msg, "speaks to one person, or to a #room" },
 	{ { "reply", "r" }, NULL, "TEXT", 1, 0, cmd_reply,
-	    "answers who last wrote in private" },
-	{ { "me" }, NULL, "TEXT", 1, TELLS_ROOMS, cmd_me,
-	    "tells what you do: * alice waves" },
+	    "answers in private" },
+	{ { "me" }, NULL, "TEXT", 1, TELLS_ROOMS | SHARES_ROW, cmd_me,
+	    "tells what you do" },
 	{ { "join", "j" }, "rooms", "ROOM [KEY]", 1, 0, cmd_join,
 	    "enters a room, making it if need be" },
 	{ { "leave", "part" }, NULL, "[ROOM] [REASON]", 0, 0, cmd_leave,
@@ -48,10 +49,12 @@ static const struct command commands[] = {
 	    "shows who is in a room" },
 	{ { "topic" }, NULL, "[TEXT]", 0, TELLS_ROOMS, cmd_topic,
 	    "shows or sets the topic; - clears it" },
-	{ { "history" }, NULL, "[N]", 0, 0, cmd_history,
-	    "shows the last lines of the room" },
+	{ { "history" }, NULL, "[N|DAY]", 0, 0, cmd_history, "what was said" },
+	{ { "catchup" }, NULL, "[ROOM]", 0, SHARES_ROW, cmd_catchup, "missed" },
+	{ { "find" }, NULL, "WORDS", 1, SHARES_ROW, cmd_find, "has WORDS" },
 	{ { "whois" }, "people", "NICK", 1, 0, cmd_whois,
-	    "shows where somebody is, how long idle" },
+	    "where they are, how idle" },
+	{ { "seen" }, NULL, "NAME", 1, SHARES_ROW, cmd_seen, "last here" },
 	{ { "ignore" }, NULL, "[NICK]", 0, 0, cmd_ignore, "hides a person" },
 	{ { "unignore" }, NULL, "NICK", 1, SHARES_ROW, cmd_unignore,
 	    "ends ignoring one" },
@@ -61,6 +64,14 @@ static const struct command commands[] = {
 	{ { "invite" }, NULL, "NICK", 1, SHARES_ROW, cmd_invite,
 	    "ends a kick early" },
 	{ { "nick" }, "you", "NAME", 1, TELLS_ROOMS, cmd_nick, "takes a name" },
+	{ { "register" }, NULL, "PASSWORD", 0, 0, cmd_register,
+	    "makes your name yours alone" },
+	{ { "login" }, NULL, "NAME PASSWORD", 0, 0, cmd_login,
+	    "you are NAME again" },
+	{ { "logout" }, NULL, "", 0, SHARES_ROW, cmd_logout, "a guest" },
+	{ { "passwd" }, NULL, "OLD NEW", 0, 0, cmd_passwd, "another password" },
+	{ { "unregister" }, NULL, "PASSWORD", 0, SHARES_ROW, cmd_unregister,
+	    "gives it back" },
 	{ { "away" }, NULL, "[TEXT]", 0, 0, cmd_away, "says why you are away" },
 	{ { "back" }, NULL, "", 0, SHARES_ROW, cmd_back, "ends being away" },
 	{ { "set" }, NULL, "[time|quiet|bell on|off]", 0, 0, cmd_set,
@@ -69,8 +80,8 @@ static const struct command commands[] = {
 	    "gives the password, if one is needed" },
 	{ { "help", "?" }, NULL, "[COMMAND]", 0, BEFORE_LOGIN, cmd_help,
 	    "shows this, or one command" },
-	{ { "quit", "q", "exit", "bye" }, NULL, "[REASON]", 0, BEFORE_LOGIN,
-	    cmd_quit, "leaves" },
+	{ { "quit", "q", "exit", "bye" }, NULL, "[REASON]", 0,
+	    BEFORE_LOGIN | SHARES_ROW, cmd_quit, "leaves" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -133,7 +144,8 @@ help_one(struct client *c, const struct command *cmd)
 	    also[0] != '\0' ? ")" : "");
 }
 
-/* Tells a command and those that share its row; returns how many that are. */
+/* Tells a command and those that share its row, with what they take if there is
+ * space for that; returns how many that are. */
 static size_t
 help_row(struct client *c, const struct command *cmd)
 {
@@ -144,13 +156,16 @@ help_row(struct client *c, const struct command *cmd)
 	     one == cmd || (one < end && (one->how & SHARES_ROW) != 0); one++) {
 		strlcat(usage, one == cmd ? "/" : ", /", sizeof(usage));
 		strlcat(usage, one->names[0], sizeof(usage));
-		strlcat(usage, *one->args != '\0' ? " " : "", sizeof(usage));
-		strlcat(usage, one->args, sizeof(usage));
+		if (strlen(usage) + 1 + strlen(one->args) <= USAGE_WIDTH) {
+			strlcat(usage, *one->args != '\0' ? " " : "",
+			    sizeof(usage));
+			strlcat(usage, one->args, sizeof(usage));
+		}
 		strlcat(help, one == cmd ? "" : "; ", sizeof(help));
 		strlcat(help, one->help, sizeof(help));
 	}
-	client_tell(c, "* %-6s %-30s %s", cmd->group != NULL ? cmd->group : "",
-	    usage, help);
+	client_tell(c, "* %-6s %-*s %s", cmd->group != NULL ? cmd->group : "",
+	    USAGE_WIDTH, usage, help);
 	return (size_t)(one - cmd);
 }
 

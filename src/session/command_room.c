@@ -12,11 +12,12 @@
 #include "banterd/net/host.h"
 #include "banterd/session/client.h"
 #include "banterd/session/handler.h"
+#include "banterd/session/words.h"
 
 #define TOPIC_SHOWN 80 /* bytes of each topic in /rooms */
 
-static void
-answer_joined(struct client *c, const struct room *room)
+void
+tell_joined(struct client *c, const struct room *room)
 {
 	char names[ROOM_NAMES_SIZE], more[32] = "";
 	uint32_t left = room_names(room, &c->user, 0, names, sizeof(names));
@@ -91,7 +92,7 @@ cmd_join(struct client *c, char *args)
 		return;
 	}
 	room = c->user.current;
-	answer_joined(c, room);
+	tell_joined(c, room);
 	if (made && room->key != NULL)
 		client_tell(
 		    c, "* Others need that key to join %s.", room->name);
@@ -135,8 +136,7 @@ room_to_leave(struct client *c, char **args)
 	word = next_word(args);
 	if (room != NULL && room_has(room, &c->user))
 		return room;
-	client_tell(
-	    c, "! You are not in %s.", room != NULL ? room->name : word);
+	tell_not_in(c, room != NULL ? room->name : word);
 	return NULL;
 }
 
@@ -275,10 +275,14 @@ cmd_history(struct client *c, char *args)
 	const char *word = next_word(&args), *errstr = NULL;
 	struct room *room;
 
-	if (n == 0) {
+	if (n == 0 && c->ctx->conf->store == NULL) {
 		client_tell(c, "! No history is kept on this server.");
 		return;
 	}
+	if (n == 0) /* in memory */
+		n = WORDS_LAST;
+	if ((room = current_room(c)) == NULL || words_ask_day(c, room, word))
+		return;
 	if (*word != '\0')
 		n = (unsigned)strtonum(word, 1, UINT32_MAX, &errstr);
 	if (errstr != NULL && strcmp(errstr, "too large") == 0)
@@ -288,19 +292,9 @@ cmd_history(struct client *c, char *args)
 		    c, "! %s is not a number of lines (1 or more).", word);
 		return;
 	}
-	if ((room = current_room(c)) == NULL)
-		return;
-	n = room_count_history(room, &c->user, n);
-	if (n == 0)
-		client_tell(c,
-		    room->history.n == 0 ?
-			"* Nothing has been said in %s yet." :
-			"* All that was said in %s is by people you ignore.",
-		    room->name);
-	else
-		client_tell(c, "* The last %u line%s of %s:", n,
-		    n == 1 ? "" : "s", room->name);
-	room_replay(c->ctx->registry, room, &c->user, n);
+	if (room_count_history(room, &c->user, n) >= n ||
+	    !words_ask_history(c, room, n))
+		words_show_memory(c, room, n);
 }
 
 /* ---- running a room ---- */
@@ -313,7 +307,7 @@ room_run_by(struct client *c)
 
 	if ((room = current_room(c)) == NULL)
 		return NULL;
-	if (room->op == &c->user)
+	if (room->op == &c->user || is_operator(c))
 		return room;
 	if (room->op == NULL)
 		client_tell(c, "! Nobody runs %s.", room->name);
@@ -374,6 +368,11 @@ cmd_op(struct client *c, char *args)
 	if ((room = room_run_by(c)) == NULL ||
 	    (u = person_in(c, room, next_word(&args), false)) == NULL)
 		return;
+	if (room->permanent) {
+		client_tell(c, "! %s is of the configuration; it is nobody's.",
+		    room->name);
+		return;
+	}
 	room_set_op(c->ctx->registry, room, u);
 	client_tell(c, "* %s runs %s now.", u->name, room->name);
 }

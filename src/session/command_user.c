@@ -12,9 +12,12 @@
 #include <bsd/string.h>
 
 #include "banterd/chat/member.h"
+#include "banterd/session/account.h"
+#include "banterd/session/belongings.h"
 #include "banterd/session/client.h"
 #include "banterd/session/handler.h"
 #include "banterd/session/unheard.h"
+#include "banterd/session/words.h"
 
 /* ---- talk ---- */
 
@@ -61,6 +64,7 @@ message_person(struct client *c, const char *name, const char *text)
 	const struct room *room;
 	char buf[ROOM_MAX + 1];
 	struct user *to;
+	bool action;
 
 	if ((to = user_find(reg, name)) != NULL)
 		say_private(c, to, text);
@@ -68,7 +72,10 @@ message_person(struct client *c, const char *name, const char *text)
 	    room_shows_to(room, &c->user))
 		client_tell(c, "! Nobody here is called %s; the room is %s.",
 		    name, buf);
-	else
+	else if (names_owner(&reg->names, name) != 0) {
+		action = is_action(&text);
+		words_leave_note(c, name, text, action);
+	} else
 		(void)user_called(c, name);
 }
 
@@ -115,6 +122,21 @@ cmd_reply(struct client *c, char *args)
 		say_private(c, to, args);
 }
 
+static bool
+rename_to(struct client *c, const char *name)
+{
+	switch (member_rename(c->ctx->registry, &c->user, name)) {
+	case CHAT_OK:
+		return true;
+	case CHAT_REGISTERED:
+		client_tell(c, ACCOUNT_REGISTERED, name, name);
+		return false;
+	default:
+		client_tell(c, "! The name %s is taken.", name);
+		return false;
+	}
+}
+
 void
 cmd_nick(struct client *c, char *args)
 {
@@ -127,14 +149,16 @@ cmd_nick(struct client *c, char *args)
 		    name, *args != '\0' ? " " : "", args);
 		return;
 	}
-	(void)client_text(c, before);
-	if (member_rename(c->ctx->registry, &c->user, name) != CHAT_OK) {
-		client_tell(c, "! The name %s is taken.", name);
+	if (c->user.owner != 0 && strcasecmp(name, c->user.name) != 0) {
+		client_tell(c, ACCOUNT_LOGOUT_FIRST, c->user.name);
 		return;
 	}
+	(void)client_text(c, before);
+	if (!rename_to(c, name))
+		return;
 	log_burst(&c->ctx->log_burst, session_now(c->ctx), "%s is now %s",
 	    before, c->user.name);
-	client_tell(c, "* You are now %s.", c->user.name);
+	client_tell(c, ACCOUNT_NOW, c->user.name);
 }
 
 /* ---- people ---- */
@@ -216,8 +240,10 @@ cmd_ignore(struct client *c, char *args)
 		client_tell(c, "! You can't ignore yourself.");
 	else if (!user_ignore(c->ctx->registry, &c->user, u))
 		tell_no_memory(c);
-	else
+	else {
+		belongings_ignore(c, u->owner);
 		client_tell(c, "* You ignore %s now.", u->name);
+	}
 }
 
 void
@@ -231,6 +257,7 @@ cmd_unignore(struct client *c, char *args)
 		client_tell(c, "! You do not ignore %s.", u->name);
 		return;
 	}
+	belongings_unignore(c, u->owner);
 	user_unignore(c->ctx->registry, &c->user, u);
 	client_tell(c, "* You hear %s again.", u->name);
 }

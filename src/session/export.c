@@ -4,6 +4,8 @@
 #include "banterd/base/deadline.h"
 #include "banterd/chat/member.h"
 #include "banterd/net/conn.h"
+#include "banterd/session/belongings.h"
+#include "banterd/session/login.h"
 #include "banterd/session/client.h"
 #include "banterd/session/export.h"
 #include "banterd/session/slow.h"
@@ -101,6 +103,7 @@ client_export(const struct client *c, struct record *r)
 	record_put_u32(r, c->out.skipped);
 	export_input(c, r);
 	conn_export(c->out.conn, r);
+	belongings_export(c, r);
 	if (c->user.id != 0)
 		export_user(&c->user, r);
 }
@@ -134,7 +137,7 @@ client_import(struct imported *im, struct client *c, struct record_reader *r)
 	address_import(&c->address, r);
 	c->out.skipped = record_get_u32(r);
 	if (!import_input(c, r) || !conn_import(c->out.conn, r) ||
-	    !is_possible(c, flags))
+	    !belongings_import(c, r) || !is_possible(c, flags))
 		return false;
 	if ((flags & HAS_NAME) != 0 && !import_user(im, &c->user, r))
 		return false;
@@ -172,6 +175,7 @@ client_export_rest(const struct client *c, struct record *r)
 {
 	input_export_rest(&c->input, r);
 	conn_export_rest(c->out.conn, r);
+	belongings_export_rest(c, r);
 }
 
 /* Where not all of it can be had, it is with the input as after a fault: what
@@ -182,7 +186,8 @@ client_import_rest(struct client *c, struct record_reader *r)
 	const struct input before = c->input;
 
 	if (input_import_rest(&c->input, CONFIG_MAX_LINE_MAX, r) &&
-	    conn_import_rest(c->out.conn, r) && record_is_whole(r))
+	    conn_import_rest(c->out.conn, r) && belongings_import_rest(c, r) &&
+	    record_is_whole(r))
 		return true;
 	input_clear(&c->input);
 	c->input = before;
@@ -250,6 +255,7 @@ client_tell_fault(struct client *c)
 	    "* The server came back after a fault; the last lines may be missing (/history shows them).");
 	if (c->state == CLIENT_LOGIN)
 		client_tell(c, CLIENT_ASK_PASSWORD);
+	login_tell_fault(c);
 	if (half) { /* once, whatever comes */
 		fanout_send(c->ctx->fanout, &c->out);
 		client_changed(c, CHANGED_USER);

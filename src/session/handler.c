@@ -100,6 +100,20 @@ current_room(struct client *c)
 	return c->user.current;
 }
 
+bool
+is_operator(const struct client *c)
+{
+	return c->user.owner != 0 &&
+	    config_is_operator(c->ctx->conf, c->user.name) &&
+	    names_is_by_admin(&c->ctx->registry->names, c->user.name);
+}
+
+void
+tell_not_in(struct client *c, const char *room)
+{
+	client_tell(c, "! You are not in %s.", room);
+}
+
 void
 tell_no_memory(struct client *c)
 {

@@ -8,6 +8,8 @@
 #include "banterd/chat/room.h"
 #include "banterd/dialect/plain.h"
 #include "banterd/net/host.h"
+#include "banterd/session/account.h"
+#include "banterd/session/login.h"
 #include "banterd/session/client.h"
 #include "banterd/session/command.h"
 #include "banterd/session/pace.h"
@@ -41,7 +43,9 @@ static void
 say_line(struct client *c, char *text)
 {
 	c->user.last_line = session_now(c->ctx);
-	if (c->state == CLIENT_CHAT && text[0] != '/' &&
+	if (login_is_prompting(c))
+		login_take_password(c, text + strspn(text, " \t"));
+	else if (c->state == CLIENT_CHAT && text[0] != '/' &&
 	    c->user.current != NULL) {
 		(void)room_say(
 		    c->ctx->registry, &c->user, c->user.current, text, false);
@@ -54,7 +58,8 @@ static void
 run_line(struct client *c, const struct input_event *ev)
 {
 	char text[TEXT_CLEANED_SIZE(CONFIG_MAX_LINE_MAX)], *line;
-	bool is_blank;
+	bool is_blank, is_password = login_is_prompting(c);
+	struct input_event held = *ev;
 
 	text_clean(ev->line, ev->len, text);
 	/* Blanks before a command would make it public. */
@@ -69,9 +74,14 @@ run_line(struct client *c, const struct input_event *ev)
 		return;
 	}
 	pay(c);
-	if (!is_blank)
+	if (!is_blank || login_is_prompting(c))
 		say_line(c, line);
-	input_release(&c->input);
+	if (is_password) /* it is in the question, and nowhere else */
+		held.len = 0;
+	if (!login_is_asking(c))
+		input_release(&c->input);
+	else if (!input_hold(&c->input, c->ctx->conf->max_line, &held))
+		login_give_up(c);
 }
 
 static void
@@ -129,7 +139,7 @@ may_go_on(struct client *c)
 	bool stopping = c->ctx->stopping;
 	uint64_t now = session_now(c->ctx);
 
-	if (c->resumes_at > now && !stopping)
+	if (login_is_asking(c) || (c->resumes_at > now && !stopping))
 		return false;
 	if (is_full(c)) {
 		fanout_send(c->ctx->fanout, &c->out);
@@ -144,7 +154,8 @@ may_go_on(struct client *c)
 static void
 wait_for_it(struct client *c)
 {
-	if (c->resumes_at > session_now(c->ctx) && !c->ctx->stopping)
+	if (login_is_asking(c) ||
+	    (c->resumes_at > session_now(c->ctx) && !c->ctx->stopping))
 		return;
 	c->resumes_at = 0;
 	if (is_full(c)) {
@@ -166,6 +177,8 @@ end_of_input(struct client *c)
 	if (!broken) {
 		input_end(&c->input, &ev);
 		carry_out(c, &ev);
+		if (login_is_asking(c))
+			return;
 	}
 	client_close(c, broken ? CLIENT_LOST : NULL);
 }
@@ -193,7 +206,10 @@ go_on(struct client *c)
 	else if (!more)
 		client_set_reading(c, true);
 	else {
-		client_set_reading(c, false);
+		/* Who waits for an answer may go meanwhile. */
+		client_set_reading(c,
+		    login_is_asking(c) && !conn_has_pending(conn) &&
+			!conn_has_ended(conn));
 		wait_for_it(c);
 	}
 }
@@ -350,7 +366,7 @@ set_stamp(struct rendering *r, time_t when, time_t now)
 static void
 render(struct rendering *r, const struct chat_event *ev, time_t now)
 {
-	set_stamp(r, ev->time, ev->replayed ? now : ev->time);
+	set_stamp(r, ev->time, ev->dated ? 0 : ev->replayed ? now : ev->time);
 	memcpy(r->text, r->stamp, r->stamp_len);
 	r->len = r->stamp_len +
 	    plain_render(ev, r->text + r->stamp_len, CLIENT_LINE_MAX - 2);
@@ -513,6 +529,24 @@ on_room_changed(struct registry *reg, struct room *room, unsigned what)
 	ctx->ops->room_changed(ctx->daemon, room, what);
 }
 
+static void
+on_said(struct registry *reg, struct room *room, const struct user *by,
+    const struct chat_event *ev)
+{
+	const struct session_context *ctx = reg->owner;
+
+	ctx->ops->said(ctx->daemon, room, by, ev);
+}
+
+static void
+on_moved(struct user *u, struct room *room, bool in)
+{
+	struct client *c = client_of_user(u);
+
+	if (u->owner != 0)
+		c->ctx->ops->moved(c->ctx->daemon, c, room, in);
+}
+
 const struct registry_ops talk_registry_ops = {
 	.deliver = deliver,
 	.takes = takes,
@@ -521,6 +555,8 @@ const struct registry_ops talk_registry_ops = {
 	.room_gone = room_gone,
 	.user_changed = on_user_changed,
 	.room_changed = on_room_changed,
+	.said = on_said,
+	.moved = on_moved,
 };
 
 /* ---- time ---- */
@@ -551,7 +587,7 @@ talk_tick(struct client *c, uint64_t now)
 		return NEVER;
 	if (was_due)
 		client_changed(c, CHANGED_USER);
-	next = unheard_tick(c, now);
+	next = earlier(unheard_tick(c, now), login_tick(c, now));
 	next = earlier_if_set(next, c->resumes_at);
 	next = earlier_if_set(next, c->stalls_at);
 	next = earlier_if_set(next, c->looks_at);

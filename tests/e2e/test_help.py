@@ -10,9 +10,12 @@ from banter.files import SOURCE_DIR
 COMMANDS = {
     "nick": [], "join": ["j"], "leave": ["part"], "msg": ["m", "tell", "w"],
     "reply": ["r"], "me": [], "who": ["names"], "rooms": ["list"],
-    "whois": [], "topic": [], "history": [], "away": [], "back": [],
+    "whois": [], "topic": [], "history": [], "catchup": [], "find": [],
+    "away": [], "back": [],
     "ignore": [], "unignore": [], "kick": [], "op": [], "invite": [],
-    "set": [],
+    "set": [], "seen": [],
+    "register": [], "login": [], "logout": [], "passwd": [],
+    "unregister": [],
     "pass": [], "help": ["?"], "quit": ["q", "exit", "bye"],
 }
 
@@ -21,6 +24,7 @@ KEYWORDS = [
     "history", "deny", "allow", "log-target", "log-level", "shutdown-grace",
     "max-clients", "max-per-host", "max-rooms", "max-joined", "max-line",
     "rate", "send-queue", "stall-timeout", "login-timeout", "user",
+    "store", "names-per-host", "name-expiry", "keep", "operators",
 ]
 
 SIGNALS = ["HUP", "USR1", "USR2", "TERM", "INT"]

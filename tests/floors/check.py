@@ -24,6 +24,7 @@ import textwrap
 # The floors, from the top down, and what each may include beside itself.  This
 # is stricter than "down": people and rooms (chat) know of no connection.
 FLOORS = {
+    "store": ("system", "base"),    # a program of its own, banter-store
     "daemon": ("session", "dialect", "chat", "net", "state", "config",
                "system", "base"),
     "session": ("dialect", "chat", "net", "config", "system", "base"),
@@ -47,6 +48,7 @@ LIBEVENT = {
     "src/net/listener.c": ("event2/event.h",),
     "src/net/timer.c": ("event2/event.h", "event2/event-config.h"),
     "src/daemon/": ("event2/event.h",),
+    "src/store/": ("event2/event.h",),
 }
 
 # The one owner of bufferevents, and the header in which it may point to one.
@@ -56,7 +58,7 @@ BUFFEREVENT = ("src/net/conn.c", "include/banterd/net/conn.h")
 STRUCT_SERVER = ("src/daemon/", "include/banterd/daemon/", MAIN)
 
 # Functions whose text may go on from one line to the next.
-MAY_CONTINUE = ((MAIN, "usage"),)
+MAY_CONTINUE = ((MAIN, "usage"), ("src/store/main.c", "usage"))
 
 # What writes to the log: which argument is the message.
 LOG_CALLS = {"log_error": 0, "log_warning": 0, "log_notice": 0, "log_info": 0,

@@ -268,7 +268,7 @@ class Floors(Case):
         n = self.includes("src/net/listener.c", "cellar/wine.h")
         self.wrong("include/banterd/cellar/wine.h:1: there is no floor cellar",
                    "src/cellar/wine.c:1: there is no floor cellar; expected "
-                   "one of daemon, session, dialect, chat, net, state, "
+                   "one of store, daemon, session, dialect, chat, net, state, "
                    "config, system, base (a new one: add it to FLOORS in",
                    "src/net/listener.c:%d: there is no floor cellar" % n)
 

@@ -360,8 +360,8 @@ START_TEST(room)
 	    "conf:2: room: #DEV was given before, expected each room "
 	    "once\n");
 	conf_wrong("room #dev colour red",
-	    "conf:1: room: unknown word \"colour\", expected topic or "
-	    "key (a topic of several words stands in double quotes)\n");
+	    "conf:1: room: unknown word \"colour\", expected topic, key "
+	    "or keep (a topic of several words stands in double quotes)\n");
 	conf_wrong("room #dev topic",
 	    "conf:1: room: topic has no value, expected 1 to 256 bytes\n");
 	conf_wrong("room #dev topic x key",
@@ -480,7 +480,9 @@ START_TEST(given_twice)
 		{ "send-queue", "8K" }, { "stall-timeout", "5" },
 		{ "login-timeout", "5" }, { "shutdown-grace", "4" },
 		{ "log-target", "syslog" }, { "log-level", "debug" },
-		{ "user", "nobody" } };
+		{ "user", "nobody" }, { "store", "/run/x" },
+		{ "names-per-host", "3" }, { "name-expiry", "3d" },
+		{ "keep", "3d" }, { "operators", "alice" } };
 	const struct keyword *k;
 	char text[128];
 	struct config *conf;

@@ -80,7 +80,7 @@ START_TEST(layout)
 	unsigned char page[40 + 8 * LIFE_COUNTERS];
 
 	ck_assert_uint_eq(sizeof(*life), sizeof(page));
-	ck_assert_int_eq(LIFE_COUNTERS, 15);
+	ck_assert_int_eq(LIFE_COUNTERS, 16);
 	life->end = 0x0102;
 	life->faults = 0x0304;
 	life->sending = 0x0506;

@@ -48,6 +48,7 @@ struct chat_event {
 	enum event_kind kind;
 	bool many;       /* it is for more than EVENT_FEW */
 	bool replayed;   /* it happened before, at time */
+	bool dated;      /* with its date, though it be of today */
 	bool bell;       /* ring this reader's bell */
 	unsigned count;  /* of people */
 	uint64_t number; /* no other event has it */

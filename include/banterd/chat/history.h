@@ -32,7 +32,8 @@ struct history {
 	unsigned n;
 	size_t bytes; /* of all names and texts in it */
 	uint64_t next_number;
-	uint64_t kept; /* its keeper has all of a lower number */
+	unsigned nrefilled; /* of the first numbers, by room_refill() */
+	uint64_t kept;      /* its keeper has all of a lower number */
 	struct history_entry *returned; /* last, by history_return() */
 };
 
@@ -50,6 +51,9 @@ bool history_return(struct history *h, uint64_t number,
 
 /* Forgets those with a number below that. */
 void history_forget(struct history *h, uint64_t oldest);
+
+/* Forgets all that was said under that name. */
+void history_erase(struct history *h, const char *name);
 
 /* Forgets the oldest, until there are at most limit. */
 void history_trim(struct history *h, unsigned limit);

@@ -17,10 +17,10 @@ enum chat_error member_join(
 enum chat_error member_enter(
     struct registry *reg, struct user *u, struct room *room);
 
-/* Is in a room as in an earlier process, where it had that number (struct
- * membership); the order of the members is not made.  False: no memory. */
+/* Is in a room as in an earlier process; the order of the members is not made.
+ * False: no memory. */
 bool member_return(
-    struct registry *reg, struct user *u, struct room *room, uint64_t number);
+    struct registry *reg, struct user *u, const struct membership *m);
 
 /* Leaves every room and the registry, without a word to anybody: u was not
  * really there. */
@@ -46,8 +46,15 @@ bool member_invite(struct registry *reg, const struct user *by,
     struct room *room, const char *name);
 
 /* Takes a name that text_is_nick() has passed; whoever shares a room sees it
- * once.  CHAT_OK, or CHAT_TAKEN by another or by the server itself. */
+ * once.  Returns as user_take_name(). */
 enum chat_error member_rename(
     struct registry *reg, struct user *u, const char *name);
+
+/* Is a guest, under a guest's name; whoever shares a room sees that. */
+void member_be_guest(struct registry *reg, struct user *u);
+
+/* Has to, who is zeroed, be who from is: with that id and name, in those rooms.
+ * Nobody sees it.  From is zeroed then, and nobody. */
+void member_move(struct registry *reg, struct user *to, struct user *from);
 
 #endif

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "banterd/chat/event.h"
+#include "banterd/chat/names.h"
 
 struct address;
 struct registry;
@@ -49,6 +50,11 @@ struct registry_ops {
 	void (*user_changed)(struct user *u, unsigned what);
 	void (*room_changed)(
 	    struct registry *reg, struct room *room, unsigned what);
+	/* Somebody has said something in a room; and is in it, or not any more.
+	 * NULL: nobody wants to know. */
+	void (*said)(struct registry *reg, struct room *room,
+	    const struct user *by, const struct chat_event *ev);
+	void (*moved)(struct user *u, struct room *room, bool in);
 };
 
 /* What has changed of a person; of a room. */
@@ -88,6 +94,7 @@ struct registry {
 	uint64_t next_guest;
 	uint64_t rooms_made, joins; /* ever: their numbers */
 	uint64_t nevents;           /* since the start */
+	struct names names;         /* that are registered */
 	struct registry_limits limits;
 	const struct registry_ops *ops;
 	void *owner;  /* for them */
@@ -99,6 +106,7 @@ struct registry {
 enum chat_error {
 	CHAT_OK,
 	CHAT_TAKEN,           /* somebody else has that name */
+	CHAT_REGISTERED,      /* it is somebody else's */
 	CHAT_TOO_MANY_ROOMS,  /* max-rooms */
 	CHAT_TOO_MANY_MADE,   /* registry_ops.room_made said so */
 	CHAT_TOO_MANY_JOINED, /* max-joined */

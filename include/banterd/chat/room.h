@@ -89,6 +89,10 @@ void rooms_tick(struct registry *reg);
 
 bool room_has(const struct room *room, const struct user *u);
 
+/* How u is in the room; NULL: it is not. */
+const struct membership *room_membership(
+    const struct room *room, const struct user *u);
+
 /* Whether u may know of the room: one with a key does not exist for those
  * outside. */
 bool room_shows_to(const struct room *room, const struct user *u);
@@ -153,9 +157,15 @@ void room_tell_tallied(struct registry *reg, struct room *room,
 struct user *room_speaker(
     struct registry *reg, const struct room *room, const char *name);
 
+/* Adds what was said before the first that this process has of it, each behind
+ * the last one so added; so many of the first numbers are free for that. */
+void room_refill(
+    struct registry *reg, struct room *room, const struct chat_event *ev);
+
 /* How much of the history u may hear, up to so much: all but what people said
- * whom u ignores.  Then, sends u the last n of that, oldest first, with their
- * time.  Both cost as much as they find, and what is ignored in between. */
+ * whom u ignores, and in a room with a key what was said before u came.  Then,
+ * sends u the last n of that, oldest first, with their time.  Both cost as much
+ * as they find, and what is ignored in between. */
 unsigned room_count_history(
     const struct room *room, const struct user *u, unsigned most);
 void room_replay(

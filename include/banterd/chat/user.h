@@ -31,6 +31,8 @@ void id_set_clear(struct id_set *set);
 struct membership {
 	struct room *room;
 	uint64_t number; /* of all joins so far: members stand in its order */
+	uint64_t first;  /* that was said there since */
+	uint64_t since;  /* seconds since 1970 */
 };
 
 /* Being away. */
@@ -52,6 +54,7 @@ struct user {
 	uint16_t nrooms, rooms_size;
 	uint32_t visit;           /* registry.visit when last visited */
 	uint64_t id;              /* never used again; 0 is nobody */
+	uint64_t owner;           /* of their name, being logged in; 0 */
 	uint64_t reply_to;        /* who last wrote to them in private */
 	uint64_t last_line;       /* ms: when they last sent a line */
 	struct membership *rooms; /* in the order of joining */
@@ -75,9 +78,18 @@ struct user *user_find(struct registry *reg, const char *name);
 struct user *user_by_id(struct registry *reg, uint64_t id);
 
 /* Takes a name that text_is_nick() has passed, and tells nobody (see
- * member_rename()).  CHAT_OK, or CHAT_TAKEN by another or by the server. */
+ * member_rename()).  CHAT_OK; CHAT_TAKEN by another or by the server;
+ * CHAT_REGISTERED by another. */
 enum chat_error user_take_name(
     struct registry *reg, struct user *u, const char *name);
+
+/* Has u be a guest, under a guest's name, and tells nobody. */
+void user_be_guest(struct registry *reg, struct user *u);
+
+/* Has to, who is zeroed, be who from is, who is zeroed then (see
+ * member_move()).
+ */
+void user_move(struct registry *reg, struct user *to, struct user *from);
 
 /* Says text to one person.  False: to's send queue is full.  The writer is told
  * the same by somebody who ignores them, and hears nothing of it. */

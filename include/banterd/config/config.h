@@ -49,6 +49,8 @@ struct config_room {
 	char name[ROOM_MAX + 1];
 	char *topic; /* or NULL */
 	char *key;   /* or NULL */
+	bool has_keep;
+	unsigned keep; /* as of struct config */
 };
 TAILQ_HEAD(config_rooms, config_room);
 RB_HEAD(config_room_tree, config_room);
@@ -59,6 +61,10 @@ struct config_motd {
 	char text[];
 };
 STAILQ_HEAD(config_motds, config_motd);
+
+/* Lines are kept for ever, or not at all. */
+#define CONFIG_KEEP_ALL  0
+#define CONFIG_KEEP_NONE UINT32_MAX
 
 struct config {
 	struct config_listens listens;
@@ -78,7 +84,9 @@ struct config {
 	char *password;     /* NULL: none */
 	char *default_room; /* NULL: none */
 	char *log_target;
-	char *user; /* NULL: not given */
+	char *user;      /* NULL: not given */
+	char *store;     /* the store's socket; NULL: nothing is kept */
+	char *operators; /* names with a blank before and behind each; NULL */
 	enum log_level log_level;
 	unsigned history; /* lines kept for each room */
 	unsigned max_clients;
@@ -92,6 +100,10 @@ struct config {
 	unsigned stall_timeout;   /* seconds */
 	unsigned login_timeout;   /* seconds */
 	unsigned shutdown_grace;  /* seconds */
+	unsigned names_per_host;  /* registered in a day */
+	unsigned name_expiry;     /* seconds; 0: never */
+	unsigned keep; /* seconds that lines are kept, CONFIG_KEEP_ALL or
+			* CONFIG_KEEP_NONE */
 };
 
 /* Where each wrong line is told: "FILE:LINE: what is wrong, what was
@@ -101,6 +113,12 @@ typedef void config_report(void *arg, const char *message);
 /* Adds a room line for that name.  Returns NULL if there is one (errno EEXIST),
  * or when memory is out. */
 struct config_room *config_room_add(struct config *conf, const char *name);
+
+/* Whether who has that name, being logged in, runs every room. */
+bool config_is_operator(const struct config *conf, const char *name);
+
+/* How long lines of that room are kept, as conf->keep. */
+unsigned config_keep_of(const struct config *conf, const char *room);
 
 /* Logs what is no mistake, and may not be meant. */
 void config_warn(const struct config *conf);

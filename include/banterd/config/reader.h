@@ -12,7 +12,7 @@
 #include "banterd/system/log.h"
 
 #define READER_MAX_WORDS 16
-#define READER_KEYWORDS  22
+#define READER_KEYWORDS  27
 
 struct files;
 

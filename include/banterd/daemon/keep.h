@@ -41,7 +41,10 @@ enum keep_kind {
 	KEEP_AWAY,
 	KEEP_UNHEARD,
 	KEEP_SPENT, /* in the journal */
-	KEEP_REST   /* in the remnant */
+	KEEP_REST,  /* in the remnant */
+	KEEP_EPOCH, /* of what the store has to keep; alone */
+	KEEP_ITEM,  /* one of that, by its number; in the journal */
+	KEEP_NAME   /* that is registered, by its owner's number */
 };
 
 struct keep_key {
@@ -135,6 +138,9 @@ bool keep_remove(struct keep *k, struct client *c);
 void keep_client_changed(struct keep *k, struct client *c, unsigned what);
 void keep_room_changed(struct keep *k, struct room *room, unsigned what);
 
+/* Something that was said is to be forgotten: the journal is written anew. */
+void keep_forget_words(struct keep *k);
+
 /* Commits all changes, and has all descriptors in the vault. */
 void keep_commit(struct keep *k);
 
@@ -174,6 +180,16 @@ bool keep_hand_over(struct keep *k);
  * order. */
 void keep_stop(struct keep *k);
 
+/* For others who have something to keep: an empty record, which keep_put() puts
+ * in the place of one of that kind and number; and takes one out that may be
+ * there. */
+struct record *keep_record(struct keep *k);
+void keep_put(struct keep *k, enum keep_kind kind, uint64_t number);
+void keep_take_out(struct keep *k, enum keep_kind kind, uint64_t number);
+
+/* The name is registered. */
+void keep_name(struct keep *k, const char *name, uint64_t owner, bool by_admin);
+
 /* ---- for keep.c ---- */
 
 /* Adds to the journal what c's lines have cost it and where in its input it is;
@@ -181,6 +197,10 @@ void keep_stop(struct keep *k);
  */
 void keep_add_spent(struct keep *k, const struct client *c);
 void keep_add_said(struct keep *k, struct room *room);
+
+/* The same of what the store has to keep. */
+struct outbox_item;
+void keep_add_item(struct keep *k, const struct outbox_item *item);
 
 /* Writes the journal anew if most of it may be out of date. */
 void keep_tidy_journal(struct keep *k);

@@ -13,6 +13,7 @@
 #include "banterd/net/fanout.h"
 #include "banterd/net/host.h"
 #include "banterd/net/listener.h"
+#include "banterd/daemon/outbox.h"
 #include "banterd/session/client.h"
 #include "banterd/session/context.h"
 #include "banterd/system/log.h"
@@ -24,6 +25,7 @@ struct event_base;
 struct files;
 struct keep;
 struct opener;
+struct store;
 
 /* Connections without a place for which a descriptor is kept beyond
  * max-clients: of those who are turned away, or whose last output has left. */
@@ -58,6 +60,7 @@ struct server {
 	TAILQ_HEAD(, newcomer) newcomers;
 	struct clients waiting;  /* with something due some time */
 	struct clients runnable; /* with input that may be carried out */
+	struct clients unstored; /* what they have may have changed */
 	unsigned nclients;       /* who have a place */
 	unsigned nclosing;       /* who have none (any more) */
 	unsigned max_clients;    /* what descriptors allow, too */
@@ -74,6 +77,8 @@ struct server {
 	struct opener *opener;      /* the same */
 	struct event *child;        /* it has ended; NULL: there is none */
 	struct keep *keep;          /* its owner's; NULL: nothing is kept */
+	struct store *store;        /* of names and words */
+	struct outbox outbox;       /* what it has to keep */
 	uint64_t accepted, refused; /* connections, since the start */
 	uint64_t started;           /* ms */
 	uint64_t status_at;         /* ms: when notify was told */
@@ -95,6 +100,9 @@ struct server {
 	/* server_clock(); a test can replace it. */
 	uint64_t (*clock)(void);
 };
+
+/* What clients need of the daemon; theirs is the server. */
+extern const struct session_ops server_session_ops;
 
 /* The clock of a daemon: ms that only ever go forward. */
 uint64_t server_clock(void);

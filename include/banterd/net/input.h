@@ -61,6 +61,10 @@ void input_end(struct input *in, struct input_event *ev);
 bool input_hold(struct input *in, unsigned max, const struct input_event *ev);
 bool input_is_held(const struct input *in);
 
+/* The line that is held has been dealt with: it is overwritten, as there may be
+ * a password in it, and not told again. */
+void input_drop_held(struct input *in);
+
 /* Gives back the memory of a line that has been dealt with. */
 void input_release(struct input *in);
 
@@ -73,6 +77,12 @@ void input_lose(struct input *in);
 
 /* Whether it is within none of telnet's commands. */
 bool input_is_plain(const struct input *in);
+
+/* Whether it has been telnet at all; has its terminal show, or not, what is
+ * typed, as telnet_hide(); and whether it does not. */
+bool input_is_telnet(const struct input *in);
+void input_hide(struct input *in, bool on, unsigned char request[3]);
+bool input_is_hidden(const struct input *in);
 
 /*
  * What outlives the process in any case, in a number that is never 0: where in

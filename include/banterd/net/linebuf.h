@@ -58,6 +58,10 @@ bool linebuf_hold(
     struct linebuf *lb, unsigned max, const struct linebuf_event *ev);
 void linebuf_held(struct linebuf *lb, struct linebuf_event *ev);
 
+/* The line that is held has been dealt with: it is overwritten, as there may be
+ * a password in it, and its memory given back. */
+void linebuf_drop_held(struct linebuf *lb);
+
 /* Erases the last character of the unfinished line (telnet's EC). */
 void linebuf_erase_character(struct linebuf *lb);
 

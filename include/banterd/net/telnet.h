@@ -1,6 +1,6 @@
 /*
  * Telnet (RFC 854, 855, 860) out of a byte stream.  Knows no sockets: bytes
- * go in, events come out.  Holds two bytes of state, whatever comes.
+ * go in, events come out.  Holds four bytes of state, whatever comes.
  */
 #ifndef BANTERD_NET_TELNET_H
 #define BANTERD_NET_TELNET_H
@@ -25,6 +25,8 @@ enum telnet_kind {
 struct telnet {
 	uint8_t state; /* where in a command we are */
 	uint8_t verb;  /* WILL, WONT, DO or DONT before its option */
+	bool seen;     /* there was a command: the other side speaks telnet */
+	bool echoes;   /* it was told that we do: what is typed is hidden */
 };
 
 struct telnet_event {
@@ -38,10 +40,16 @@ struct telnet_event {
  * Takes the next event out of the *len bytes at *in and moves both on.  After
  * TELNET_TEXT the caller may move them back to any point inside that text.
  * Commands may be cut anywhere between two inputs.  Each offer and request is
- * refused once; DO TIMING-MARK alone is agreed to.
+ * refused once; DO TIMING-MARK alone is agreed to, and DO ECHO where that is
+ * the answer to telnet_hide().
  */
 void telnet_next(struct telnet *t, const unsigned char **in, size_t *len,
     struct telnet_event *ev);
+
+/* The option ECHO (RFC 857): says that what is typed is echoed by us, which it
+ * never is, and so is not shown to anybody; or that this is over.  Three bytes
+ * to be sent. */
+void telnet_hide(struct telnet *t, bool on, unsigned char request[3]);
 
 /* Whether it is within no command. */
 bool telnet_is_plain(const struct telnet *t);

@@ -95,6 +95,7 @@ struct client {
 	bool has_address : 1; /* not of a UNIX socket */
 	bool is_waiting : 1;  /* for the daemon: in its lists */
 	bool is_runnable : 1;
+	bool is_unstored : 1;
 	bool counted : 1;     /* has a place, and a host */
 	bool has_quit : 1;    /* it said so itself */
 	bool had_pending : 1; /* input, when changes were told last */
@@ -107,8 +108,10 @@ struct client {
 	TAILQ_ENTRY(client) next;     /* the daemon's: all, or those gone */
 	TAILQ_ENTRY(client) waiting;  /* the daemon's, if is_waiting */
 	TAILQ_ENTRY(client) runnable; /* the daemon's, if is_runnable */
+	TAILQ_ENTRY(client) unstored; /* the daemon's, if is_unstored */
 	struct host *host;            /* NULL: has no place */
 	struct unheard *unheard;      /* NULL: nobody waits to be told */
+	struct account *account;      /* NULL: a guest, who does not log in */
 	struct kept *kept;            /* the daemon's; NULL: nothing is */
 	struct address address;
 	uint32_t full_unsent; /* bytes not arrived when stalls_at was set */
@@ -190,6 +193,13 @@ void client_changed(struct client *c, unsigned what);
 
 /* Forgets who wrote to it in private. */
 void client_end_unheard(struct client *c);
+
+/* Who is logged in is nobody's owner any more: what is theirs is kept, and when
+ * that was. */
+void client_end_login(struct client *c);
+
+/* It goes on as somebody who was another client's until now. */
+void client_moved(struct client *c);
 
 /* What it is doing (login, closing, lingering) took too long; or its room has
  * to be told now that it has come. */

@@ -1,7 +1,8 @@
 /*
  * What the handlers of commands share.  The table in command.c says what each
  * command is called and takes; command_room.c has the handlers that deal with
- * rooms, command_user.c those that deal with people.
+ * rooms, command_user.c those that deal with people, command_account.c those
+ * that deal with one's own name.
  */
 #ifndef BANTERD_SESSION_HANDLER_H
 #define BANTERD_SESSION_HANDLER_H
@@ -36,6 +37,14 @@ void cmd_set(struct client *, char *);
 void cmd_pass(struct client *, char *);
 void cmd_help(struct client *, char *);
 void cmd_quit(struct client *, char *);
+void cmd_register(struct client *, char *);
+void cmd_login(struct client *, char *);
+void cmd_logout(struct client *, char *);
+void cmd_passwd(struct client *, char *);
+void cmd_unregister(struct client *, char *);
+void cmd_seen(struct client *, char *);
+void cmd_catchup(struct client *, char *);
+void cmd_find(struct client *, char *);
 
 /* Cuts the first word off *rest, which then begins with the next one. */
 char *next_word(char **rest);
@@ -63,6 +72,13 @@ struct room *current_room(struct client *c);
 /* Says text (does it, with action) to the current room. */
 void say(struct client *c, const char *text, bool action);
 
+/* Tells c who is in a room that it is in, and what that is about. */
+void tell_joined(struct client *c, const struct room *room);
+
+/* Whether c runs every room, by the configuration. */
+bool is_operator(const struct client *c);
+
+void tell_not_in(struct client *c, const char *room);
 void tell_no_memory(struct client *c);
 
 /* Tells c that the room keeps it out, and for how long; what is the rest of the

@@ -43,6 +43,7 @@ enum life_counter {
 	LIFE_BYTES_OUT,
 	LIFE_LINES_OUT,
 	LIFE_SKIPPED,
+	LIFE_ITEMS, /* outbox.next */
 	LIFE_COUNTERS
 };
 

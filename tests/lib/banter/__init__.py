@@ -12,6 +12,7 @@
   command     the daemon's command line, run to its end
   daemon      a running daemon: configuration, log, clients
   manager     a miniature service manager, which keeps a daemon's descriptors
+  names_store a running banter-store: stopped, killed, frozen, begun again
   case        test cases that look at how their daemons end, and main()
   actor       somebody who does everything, and what may be true of them
   storm       two dozen of them, and a daemon that is killed again and again
@@ -25,6 +26,7 @@ started by hand finds it.
 
 Environment:
   BANTERD     the command to test; may carry words before it (a valgrind line)
+  BANTER_STORE the same for the store of names; not set: it is not built
   SOURCE_DIR  the top of the source tree
   DEADLINE    seconds to wait for one thing (default 20)
 """
