@@ -16,6 +16,14 @@ if(BANTERD_KEEP)
 	set(BANTERD_KEEP_OPTION " -k")
 endif()
 
+# The store is a service of its own, with a user of its own.
+if(BANTERD_STORE)
+	install(FILES contrib/systemd/banter-store.sysusers
+		DESTINATION lib/sysusers.d RENAME banter-store.conf)
+	install(FILES contrib/systemd/banter-store.tmpfiles
+		DESTINATION lib/tmpfiles.d RENAME banter-store.conf)
+endif()
+
 # What has paths in it, or goes under /etc, waits for the prefix of the moment
 # of installation: it may be another one then (--prefix, cpack).
 configure_file(cmake/install-system.cmake.in packaging/install-system.cmake

@@ -3,7 +3,7 @@
 # what is missing, building. To be sourced in the project's folder.
 
 # shellcheck disable=SC2034 # used by those who source this
-BUILD_PACKAGES='build-essential cmake pkg-config libevent-dev libbsd-dev liblmdb-dev libseccomp-dev'
+BUILD_PACKAGES='build-essential cmake pkg-config libevent-dev libbsd-dev liblmdb-dev libseccomp-dev libsqlite3-dev libcrypt-dev libutf8proc-dev'
 # shellcheck disable=SC2034
 TEST_PACKAGES='check file python3 netcat-openbsd telnet'
 # shellcheck disable=SC2034
@@ -50,7 +50,7 @@ missing_things() {
 	for tool in cmake pkg-config; do
 		command -v "$tool" >/dev/null || printf '%s, ' "$tool"
 	done
-	for library in libevent_core libbsd lmdb libseccomp; do
+	for library in libevent_core libbsd lmdb libseccomp sqlite3 libxcrypt libutf8proc; do
 		pkg-config --exists "$library" 2>/dev/null ||
 		    printf 'the library %s with its headers, ' "$library"
 	done

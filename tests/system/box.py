@@ -13,6 +13,8 @@ from machine import BOX4
 
 CONF = "/etc/banterd/banterd.conf"
 UNIT = "banterd.service"
+STORE = "banter-store.service"
+STORE_SOCKET = "banter-store.socket"
 PORT = "5531"
 
 
@@ -22,13 +24,13 @@ def nc(command):
 
 
 class Box:
-    """The booted machine, the LAN it is on, and the three packages."""
+    """The booted machine, the LAN it is on, and the four packages."""
 
-    def __init__(self, machine, lan, earlier, deb, later):
+    def __init__(self, machine, lan, earlier, storeless, deb, later):
         self.machine, self.lan = machine, lan
-        self.earlier, self.deb, self.later = (
+        self.earlier, self.storeless, self.deb, self.later = (
             "/packages/" + os.path.basename(path)
-            for path in (earlier, deb, later))
+            for path in (earlier, storeless, deb, later))
         self.files_before = None
         self.run, self.read, self.write = \
             machine.run, machine.read, machine.write
@@ -57,10 +59,10 @@ class Box:
     def is_active(self, unit=UNIT):
         return self.show("ActiveState", unit) == "active"
 
-    def main_pid(self):
-        pid = self.show("MainPID")
+    def main_pid(self, unit=UNIT):
+        pid = self.show("MainPID", unit)
         if pid == "0":
-            raise AssertionError("banterd does not run")
+            raise AssertionError(f"{unit} does not run")
         return pid
 
     def wait_active(self):
@@ -70,9 +72,9 @@ class Box:
         """Not through systemd, which would know of it."""
         self.run("sh", "-c", f"kill -{name} {pid}")
 
-    def status_of_main(self):
+    def status_of_main(self, unit=UNIT):
         """/proc/PID/status as a dictionary."""
-        return parse_status(self.read(f"/proc/{self.main_pid()}/status"))
+        return parse_status(self.read(f"/proc/{self.main_pid(unit)}/status"))
 
     def drop_in(self, text, unit=UNIT):
         self.write(f"/run/systemd/system/{unit}.d/test.conf", text)

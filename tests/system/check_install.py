@@ -2,7 +2,7 @@
 
 import json
 
-from box import CONF, PORT, UNIT, BoxTest
+from box import CONF, PORT, STORE, STORE_SOCKET, UNIT, BoxTest
 from machine import BOX4, BOX6
 
 
@@ -31,6 +31,8 @@ class Install(BoxTest):
                          "disabled")
         self.assertEqual(box.show("ActiveState", "banterd.socket"),
                          "inactive")
+        self.assertEqual(box.show("UnitFileState", STORE_SOCKET), "enabled")
+        self.assertTrue(box.is_active(STORE_SOCKET))
         box.remember_conf()
 
     def test_02_files(self):
@@ -48,7 +50,8 @@ class Install(BoxTest):
                  if box.run("test", "-f", path, check=False).returncode == 0}
         self.assertEqual(files, {line.split()[0] for line in
                                  conffiles.strip().splitlines()})
-        self.assertIn("banterd", box.run("getent", "passwd", "banterd").stdout)
+        for user in ("banterd", "banter-store"):
+            box.run("getent", "passwd", user)
 
     def test_03_listens(self):
         out = self.box.run("ss", "-Hltnp", f"sport = :{PORT}").stdout
@@ -72,12 +75,14 @@ class Install(BoxTest):
 
     def test_05_units_are_clean(self):
         box = self.box
-        done = box.run("systemd-analyze", "verify", UNIT, "banterd.socket")
+        done = box.run("systemd-analyze", "verify", UNIT, "banterd.socket",
+                       STORE, STORE_SOCKET)
         self.assertEqual(done.stdout + done.stderr, "")
         # The threshold is ten times the score: 1.0 or less.
-        box.run("systemd-analyze", "security", "--offline=yes",
-                "--threshold=10", "/lib/systemd/system/" + UNIT)
-        box.run("systemd-analyze", "security", "--threshold=10", UNIT)
+        for unit in (UNIT, STORE):
+            box.run("systemd-analyze", "security", "--offline=yes",
+                    "--threshold=10", "/lib/systemd/system/" + unit)
+            box.run("systemd-analyze", "security", "--threshold=10", unit)
         self.assertEqual(json.loads(box.run(
             "systemctl", "list-units", "--failed", "-o",
             "json").stdout), [])

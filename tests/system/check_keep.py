@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from box import CONF, PORT, UNIT, BoxTest
+from box import CONF, PORT, STORE, UNIT, BoxTest
 from banter.process import Program
 from banter.wait import eventually
 from machine import BOX4
@@ -392,8 +392,12 @@ class Poweroff(BoxTest):
     """The last of all checks: the machine is shut down."""
 
     def test_everybody_reads_why(self):
+        """And the store ends last, so that it learns when they were here."""
         box = self.box
         box.wait_active()
+        eventually(lambda: box.is_active(STORE), "the store is active")
+        store = box.main_pid(STORE)
+        box.drop_in("[Service]\nExecStopPost=/bin/sleep 3\n")
         with box.laptop_nc() as a, box.laptop_nc("2001:db8:5531::1") as b:
             for somebody in (a, b):
                 somebody.expect("in #lobby")
@@ -403,4 +407,5 @@ class Poweroff(BoxTest):
                 somebody.expect(GOING_DOWN)
                 somebody.expect_end()
             print(f"told after {time.monotonic() - began:.1f} s")
+        box.run("sh", "-c", f"sleep 1; kill -0 {store}")
         box.machine.wait_end()

@@ -1,6 +1,6 @@
 """contrib/install: from a clone to a service, without a package."""
 
-from box import CONF, PORT, UNIT, BoxTest
+from box import CONF, PORT, STORE, STORE_SOCKET, UNIT, BoxTest
 
 CLONE = "/root/banterd"
 
@@ -18,6 +18,8 @@ class Plain(BoxTest):
         self.assertIn("The service runs", out)
         self.assertTrue(box.is_active())
         self.assertEqual(box.show("UnitFileState"), "enabled")
+        self.assertTrue(box.is_active(STORE_SOCKET))
+        self.assertEqual(box.show("UnitFileState", STORE_SOCKET), "enabled")
         self.assertEqual(box.show("FragmentPath"),
                          "/usr/local/lib/systemd/system/" + UNIT)
         self.assertEqual(box.run("stat", "-c", "%a %U %G", CONF)
@@ -56,7 +58,8 @@ class Plain(BoxTest):
             box.run("test", "-f", path)
         box.run("test", "!", "-e", "/usr/local/etc/banterd")
         box.run("logrotate", "--debug", "/etc/logrotate.d/banterd")
-        done = box.run("systemd-analyze", "verify", UNIT, "banterd.socket")
+        done = box.run("systemd-analyze", "verify", UNIT, "banterd.socket",
+                       STORE, STORE_SOCKET)
         self.assertEqual(done.stdout + done.stderr, "")
 
     def test_05_again(self):

@@ -1,6 +1,6 @@
 """Upgrades, and what is left in the end: nothing."""
 
-from box import CONF, PORT, UNIT, BoxTest
+from box import CONF, PORT, STORE, STORE_SOCKET, UNIT, BoxTest
 from check_install import all_files
 from banter.wait import eventually
 
@@ -137,10 +137,10 @@ class Removal(BoxTest):
         box.run("test", "-e", "/var/log/banterd/banterd.log")
         box.run("apt-get", "purge", "--yes", "banterd")
         self.assertEqual(all_files(box) - box.files_before, set())
-        self.assertNotEqual(box.run("getent", "passwd", "banterd",
-                                    check=False).returncode, 0)
-        self.assertNotEqual(box.run("getent", "group", "banterd",
-                                    check=False).returncode, 0)
-        for unit in (UNIT, "banterd.socket"):
+        for name in ("banterd", "banter-store"):
+            for database in ("passwd", "group"):
+                self.assertNotEqual(box.run("getent", database, name,
+                                            check=False).returncode, 0)
+        for unit in (UNIT, "banterd.socket", STORE, STORE_SOCKET):
             self.assertEqual(box.show("LoadState", unit), "not-found")
         self.assertNotIn(f":{PORT}", box.run("ss", "-Hltn").stdout)

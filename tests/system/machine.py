@@ -164,13 +164,21 @@ class Machine:
         path = f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children"
         with open(path, encoding="ascii") as f:
             for pid in f.read().split():
-                with open(f"/proc/{pid}/status", encoding="ascii") as status:
-                    for line in status:
-                        if line.startswith("NSpid:") and \
-                                line.split()[-1] == "1" and \
-                                len(line.split()) > 2:
-                            return pid
+                numbers = self.numbers_of(pid)
+                if len(numbers) > 1 and numbers[-1] == "1":
+                    return pid
         return None
+
+    @staticmethod
+    def numbers_of(pid):
+        """Its number in each of its namespaces; none if it has ended: nspawn
+        has other children, for a moment."""
+        try:
+            with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                return next((line.split()[1:] for line in status
+                             if line.startswith("NSpid:")), [])
+        except (FileNotFoundError, ProcessLookupError):
+            return []
 
     def is_up(self):
         state = self.run("systemctl", "is-system-running", check=False)

@@ -1,4 +1,4 @@
-"""Builds the package from the source tree, and two others from that."""
+"""Builds the package from the source tree, and three others from that."""
 
 import glob
 import os
@@ -72,6 +72,31 @@ def make_later(deb, work, version):
         lambda text: text + "# A line that the later package brings.\n"))
 
 
+# What only the store is for.
+STORE_FILES = ["lib/systemd/system/banter-store.*",
+               "usr/lib/*.d/banter-store.conf", "usr/sbin/banter-store",
+               "usr/share/man/man8/banter-store.8.gz"]
+
+
+def without_store(tree):
+    """No banter-store, and nothing that knows of it but the scripts."""
+    for pattern in STORE_FILES:
+        for path in glob.glob(os.path.join(tree, pattern)):
+            os.remove(path)
+    edit(os.path.join(tree, "DEBIAN/md5sums"), lambda text: re.sub(
+        r"(?m)^.*/banter-store[./].*\n|^.*/banter-store\n", "", text))
+    edit(os.path.join(tree, "lib/systemd/system/banterd.service"),
+         lambda text: re.sub(r"(?m)^\w+=banter-store\.socket\n", "", text)
+         .replace(" -/run/banter-store", ""))
+    edit(os.path.join(tree, "etc/banterd/banterd.conf"), lambda text: re.sub(
+        r"(?m)^#?(store|names-per-host|name-expiry) .*\n", "", text))
+
+
+def make_storeless(deb, work, version):
+    """One that keeps people, and no names."""
+    return remade(deb, work, "storeless", version, without_store)
+
+
 # What the unit of 1.0.0 did not have, and what it had instead.
 KEEPS = re.compile(r"(?m)^(FileDescriptorStoreMax|KillSignal|RestartKillSignal"
                    r"|KillMode|OOMPolicy|TimeoutStart\w+)=.*\n")
@@ -82,6 +107,7 @@ NOTHING = "#!/bin/sh\n"
 def make_earlier(deb, work, version):
     """One as 1.0.0 was: it keeps nobody and knows nothing of who is kept."""
     def change(tree):
+        without_store(tree)
         edit(os.path.join(tree, "lib/systemd/system/banterd.service"),
              lambda text: KEEPS.sub("", text).replace("banterd -k ",
                                                       "banterd ")

@@ -13,8 +13,8 @@ from unittest import SkipTest
 # files of the package are for.
 PACKAGES = [
     "systemd-sysv", "dbus", "iproute2", "netcat-openbsd", "logrotate",
-    "libbsd0", "libevent-core-2.1-7", "liblmdb0", "libseccomp2", "libmd0",
-    "man-db", "ufw", "avahi-daemon", "avahi-utils",
+    "libbsd0", "libcrypt1", "libevent-core-2.1-7", "liblmdb0", "libseccomp2",
+    "libsqlite3-0", "libmd0", "man-db", "ufw", "avahi-daemon", "avahi-utils",
 ]
 
 

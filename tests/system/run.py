@@ -23,13 +23,15 @@ from check_removal import Removal
 from check_sandbox import Sandbox
 from check_service import Service
 from check_socket import Socket
+from check_store import Store, StoreUpgrade
 from machine import Lan, Machine
 
 EARLIER_VERSION = "1.0.0-1"
+STORELESS_VERSION = "1.1.0-0"
 LATER_VERSION = "9.0.0-1"
 # Later ones build on what earlier ones left: order matters.
-CASES = [Install, Sandbox, Service, Socket, Keep, KeepSocket, Removal, Plain,
-         Poweroff]
+CASES = [Install, Sandbox, Service, Socket, Keep, KeepSocket, Store,
+         StoreUpgrade, Removal, Plain, Poweroff]
 
 
 def end_on_signal(number, _frame):
@@ -68,10 +70,12 @@ def main():
         later = package.make_later(deb, os.path.dirname(deb), LATER_VERSION)
         earlier = package.make_earlier(deb, os.path.dirname(deb),
                                        EARLIER_VERSION)
+        storeless = package.make_storeless(deb, os.path.dirname(deb),
+                                           STORELESS_VERSION)
         machine = Machine(directory, lan, os.path.dirname(deb),
                           os.path.join(args.work, "machine.log"))
         machine.start()
-        return check(Box(machine, lan, earlier, deb, later))
+        return check(Box(machine, lan, earlier, storeless, deb, later))
     except unittest.SkipTest as reason:
         print(f"SKIPPED: the system test cannot run here: {reason}")
         return 77
