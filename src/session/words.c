@@ -358,7 +358,9 @@ words_show_memory(struct client *c, const struct room *room, unsigned n)
 		client_tell(c,
 		    room->history.n == 0 ?
 			"* Nothing has been said in %s yet." :
-			"* Nothing that was said in %s is for you.",
+			room->key != NULL ?
+			"* Nothing has been said in %s since you came in." :
+			"* All that was said in %s is by people you ignore.",
 		    room->name);
 	else
 		client_tell(c, "* The last %u line%s of %s:", n,

@@ -259,7 +259,7 @@ class StoreUpgrade(StoreTest):
         pid = box.main_pid()
         box.run("sh", "-c", f"echo server-name edited >>{CONF}")
         edited = box.read(CONF)
-        self.assertNotIn("banter-store", edited)
+        self.assertNotIn("\nstore ", edited)
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
             self.install(box.deb)
