@@ -27,6 +27,12 @@ class Removal(BoxTest):
             somebody.expect("in #lobby")
         self.assertTrue(box.is_active())
 
+    def assert_no_trouble(self, before):
+        """But that the earlier one has no store beside it, which the file
+        names."""
+        self.assertEqual([one for one in self.box.trouble(before)
+                          if not one[1].startswith("no store at ")], [])
+
     def test_01_upgrade_keeps_an_edited_file(self):
         box = self.box
         box.wait_active()
@@ -73,7 +79,7 @@ class Removal(BoxTest):
         self.moves_with_a_word(box.earlier)
         self.assertEqual(self.version(), "1.0.0-1")
         self.moves_with_a_word(box.deb)
-        self.assertEqual(box.trouble(before), [])
+        self.assert_no_trouble(before)
         with box.laptop_nc() as somebody:
             somebody.expect("in #lobby")
             box.systemctl("restart", UNIT)
@@ -90,7 +96,7 @@ class Removal(BoxTest):
         self.assertTrue(box.is_active("banterd.socket"))
         self.moves_with_a_word(box.deb)
         self.assertTrue(box.is_active("banterd.socket"))
-        self.assertEqual(box.trouble(before), [])
+        self.assert_no_trouble(before)
         box.systemctl("disable", "--now", "banterd.socket")
         box.systemctl("restart", UNIT)
 
