@@ -6,6 +6,7 @@ new file holds, above all what keeps people out; else all of the old one.
 """
 
 import errno
+import signal
 
 from banter import fault
 from banter.case import Case, main
@@ -52,6 +53,10 @@ class Reload(Case):
         # What was to be logged may be what there was no memory for.
         self.server.wait_log(r"reloaded[ ;]|out of memory|lost|: $")
         self.control.disarm()
+        # all that it has logged of it is read
+        self.server.mark()
+        self.server.signal(signal.SIGUSR1)
+        self.server.wait_log("uptime")
         probe = self.server.connect("probe")
         name = probe.next().split()[-1].rstrip(".")
         probe.close()
