@@ -86,7 +86,7 @@ void
 cmd_logout(struct client *c, char *args)
 {
 	(void)args;
-	if (login_is_needed(c))
+	if (login_require(c))
 		login_end(c);
 }
 
@@ -96,7 +96,7 @@ cmd_passwd(struct client *c, char *args)
 	struct store_message m = { .kind = STORE_PASSWD };
 	char *old = next_word(&args);
 
-	if (!login_is_needed(c))
+	if (!login_require(c))
 		;
 	else if (*old == '\0' || *without_end(args) == '\0')
 		login_prompt(c, PROMPT_PASSWD, c->user.name, "passwd OLD NEW");
@@ -113,7 +113,7 @@ cmd_passwd(struct client *c, char *args)
 void
 cmd_unregister(struct client *c, char *args)
 {
-	if (login_is_needed(c))
+	if (login_require(c))
 		ask_with_password(c, STORE_UNREGISTER, PROMPT_UNREGISTER,
 		    c->user.name, args, "unregister PASSWORD");
 	explicit_bzero(args, strlen(args));

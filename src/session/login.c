@@ -110,7 +110,7 @@ login_ask_about(struct client *c, struct store_message *m, const char *room)
 }
 
 bool
-login_is_needed(struct client *c)
+login_require(struct client *c)
 {
 	if (c->user.owner == 0)
 		client_tell(c,

@@ -135,7 +135,7 @@ cmd_catchup(struct client *c, char *args)
 		.count = WORDS_CATCHUP };
 	struct room *room = NULL;
 
-	if (!login_is_needed(c) ||
+	if (!login_require(c) ||
 	    (*args != '\0' &&
 		(room = room_called(c, next_word(&args))) == NULL))
 		return;

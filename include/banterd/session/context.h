@@ -66,8 +66,8 @@ struct session_ops {
 	void (*parted)(void *daemon, struct client *c, const char *room);
 	/* The answers to c's questions are of no use any more. */
 	void (*forget)(void *daemon, struct client *c);
-	/* c has been shown what it missed in a room (NULL: in all), or has read
-	 * its notes, up to that line. */
+	/* c has been shown what it missed in a room (empty: in all), or has
+	 * read its notes, up to that line. */
 	void (*shown)(
 	    void *daemon, struct client *c, const char *room, uint64_t line);
 	void (*read)(void *daemon, struct client *c, uint64_t line);

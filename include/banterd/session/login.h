@@ -37,7 +37,7 @@ void login_ask_about(
     struct client *c, struct store_message *m, const char *room);
 
 /* Whether c is logged in; if not, it is told so. */
-bool login_is_needed(struct client *c);
+bool login_require(struct client *c);
 
 /* There is no memory to have c wait. */
 void login_give_up(struct client *c);
