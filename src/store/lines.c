@@ -6,6 +6,7 @@
 
 #include "banterd/store/file.h"
 #include "banterd/store/lines.h"
+#include "banterd/store/value.h"
 
 enum statement {
 	ADD,
@@ -60,58 +61,17 @@ statement(struct file *f, enum statement which)
 	return file_statement(f, FILE_OF_LINES + which, sql[which]);
 }
 
-/* SQLite's numbers have a sign. */
-static bool
-bind_number(sqlite3_stmt *stmt, int at, uint64_t n)
-{
-	return sqlite3_bind_int64(stmt, at,
-		   n > INT64_MAX ? INT64_MAX : (int64_t)n) == SQLITE_OK;
-}
-
-static bool
-bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	return sqlite3_bind_text(stmt, at, text, -1, SQLITE_TRANSIENT) ==
-	    SQLITE_OK;
-}
-
-static uint64_t
-get_number(sqlite3_stmt *stmt, int column)
-{
-	return (uint64_t)sqlite3_column_int64(stmt, column);
-}
-
-static void
-get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-
-	if (text == NULL || strlcpy(to, (const char *)text, size) >= size)
-		to[0] = '\0';
-}
-
-static void
-get_words(sqlite3_stmt *stmt, struct store_message *row)
-{
-	row->text = sqlite3_column_text(stmt, 6);
-	row->text_len = (size_t)sqlite3_column_bytes(stmt, 6);
-	if (row->text == NULL)
-		row->text = "";
-	if (row->text_len > STORE_TEXT_MAX)
-		row->text_len = STORE_TEXT_MAX;
-}
-
 /* Nothing of it but its fields is set: a message is large. */
 static void
 get_row(sqlite3_stmt *stmt, struct store_message *row)
 {
-	row->line = get_number(stmt, 0);
-	get_text(stmt, 1, row->room, sizeof(row->room));
-	get_text(stmt, 2, row->name, sizeof(row->name));
-	row->owner = get_number(stmt, 3);
-	row->when = get_number(stmt, 4);
-	row->flags = (uint8_t)get_number(stmt, 5);
-	get_words(stmt, row);
+	row->line = value_number(stmt, 0);
+	value_text(stmt, 1, row->room, sizeof(row->room));
+	value_text(stmt, 2, row->name, sizeof(row->name));
+	row->owner = value_number(stmt, 3);
+	row->when = value_number(stmt, 4);
+	row->flags = (uint8_t)value_number(stmt, 5);
+	row->text = value_words(stmt, 6, STORE_TEXT_MAX, &row->text_len);
 }
 
 /* ---- one ---- */
@@ -121,11 +81,12 @@ lines_add(struct file *f, const struct store_message *m)
 {
 	sqlite3_stmt *stmt = statement(f, ADD);
 
-	return stmt != NULL && bind_text(stmt, 1, m->room) &&
-	    bind_text(stmt, 2, m->name) && bind_number(stmt, 3, m->owner) &&
-	    bind_number(stmt, 4, m->when) && bind_number(stmt, 5, m->flags) &&
-	    sqlite3_bind_text(stmt, 6, m->text_len > 0 ? m->text : "",
-		(int)m->text_len, SQLITE_TRANSIENT) == SQLITE_OK &&
+	return stmt != NULL && value_bind_text(stmt, 1, m->room) &&
+	    value_bind_text(stmt, 2, m->name) &&
+	    value_bind_number(stmt, 3, m->owner) &&
+	    value_bind_number(stmt, 4, m->when) &&
+	    value_bind_number(stmt, 5, m->flags) &&
+	    value_bind_words(stmt, 6, m->text, m->text_len) &&
 	    file_run(f, stmt);
 }
 
@@ -135,7 +96,7 @@ one_number(struct file *f, enum statement which, uint64_t *number)
 	sqlite3_stmt *stmt = statement(f, which);
 	int step = stmt != NULL ? file_step(f, stmt) : -1;
 
-	*number = step == 1 ? get_number(stmt, 0) : 0;
+	*number = step == 1 ? value_number(stmt, 0) : 0;
 	if (stmt != NULL)
 		(void)sqlite3_reset(stmt);
 	return step != -1;
@@ -159,7 +120,8 @@ lines_remove(struct file *f, uint64_t id)
 	sqlite3_stmt *stmt = statement(f, REMOVE);
 
 	file_erased(f);
-	return stmt != NULL && bind_number(stmt, 1, id) && file_run(f, stmt);
+	return stmt != NULL && value_bind_number(stmt, 1, id) &&
+	    file_run(f, stmt);
 }
 
 /* ---- many ---- */
@@ -172,8 +134,8 @@ step_all(struct file *f, sqlite3_stmt *stmt, const struct lines_scan *scan,
 	int step;
 
 	while ((step = file_step(f, stmt)) == 1) {
-		get_words(stmt, &row);
-		row.line = get_number(stmt, 0);
+		row.text = value_words(stmt, 6, STORE_TEXT_MAX, &row.text_len);
+		row.line = value_number(stmt, 0);
 		row.room[0] = '\0';
 		if (scan == NULL || scan->wants == NULL ||
 		    scan->wants(arg, row.text, row.text_len))
@@ -190,7 +152,7 @@ lines_get(struct file *f, uint64_t id, lines_each_fn *each, void *arg)
 {
 	sqlite3_stmt *stmt = statement(f, GET);
 
-	if (stmt == NULL || !bind_number(stmt, 1, id))
+	if (stmt == NULL || !value_bind_number(stmt, 1, id))
 		return -1;
 	return step_all(f, stmt, NULL, each, arg);
 }
@@ -205,12 +167,12 @@ lines_scan(struct file *f, const struct lines_scan *scan, lines_each_fn *each,
 		is_span        ? DOWN_SPAN :
 				 DOWN_ROOM);
 
-	if (stmt == NULL || !bind_number(stmt, 1, scan->below) ||
-	    (scan->room != NULL && !bind_text(stmt, 2, scan->room)))
+	if (stmt == NULL || !value_bind_number(stmt, 1, scan->below) ||
+	    (scan->room != NULL && !value_bind_text(stmt, 2, scan->room)))
 		return -1;
 	if (scan->room != NULL && is_span &&
-	    (!bind_number(stmt, 3, scan->since) ||
-		!bind_number(stmt, 4, scan->at)))
+	    (!value_bind_number(stmt, 3, scan->since) ||
+		!value_bind_number(stmt, 4, scan->at)))
 		return -1;
 	return step_all(f, stmt, scan, each, arg);
 }
@@ -221,8 +183,8 @@ lines_scan_up(struct file *f, const char *room, uint64_t from,
 {
 	sqlite3_stmt *stmt = statement(f, room == NULL ? UP : UP_ROOM);
 
-	if (stmt == NULL || !bind_number(stmt, 1, from) ||
-	    (room != NULL && !bind_text(stmt, 2, room)))
+	if (stmt == NULL || !value_bind_number(stmt, 1, from) ||
+	    (room != NULL && !value_bind_text(stmt, 2, room)))
 		return -1;
 	return step_all(f, stmt, NULL, each, arg);
 }
@@ -234,8 +196,8 @@ lines_any_before(struct file *f, const char *room, uint64_t before, bool *any)
 	int step;
 
 	*any = false;
-	if (stmt == NULL || !bind_text(stmt, 1, room) ||
-	    !bind_number(stmt, 2, before))
+	if (stmt == NULL || !value_bind_text(stmt, 1, room) ||
+	    !value_bind_number(stmt, 2, before))
 		return false;
 	step = file_step(f, stmt);
 	(void)sqlite3_reset(stmt);
@@ -250,9 +212,9 @@ lines_remove_before(struct file *f, const char *room, uint64_t before,
 	sqlite3_stmt *stmt = statement(f, REMOVE_BEFORE);
 
 	*removed = 0;
-	if (stmt == NULL || !bind_text(stmt, 1, room) ||
-	    !bind_number(stmt, 2, before) || !bind_number(stmt, 3, max) ||
-	    !file_run(f, stmt))
+	if (stmt == NULL || !value_bind_text(stmt, 1, room) ||
+	    !value_bind_number(stmt, 2, before) ||
+	    !value_bind_number(stmt, 3, max) || !file_run(f, stmt))
 		return false;
 	*removed = (unsigned)sqlite3_changes(sqlite3_db_handle(stmt));
 	if (*removed > 0)
@@ -266,10 +228,10 @@ lines_next_room(struct file *f, const char *after, char room[ROOM_MAX + 1])
 	sqlite3_stmt *stmt = statement(f, NEXT_ROOM);
 	int step;
 
-	if (stmt == NULL || !bind_text(stmt, 1, after))
+	if (stmt == NULL || !value_bind_text(stmt, 1, after))
 		return -1;
 	if ((step = file_step(f, stmt)) == 1)
-		get_text(stmt, 0, room, ROOM_MAX + 1);
+		value_text(stmt, 0, room, ROOM_MAX + 1);
 	(void)sqlite3_reset(stmt);
 	return step;
 }

@@ -9,6 +9,7 @@
 #include "banterd/store/file.h"
 #include "banterd/store/lines.h"
 #include "banterd/store/members.h"
+#include "banterd/store/value.h"
 
 #define LOOKED_AT_MAX 20000 /* lines, to count those that were missed */
 
@@ -95,35 +96,6 @@ statement(struct file *f, enum statement which)
 	return file_statement(f, FILE_OF_MEMBERS + which, sql[which]);
 }
 
-static bool
-bind_number(sqlite3_stmt *stmt, int at, uint64_t n)
-{
-	return sqlite3_bind_int64(stmt, at,
-		   n > INT64_MAX ? INT64_MAX : (int64_t)n) == SQLITE_OK;
-}
-
-static bool
-bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	return sqlite3_bind_text(stmt, at, text, -1, SQLITE_TRANSIENT) ==
-	    SQLITE_OK;
-}
-
-static uint64_t
-get_number(sqlite3_stmt *stmt, int column)
-{
-	return (uint64_t)sqlite3_column_int64(stmt, column);
-}
-
-static void
-get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-
-	if (text == NULL || strlcpy(to, (const char *)text, size) >= size)
-		to[0] = '\0';
-}
-
 /* Runs one about an owner in a room, and a number if it has one more. */
 static bool
 run_room(struct file *f, enum statement which, uint64_t owner, const char *room,
@@ -131,10 +103,10 @@ run_room(struct file *f, enum statement which, uint64_t owner, const char *room,
 {
 	sqlite3_stmt *stmt = statement(f, which);
 
-	return stmt != NULL && bind_number(stmt, 1, owner) &&
-	    bind_text(stmt, 2, room) &&
+	return stmt != NULL && value_bind_number(stmt, 1, owner) &&
+	    value_bind_text(stmt, 2, room) &&
 	    (sqlite3_bind_parameter_count(stmt) < 3 ||
-		bind_number(stmt, 3, number)) &&
+		value_bind_number(stmt, 3, number)) &&
 	    file_run(f, stmt);
 }
 
@@ -145,8 +117,8 @@ run_numbers(struct file *f, enum statement which, uint64_t a, uint64_t b)
 	sqlite3_stmt *stmt = statement(f, which);
 	int n = stmt != NULL ? sqlite3_bind_parameter_count(stmt) : -1;
 
-	return n >= 0 && (n < 1 || bind_number(stmt, 1, a)) &&
-	    (n < 2 || bind_number(stmt, 2, b)) && file_run(f, stmt);
+	return n >= 0 && (n < 1 || value_bind_number(stmt, 1, a)) &&
+	    (n < 2 || value_bind_number(stmt, 2, b)) && file_run(f, stmt);
 }
 
 static bool
@@ -223,7 +195,7 @@ members_ignore(struct file *f, uint64_t owner, const void *list, size_t len)
 {
 	sqlite3_stmt *stmt = statement(f, IGNORE);
 
-	return stmt != NULL && bind_number(stmt, 1, owner) &&
+	return stmt != NULL && value_bind_number(stmt, 1, owner) &&
 	    sqlite3_bind_blob(stmt, 2, len > 0 ? list : "", (int)len,
 		SQLITE_TRANSIENT) == SQLITE_OK &&
 	    file_run(f, stmt);
@@ -238,7 +210,7 @@ members_ignored(
 	int step;
 
 	*len = 0;
-	if (stmt == NULL || !bind_number(stmt, 1, owner))
+	if (stmt == NULL || !value_bind_number(stmt, 1, owner))
 		return false;
 	if ((step = file_step(f, stmt)) == 1) {
 		blob = sqlite3_column_blob(stmt, 0);
@@ -275,11 +247,11 @@ members_first(struct file *f, uint64_t owner, const char *room, uint64_t *first)
 	int step;
 
 	*first = UINT64_MAX;
-	if (stmt == NULL || !bind_number(stmt, 1, owner) ||
-	    !bind_text(stmt, 2, room))
+	if (stmt == NULL || !value_bind_number(stmt, 1, owner) ||
+	    !value_bind_text(stmt, 2, room))
 		return false;
 	if ((step = file_step(f, stmt)) == 1)
-		*first = get_number(stmt, 0);
+		*first = value_number(stmt, 0);
 	(void)sqlite3_reset(stmt);
 	return step != -1;
 }
@@ -297,10 +269,10 @@ add_gap(struct gap **gaps, size_t *n, size_t *size, sqlite3_stmt *stmt)
 		*gaps = larger;
 	}
 	gap = &(*gaps)[(*n)++];
-	get_text(stmt, 0, gap->room, sizeof(gap->room));
-	gap->since = get_number(stmt, 1);
-	gap->until = get_number(stmt, 2);
-	gap->first = get_number(stmt, 3);
+	value_text(stmt, 0, gap->room, sizeof(gap->room));
+	gap->since = value_number(stmt, 1);
+	gap->until = value_number(stmt, 2);
+	gap->first = value_number(stmt, 3);
 	return true;
 }
 
@@ -315,8 +287,8 @@ members_gaps(struct file *f, uint64_t owner, const char *room,
 
 	*gaps = NULL;
 	*n = 0;
-	if (stmt == NULL || !bind_number(stmt, 1, owner) ||
-	    (in_one && !bind_text(stmt, 2, room)))
+	if (stmt == NULL || !value_bind_number(stmt, 1, owner) ||
+	    (in_one && !value_bind_text(stmt, 2, room)))
 		return false;
 	while (
 	    (step = file_step(f, stmt)) == 1 && add_gap(gaps, n, &size, stmt))
@@ -337,13 +309,13 @@ members_missed(
 	sqlite3_stmt *stmt = statement(f, MISSED);
 	int step;
 
-	if (stmt == NULL || !bind_text(stmt, 1, gap->room) ||
-	    !bind_number(stmt, 2, gap->since) ||
-	    !bind_number(stmt, 3, gap->until) ||
-	    !bind_number(stmt, 4, gap->first))
+	if (stmt == NULL || !value_bind_text(stmt, 1, gap->room) ||
+	    !value_bind_number(stmt, 2, gap->since) ||
+	    !value_bind_number(stmt, 3, gap->until) ||
+	    !value_bind_number(stmt, 4, gap->first))
 		return -1;
 	while ((step = file_step(f, stmt)) == 1) {
-		if (!each(arg, get_number(stmt, 0), get_number(stmt, 1)))
+		if (!each(arg, value_number(stmt, 0), value_number(stmt, 1)))
 			break;
 	}
 	(void)sqlite3_reset(stmt);
@@ -396,8 +368,8 @@ members_count_missed(
 static const char *
 wrong_with(sqlite3_stmt *stmt)
 {
-	uint64_t first = get_number(stmt, 2), next = get_number(stmt, 6);
-	uint64_t since = get_number(stmt, 4), until = get_number(stmt, 5);
+	uint64_t first = value_number(stmt, 2), next = value_number(stmt, 6);
+	uint64_t since = value_number(stmt, 4), until = value_number(stmt, 5);
 	const unsigned char *room = sqlite3_column_text(stmt, 0);
 
 	if (room == NULL || !text_is_room((const char *)room))
@@ -406,13 +378,13 @@ wrong_with(sqlite3_stmt *stmt)
 		return "begins with a line that is not said yet";
 	if (sqlite3_column_type(stmt, 4) == SQLITE_NULL)
 		return NULL;
-	if (get_number(stmt, 3) != 0)
+	if (value_number(stmt, 3) != 0)
 		return "is missed by who is not in it";
 	if (since > next || until < since ||
 	    (until >= next && until != GAP_OPEN))
 		return "has a gap that cannot be";
 	if (sqlite3_column_type(stmt, 7) != SQLITE_NULL &&
-	    get_number(stmt, 7) >= since)
+	    value_number(stmt, 7) >= since)
 		return "has gaps one over the other";
 	return NULL;
 }
@@ -430,10 +402,10 @@ members_check(
 	while (stmt != NULL && (step = file_step(f, stmt)) == 1) {
 		if ((wrong = wrong_with(stmt)) == NULL)
 			continue;
-		get_text(stmt, 0, room, sizeof(room));
+		value_text(stmt, 0, room, sizeof(room));
 		(void)snprintf(text, sizeof(text),
 		    "the room \"%s\" of owner %llu %s", room,
-		    (unsigned long long)get_number(stmt, 1), wrong);
+		    (unsigned long long)value_number(stmt, 1), wrong);
 		report(arg, text);
 		good = false;
 	}

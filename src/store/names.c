@@ -1,3 +1,5 @@
+#include <sys/param.h>
+
 #include <string.h>
 
 #include <bsd/string.h>
@@ -5,6 +7,7 @@
 
 #include "banterd/store/file.h"
 #include "banterd/store/names.h"
+#include "banterd/store/value.h"
 
 enum statement {
 	FIND,
@@ -71,26 +74,6 @@ statement(struct file *f, enum statement which)
 	return file_statement(f, which, sql[which]);
 }
 
-/* SQLite's numbers have a sign; what is compared stays below it. */
-static int64_t
-as_time(uint64_t s)
-{
-	return s > INT64_MAX ? INT64_MAX : (int64_t)s;
-}
-
-static bool
-bind_number(sqlite3_stmt *stmt, int at, uint64_t n)
-{
-	return sqlite3_bind_int64(stmt, at, (int64_t)n) == SQLITE_OK;
-}
-
-static bool
-bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	return sqlite3_bind_text(stmt, at, text, -1, SQLITE_TRANSIENT) ==
-	    SQLITE_OK;
-}
-
 /* Runs one with as many of two numbers as it has. */
 static bool
 run_numbers(struct file *f, enum statement which, uint64_t a, uint64_t b)
@@ -98,8 +81,8 @@ run_numbers(struct file *f, enum statement which, uint64_t a, uint64_t b)
 	sqlite3_stmt *stmt = statement(f, which);
 	int n = stmt != NULL ? sqlite3_bind_parameter_count(stmt) : -1;
 
-	return n >= 0 && (n < 1 || bind_number(stmt, 1, a)) &&
-	    (n < 2 || bind_number(stmt, 2, b)) && file_run(f, stmt);
+	return n >= 0 && (n < 1 || value_bind_id(stmt, 1, a)) &&
+	    (n < 2 || value_bind_id(stmt, 2, b)) && file_run(f, stmt);
 }
 
 /* Who was here in an epoch that is forgotten has left without a word. */
@@ -114,22 +97,6 @@ begin_epoch(struct file *f, uint64_t epoch)
 }
 
 /* ---- a row ---- */
-
-/* One that does not fit, in a file from elsewhere, is as none. */
-static void
-get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-
-	if (text == NULL || strlcpy(to, (const char *)text, size) >= size)
-		to[0] = '\0';
-}
-
-static uint64_t
-get_number(sqlite3_stmt *stmt, int column)
-{
-	return (uint64_t)sqlite3_column_int64(stmt, column);
-}
 
 static void
 get_state(sqlite3_stmt *stmt, int column, struct name *n)
@@ -147,14 +114,14 @@ get_state(sqlite3_stmt *stmt, int column, struct name *n)
 static void
 get_row(sqlite3_stmt *stmt, struct name *n)
 {
-	n->owner = get_number(stmt, 0);
-	get_text(stmt, 1, n->name, sizeof(n->name));
-	get_text(stmt, 2, n->hash, sizeof(n->hash));
-	get_text(stmt, 3, n->host, sizeof(n->host));
-	n->registered = get_number(stmt, 4);
-	n->seen = get_number(stmt, 5);
-	n->here = get_number(stmt, 6);
-	n->by_admin = get_number(stmt, 7) != 0;
+	n->owner = value_number(stmt, 0);
+	value_text(stmt, 1, n->name, sizeof(n->name));
+	value_text(stmt, 2, n->hash, sizeof(n->hash));
+	value_text(stmt, 3, n->host, sizeof(n->host));
+	n->registered = value_number(stmt, 4);
+	n->seen = value_number(stmt, 5);
+	n->here = value_number(stmt, 6);
+	n->by_admin = value_number(stmt, 7) != 0;
 	n->state_len = 0;
 }
 
@@ -164,7 +131,7 @@ names_find(struct file *f, const char *name, struct name *n)
 	sqlite3_stmt *stmt = statement(f, FIND);
 	int step;
 
-	if (stmt == NULL || !bind_text(stmt, 1, name))
+	if (stmt == NULL || !value_bind_text(stmt, 1, name))
 		return STORE_FAILED;
 	if ((step = file_step(f, stmt)) == 1) {
 		get_row(stmt, n);
@@ -184,7 +151,7 @@ get_count(struct file *f, sqlite3_stmt *stmt, uint64_t *count)
 	int step = file_step(f, stmt);
 
 	if (step == 1)
-		*count = get_number(stmt, 0);
+		*count = value_number(stmt, 0);
 	(void)sqlite3_reset(stmt);
 	return step == 1;
 }
@@ -203,8 +170,8 @@ count_host(struct file *f, const char *host, uint64_t now, uint64_t *count)
 	sqlite3_stmt *stmt = statement(f, COUNT_HOST);
 	uint64_t since = now > NAMES_PER_HOST_S ? now - NAMES_PER_HOST_S : 0;
 
-	return stmt != NULL && bind_text(stmt, 1, host) &&
-	    bind_number(stmt, 2, since) && get_count(f, stmt, count);
+	return stmt != NULL && value_bind_text(stmt, 1, host) &&
+	    value_bind_id(stmt, 2, since) && get_count(f, stmt, count);
 }
 
 static bool
@@ -243,11 +210,13 @@ names_add(struct file *f, struct name *n)
 	sqlite3_stmt *stmt = statement(f, ADD);
 
 	if (stmt == NULL || (n->here != 0 && !begin_epoch(f, n->here)) ||
-	    !bind_text(stmt, 1, n->name) || !bind_text(stmt, 2, n->hash) ||
-	    !bind_text(stmt, 3, n->host) ||
-	    !bind_number(stmt, 4, n->registered) ||
-	    !bind_number(stmt, 5, n->seen) || !bind_number(stmt, 6, n->here) ||
-	    !bind_number(stmt, 7, n->by_admin) || !file_run(f, stmt))
+	    !value_bind_text(stmt, 1, n->name) ||
+	    !value_bind_text(stmt, 2, n->hash) ||
+	    !value_bind_text(stmt, 3, n->host) ||
+	    !value_bind_id(stmt, 4, n->registered) ||
+	    !value_bind_id(stmt, 5, n->seen) ||
+	    !value_bind_id(stmt, 6, n->here) ||
+	    !value_bind_id(stmt, 7, n->by_admin) || !file_run(f, stmt))
 		return false;
 	n->owner = (uint64_t)sqlite3_last_insert_rowid(sqlite3_db_handle(stmt));
 	return true;
@@ -259,8 +228,8 @@ names_set_hash(struct file *f, uint64_t owner, const char *hash)
 	sqlite3_stmt *stmt = statement(f, SET_HASH);
 
 	file_erased(f);
-	return stmt != NULL && bind_number(stmt, 1, owner) &&
-	    bind_text(stmt, 2, hash) && file_run(f, stmt);
+	return stmt != NULL && value_bind_id(stmt, 1, owner) &&
+	    value_bind_text(stmt, 2, hash) && file_run(f, stmt);
 }
 
 bool
@@ -278,8 +247,8 @@ names_login(struct file *f, uint64_t owner, uint64_t epoch, uint64_t now)
 	sqlite3_stmt *stmt = statement(f, LOGIN);
 
 	return stmt != NULL && begin_epoch(f, epoch) &&
-	    bind_number(stmt, 1, owner) && bind_number(stmt, 2, epoch) &&
-	    bind_number(stmt, 3, now) && file_run(f, stmt);
+	    value_bind_id(stmt, 1, owner) && value_bind_id(stmt, 2, epoch) &&
+	    value_bind_id(stmt, 3, now) && file_run(f, stmt);
 }
 
 bool
@@ -287,7 +256,7 @@ names_state(struct file *f, uint64_t owner, const void *state, size_t len)
 {
 	sqlite3_stmt *stmt = statement(f, STATE);
 
-	return stmt != NULL && bind_number(stmt, 1, owner) &&
+	return stmt != NULL && value_bind_id(stmt, 1, owner) &&
 	    sqlite3_bind_blob(stmt, 2, len > 0 ? state : "", (int)len,
 		SQLITE_TRANSIENT) == SQLITE_OK &&
 	    file_run(f, stmt);
@@ -296,7 +265,7 @@ names_state(struct file *f, uint64_t owner, const void *state, size_t len)
 bool
 names_left(struct file *f, uint64_t owner, uint64_t when)
 {
-	return run_numbers(f, LEFT, owner, (uint64_t)as_time(when));
+	return run_numbers(f, LEFT, owner, MIN(when, INT64_MAX));
 }
 
 /* ---- epochs ---- */
@@ -308,10 +277,10 @@ names_last_kept(struct file *f, uint64_t epoch, uint64_t *number)
 	int step;
 
 	*number = 0;
-	if (stmt == NULL || !bind_number(stmt, 1, epoch))
+	if (stmt == NULL || !value_bind_id(stmt, 1, epoch))
 		return false;
 	if ((step = file_step(f, stmt)) == 1)
-		*number = get_number(stmt, 0);
+		*number = value_number(stmt, 0);
 	(void)sqlite3_reset(stmt);
 	return step != -1;
 }
@@ -322,7 +291,7 @@ names_begin_epoch(struct file *f, uint64_t epoch, bool *is_other)
 	sqlite3_stmt *stmt = statement(f, LATEST);
 	int step = stmt != NULL ? file_step(f, stmt) : -1;
 
-	*is_other = step == 1 && get_number(stmt, 0) != epoch;
+	*is_other = step == 1 && value_number(stmt, 0) != epoch;
 	if (stmt != NULL)
 		(void)sqlite3_reset(stmt);
 	if (step == -1)
@@ -362,7 +331,7 @@ next_expired(struct file *f, uint64_t before, struct name *n)
 	sqlite3_stmt *stmt = statement(f, EXPIRED);
 	int step;
 
-	if (stmt == NULL || !bind_number(stmt, 1, (uint64_t)as_time(before)))
+	if (stmt == NULL || !value_bind_number(stmt, 1, before))
 		return -1;
 	if ((step = file_step(f, stmt)) == 1)
 		get_row(stmt, n);

@@ -5,6 +5,7 @@
 
 #include "banterd/store/file.h"
 #include "banterd/store/notes.h"
+#include "banterd/store/value.h"
 
 enum statement {
 	ADD,
@@ -49,17 +50,11 @@ statement(struct file *f, enum statement which)
 }
 
 static bool
-bind_number(sqlite3_stmt *stmt, int at, uint64_t n)
-{
-	return sqlite3_bind_int64(stmt, at,
-		   n > INT64_MAX ? INT64_MAX : (int64_t)n) == SQLITE_OK;
-}
-
-static bool
 bind_numbers(sqlite3_stmt *stmt, uint64_t a, uint64_t b)
 {
-	return stmt != NULL && bind_number(stmt, 1, a) &&
-	    (sqlite3_bind_parameter_count(stmt) < 2 || bind_number(stmt, 2, b));
+	return stmt != NULL && value_bind_number(stmt, 1, a) &&
+	    (sqlite3_bind_parameter_count(stmt) < 2 ||
+		value_bind_number(stmt, 2, b));
 }
 
 static bool
@@ -87,14 +82,11 @@ add(struct file *f, uint64_t reader, const struct store_message *m, bool hidden)
 	sqlite3_stmt *stmt = statement(f, ADD);
 
 	return bind_numbers(stmt, reader, m->owner) &&
-	    sqlite3_bind_text(stmt, 3, m->from, -1, SQLITE_TRANSIENT) ==
-	    SQLITE_OK &&
-	    bind_number(stmt, 4, m->when) &&
-	    bind_number(
+	    value_bind_text(stmt, 3, m->from) &&
+	    value_bind_number(stmt, 4, m->when) &&
+	    value_bind_number(
 		stmt, 5, (m->flags & STORE_ACTION) | (hidden ? HIDDEN : 0)) &&
-	    sqlite3_bind_text(stmt, 6,
-		m->text_len > 0 && !hidden ? m->text : "",
-		hidden ? 0 : (int)m->text_len, SQLITE_TRANSIENT) == SQLITE_OK &&
+	    value_bind_words(stmt, 6, m->text, hidden ? 0 : m->text_len) &&
 	    file_run(f, stmt) && sqlite3_changes(file_connection(f)) == 1;
 }
 
@@ -149,23 +141,12 @@ notes_of(struct file *f, uint64_t reader, uint64_t *ids, size_t max, size_t *n)
 static void
 get_row(sqlite3_stmt *stmt, struct store_message *row)
 {
-	const unsigned char *name;
-
-	row->line = (uint64_t)sqlite3_column_int64(stmt, 0);
-	name = sqlite3_column_text(stmt, 1);
-	if (name == NULL ||
-	    strlcpy(row->name, (const char *)name, sizeof(row->name)) >=
-		sizeof(row->name))
-		row->name[0] = '\0';
-	row->owner = (uint64_t)sqlite3_column_int64(stmt, 2);
-	row->when = (uint64_t)sqlite3_column_int64(stmt, 3);
-	row->flags = (uint8_t)sqlite3_column_int(stmt, 4);
-	row->text = sqlite3_column_text(stmt, 5);
-	row->text_len = (size_t)sqlite3_column_bytes(stmt, 5);
-	if (row->text == NULL)
-		row->text = "";
-	if (row->text_len > STORE_TEXT_MAX)
-		row->text_len = STORE_TEXT_MAX;
+	row->line = value_number(stmt, 0);
+	value_text(stmt, 1, row->name, sizeof(row->name));
+	row->owner = value_number(stmt, 2);
+	row->when = value_number(stmt, 3);
+	row->flags = (uint8_t)value_number(stmt, 4);
+	row->text = value_words(stmt, 5, STORE_TEXT_MAX, &row->text_len);
 }
 
 int
@@ -175,7 +156,7 @@ notes_get(struct file *f, uint64_t id, lines_each_fn *each, void *arg)
 	struct store_message row = { .kind = STORE_ROW };
 	int step;
 
-	if (stmt == NULL || !bind_number(stmt, 1, id))
+	if (stmt == NULL || !value_bind_number(stmt, 1, id))
 		return -1;
 	if ((step = file_step(f, stmt)) == 1) {
 		get_row(stmt, &row);
@@ -201,10 +182,8 @@ notes_erase(struct file *f, const char *name, unsigned max, unsigned *removed)
 	sqlite3_stmt *stmt = statement(f, ERASE);
 
 	*removed = 0;
-	if (stmt == NULL ||
-	    sqlite3_bind_text(stmt, 1, name, -1, SQLITE_TRANSIENT) !=
-		SQLITE_OK ||
-	    !bind_number(stmt, 2, max) || !file_run(f, stmt))
+	if (stmt == NULL || !value_bind_text(stmt, 1, name) ||
+	    !value_bind_number(stmt, 2, max) || !file_run(f, stmt))
 		return false;
 	*removed = (unsigned)sqlite3_changes(file_connection(f));
 	if (*removed > 0)
